@@ -1,0 +1,57 @@
+# `make` explains itself. `make demo` and `make test` do all their own set-up.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+BROKER ?=
+RESET ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock messages clean
+
+help:  ## what you can do here
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make demo RESET=1                      forget the demo's data first"
+	@echo "  make demo PORT=8080                    another port"
+	@echo "  make demo BROKER=redis://127.0.0.1/0   Redis instead of the filesystem queue"
+
+demo: $(VENV)/.runtime  ## a register that measures an imitated internet, at http://127.0.0.1:8000
+	@exec $(BIN)/python manage.py demo --port $(PORT) $(if $(BROKER),--broker $(BROKER)) $(if $(RESET),--reset)
+
+test: $(VENV)/.dev  ## every test; starts the servers that it needs
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@TIZILIM_TEST_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "django_db and not browser" $(TESTS)
+
+lint: $(VENV)/.dev  ## layout, lint, types, templates, translations
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/djlint --lint --quiet registry/templates
+	@$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 1
+	@$(BIN)/python manage.py check --fail-level WARNING
+
+format: $(VENV)/.dev  ## put the code into layout
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+messages: $(VENV)/.dev  ## collect new texts for translation and compile the catalogues (needs gettext)
+	@$(BIN)/python manage.py makemessages -l kk -l ru --no-location --no-obsolete -i .venv -i var
+	@$(BIN)/python manage.py compilemessages -i .venv
+
+lock: $(VENV)/.dev  ## write requirements*.txt from requirements*.in
+	@$(BIN)/pip install -q uv
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+clean:  ## remove the virtual environment and all data of demo and tests
+	@rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(VENV)/.runtime: requirements.txt
+	@sh .ci/install $(PYTHON) $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt
+	@sh .ci/install $(PYTHON) $(VENV) requirements-dev.txt
+	@touch $@ $(VENV)/.runtime

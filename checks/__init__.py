@@ -1,0 +1,1 @@
+"""THE EVIDENCE: what is measured, and what it means. Machines write it."""

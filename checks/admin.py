@@ -1,0 +1,126 @@
+"""The evidence at the editors' desk: to be read. Machines write it; only plans have two settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from checks.models import (
+    AddressRange,
+    Cell,
+    Episode,
+    Measurement,
+    Network,
+    Plan,
+    Round,
+    Run,
+    Target,
+    Vantage,
+    Verdict,
+)
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    """Rows that the desk shows and nobody changes there: what changes them are acts that log it."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Network)
+class NetworkAdmin(ReadOnly):
+    list_display = ["asn", "name", "brand", "kind", "country", "imitated"]
+    list_filter = ["kind", "imitated"]
+    search_fields = ["=asn", "name", "brand"]
+
+
+@admin.register(AddressRange)
+class AddressRangeAdmin(ReadOnly):
+    list_display = ["first", "last", "asn", "name"]
+    search_fields = ["=asn", "name"]
+
+
+@admin.register(Vantage)
+class VantageAdmin(ReadOnly):
+    list_display = ["name", "network", "region", "role", "state", "takes_unreviewed", "seen_at"]
+    list_filter = ["role", "state"]
+    list_select_related = ["network"]
+
+
+@admin.register(Target)
+class TargetAdmin(ReadOnly):
+    list_display = ["url", "category", "created_at"]
+    search_fields = ["url"]
+
+
+@admin.register(Plan)
+class PlanAdmin(ReadOnly):
+    """How often, and whether at all: a superuser's choice. What is measured follows from the editors' decisions."""
+
+    list_display = ["name", "period", "due_at", "enabled"]
+    fields = ["name", "period", "enabled", "due_at", "measured"]
+    readonly_fields = ["name", "due_at", "measured"]
+
+    @admin.display(description="measured")
+    def measured(self, plan: Plan) -> str:
+        return f"{plan.targets.count()} targets from {plan.vantages.count()} vantages"
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+
+@admin.register(Round)
+class RoundAdmin(ReadOnly):
+    list_display = ["slot", "vantage", "plan", "batch"]
+    list_select_related = ["vantage", "plan"]
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnly):
+    list_display = ["id", "vantage", "state", "attempt", "created_at", "lease_until", "recorded_at", "judged_at"]
+    list_filter = ["state"]
+    list_select_related = ["vantage"]
+    ordering = ["-id"]
+
+
+@admin.register(Measurement)
+class MeasurementAdmin(ReadOnly):
+    list_display = ["id", "target", "network", "control", "started_at", "failure", "imitated"]
+    list_filter = ["control", "imitated"]
+    list_select_related = ["target", "network"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("document")
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnly):
+    list_display = ["target", "network", "at", "verdict", "mechanism", "rule", "ruleset"]
+    list_filter = ["verdict", "imitated"]
+    list_select_related = ["target", "network"]
+
+
+@admin.register(Cell)
+class CellAdmin(ReadOnly):
+    list_display = ["target", "network", "state", "mechanism", "conclusive", "measured_at"]
+    list_filter = ["state"]
+    list_select_related = ["target", "network"]
+
+
+@admin.register(Episode)
+class EpisodeAdmin(ReadOnly):
+    list_display = ["target", "network", "state", "mechanism", "began_at", "ended_at"]
+    list_filter = ["state"]
+    list_select_related = ["target", "network"]

@@ -1,0 +1,111 @@
+"""The one seam between the engine and the network it measures.
+
+A real vantage uses `World.real()`. The lab writes a world file: its resolvers, the loopback
+port behind each public-looking address, and the root certificate to trust there.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+import dns.resolver
+
+ISP, PUBLIC, DOH = "isp", "public", "doh"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """One DNS server; `url` is set for DoH, where `address` and `port` say whom to dial."""
+
+    role: str
+    address: str
+    port: int = 53
+    url: str | None = None
+
+    @property
+    def label(self) -> str:
+        return self.url or (f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds for each stage, counted from its first packet, and for the whole visit."""
+
+    dns: float = 5.0
+    late_dns: float = 2.0  # how long a UDP socket listens on for a second, different reply
+    connect: float = 10.0
+    handshake: float = 10.0
+    fetch: float = 15.0
+    visit: float = 60.0
+    followup_after: float = 60.0  # pause before the second pass; residual blocking must have ended
+
+
+PUBLIC_RESOLVERS = (
+    Resolver(PUBLIC, "8.8.8.8"),
+    Resolver(DOH, "1.1.1.1", 443, "https://cloudflare-dns.com/dns-query"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Resolvers, dialer, trust store and deadlines of one vantage.
+
+    `addresses` is None in the real world. In an imitated one it maps "tcp/93.184.216.34:443" or
+    "udp/8.8.8.8:53" to the loopback address and port that stand for it; what is not in the map
+    cannot be reached, so that a lab never touches the network.
+    """
+
+    name: str
+    imitated: bool
+    resolvers: tuple[Resolver, ...]
+    addresses: Mapping[str, tuple[str, int]] | None = None
+    trust: str | None = None  # PEM of the roots to trust instead of certifi's
+    neutral_name: str = "www.example.com"  # the server name that follow-ups swap in
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+    @classmethod
+    def real(cls) -> Self:
+        """This machine's own network: the resolvers of /etc/resolv.conf, a public one and DoH."""
+        try:
+            configured = dns.resolver.Resolver().nameservers
+        except dns.resolver.NoResolverConfiguration:
+            configured = []
+        isp = tuple(Resolver(ISP, str(address)) for address in configured)
+        return cls(name="real", imitated=False, resolvers=isp + PUBLIC_RESOLVERS)
+
+    def dial(self, transport: str, address: str, port: int) -> tuple[str, int]:
+        """Where a packet for `address` really goes. Raises OSError (ENETUNREACH) off the lab's map."""
+        if self.addresses is None:
+            return address, port
+        shown = f"[{address}]" if ":" in address else address
+        try:
+            host, real_port = self.addresses[f"{transport}/{shown}:{port}"]
+        except KeyError:
+            raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH)) from None
+        return host, real_port
+
+    def save(self, path: Path) -> None:
+        """Write the world file; readers never see half of it."""
+        document = asdict(self)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a world file. Raises ValueError with the file's name when it is not one."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            fields["resolvers"] = tuple(Resolver(**r) for r in fields["resolvers"])
+            fields["deadlines"] = Deadlines(**fields["deadlines"])
+            if fields["addresses"] is not None:
+                fields["addresses"] = {key: (host, int(port)) for key, (host, port) in fields["addresses"].items()}
+            return cls(**fields)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no world file: {error}") from error

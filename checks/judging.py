@@ -1,0 +1,171 @@
+"""From recorded measurements to verdicts, cells and episodes. Judging twice changes nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from django.db import transaction
+
+from checks.engine import records
+from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Verdict
+from checks.runs import PAIRING
+from checks.verdict import rules
+from checks.verdict import state as rules_of_state
+from checks.verdict.fingerprints import References
+from checks.verdict.judge import judge
+from checks.verdict.state import CellState, CellVerdict, EpisodeState
+
+COUNTRY = "kz"
+DEFAULT_PERIOD = timedelta(days=1)
+
+
+@cache
+def references() -> References:
+    """The country pack's fingerprints, read once a process."""
+    return References.load(Path(__file__).resolve().parent / "countries" / COUNTRY)
+
+
+def judge_run(run: Run, *, at: datetime) -> None:
+    """Judge what a recorded probe run measured. A control's run is evidence for others and has no verdict."""
+    if run.state != Run.State.RECORDED or run.judged_at or run.vantage.role != run.vantage.Role.ACCESS:
+        return
+    with transaction.atomic():
+        if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=at):
+            return  # someone was faster
+        measurements = list(run.measurements.select_related("target", "network"))
+        Verdict.objects.bulk_create([_verdict(m) for m in measurements], ignore_conflicts=True)
+        for target in {m.target for m in measurements}:
+            refresh(target, run.vantage.network, at=at, plan_period=_period(target))
+
+
+def judge_leftovers(*, at: datetime) -> None:
+    """Judge the runs that were recorded by a process that died before it judged them."""
+    for run in Run.objects.unjudged().select_related("vantage__network"):
+        judge_run(run, at=at)
+
+
+def _verdict(measurement: Measurement) -> Verdict:
+    judgement = judge(measurement.record, _controls(measurement), references())
+    return Verdict(
+        measurement=measurement.pk,
+        run_id=measurement.run_id,
+        target=measurement.target,
+        network=measurement.network,
+        vantage_id=measurement.vantage_id,
+        at=measurement.started_at,
+        verdict=judgement.verdict,
+        mechanism=judgement.mechanism or "",
+        rule=judgement.rule,
+        ruleset=judgement.ruleset,
+        confidence=judgement.confidence,
+        artefact=judgement.artefact,
+        confirmed=judgement.confirmed,
+        notes=list(judgement.notes),
+        controls=list(judgement.controls),
+        fingerprints=judgement.fingerprints,
+        trust_store=judgement.trust_store,
+        imitated=measurement.imitated,
+    )
+
+
+def _controls(measurement: Measurement) -> list[records.Measurement]:
+    """The nearest measurement of each control vantage, within the pairing time: each vantage is one witness."""
+    near = Measurement.objects.filter(
+        target_id=measurement.target_id,
+        control=True,
+        imitated=measurement.imitated,
+        started_at__range=(measurement.started_at - PAIRING, measurement.started_at + PAIRING),
+    )
+    nearest: dict[int, Measurement] = {}
+    for control in sorted(near, key=lambda c: abs(c.started_at - measurement.started_at)):
+        nearest.setdefault(control.vantage_id, control)
+    return [control.record for control in nearest.values()]
+
+
+def expire(*, at: datetime) -> None:
+    """Count anew the cells that nobody measured for a whole window: silence is `insufficient`, not the last state."""
+    silent = Cell.objects.exclude(state=State.INSUFFICIENT).filter(measured_at__lt=at - rules_of_state.WINDOW)
+    for cell in silent.select_related("target", "network"):
+        refresh(cell.target, cell.network, at=at, plan_period=_period(cell.target))
+
+
+def _period(target: Target) -> timedelta:
+    """How often a target is planned; the window of a rarely measured one is longer."""
+    shortest = target.plans.filter(enabled=True).order_by("period").first()
+    return shortest.period if shortest else DEFAULT_PERIOD
+
+
+@transaction.atomic
+def refresh(target: Target, network: Network, *, at: datetime, plan_period: timedelta) -> None:
+    """Count a cell anew from its verdicts, and carry its episode on or begin the next."""
+    cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
+    memory = max(rules_of_state.SUSTAINED_MEMORY, rules_of_state.WINDOW_PERIODS * plan_period)
+    verdicts = Verdict.objects.filter(target=target, network=network, ruleset=rules.RULESET, at__gte=at - memory)
+    now = rules_of_state.state_of([_as_counted(v) for v in verdicts], now=at, plan_period=plan_period)
+    last = verdicts.order_by("-at").values_list("at", flat=True).first()
+    running = _carry_on(cell, now, at)
+    Cell.objects.filter(pk=cell.pk).update(
+        state=running.state,
+        candidate=running.candidate or "",
+        candidate_since=running.candidate_since,
+        mechanism=now.mechanism or "",
+        counts={str(verdict): count for verdict, count in now.counts.items()},
+        measurements=now.n_measurements,
+        conclusive=now.n_conclusive,
+        runs=now.n_runs,
+        vantages=now.n_vantages,
+        witnesses=list(now.witnesses),
+        measured_at=last,
+    )
+
+
+def _as_counted(verdict: Verdict) -> CellVerdict:
+    return CellVerdict(
+        at=verdict.at,
+        run=str(verdict.run_id),
+        vantage=str(verdict.vantage_id),
+        verdict=rules.Verdict(verdict.verdict),
+        mechanism=verdict.mechanism or None,
+        rule=verdict.rule,
+        artefact=verdict.artefact,
+        confirmed=verdict.confirmed,
+        measurement=str(verdict.measurement),
+    )
+
+
+def _carry_on(cell: Cell, now: CellState, at: datetime) -> EpisodeState:
+    """Write the episode that runs after this round: the one before, or a new one since the state changed."""
+    open_ = Episode.objects.filter(target=cell.target_id, network=cell.network_id, ended_at=None).first()
+    previous = _running(open_, cell)
+    advanced = rules_of_state.advance(previous, now.state, at)
+    if open_ and advanced.state == open_.state and advanced.since == open_.began_at:
+        if now.state == open_.state:
+            Episode.objects.filter(pk=open_.pk).update(
+                seen_at=at, mechanism=now.mechanism or open_.mechanism, witnesses=list(now.witnesses)
+            )
+        return advanced
+    if open_:
+        Episode.objects.filter(pk=open_.pk).update(ended_at=max(advanced.since, open_.began_at))
+    Episode.objects.create(
+        target_id=cell.target_id,
+        network_id=cell.network_id,
+        state=advanced.state,
+        mechanism=now.mechanism or "",
+        began_at=advanced.since,
+        seen_at=at,
+        witnesses=list(now.witnesses),
+    )
+    return advanced
+
+
+def _running(episode: Episode | None, cell: Cell) -> EpisodeState | None:
+    if episode is None:
+        return None
+    return EpisodeState(
+        state=rules_of_state.State(episode.state),
+        since=episode.began_at,
+        candidate=rules_of_state.State(cell.candidate) if cell.candidate else None,
+        candidate_since=cell.candidate_since,
+    )

@@ -1,0 +1,336 @@
+"""The tables of the evidence. Machines write them; no row here knows who reported anything."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import zlib
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from checks.engine.records import Measurement as Record
+
+
+class Network(models.Model):
+    """An autonomous system. Only access networks count in "blocked on N of M networks"."""
+
+    class Kind(models.TextChoices):
+        ACCESS = "access", _("access")
+        HOSTING = "hosting", _("hosting")
+        OTHER = "other", _("other")
+
+    asn = models.PositiveBigIntegerField(unique=True)
+    name = models.CharField(max_length=200)
+    brand = models.CharField(max_length=200, blank=True, default="")
+    kind = models.CharField(max_length=8, choices=Kind)
+    country = models.CharField(max_length=2, blank=True, default="")
+    note = models.TextField(blank=True, default="")
+    imitated = models.BooleanField(default=False)  # a network of the lab: nothing seen there is a finding
+
+    class Meta:
+        ordering = ["asn"]
+
+    def __str__(self) -> str:
+        return f"{self.brand or self.name} (AS{self.asn})"
+
+
+class AddressRangeQuerySet(models.QuerySet["AddressRange"]):
+    def holding(self, address: str) -> Self:
+        key = address_key(address)
+        return self.filter(first__lte=key, last__gte=key).order_by("-first")
+
+
+class AddressRange(models.Model):
+    """Addresses announced by one network; both ends are 32 hexadecimal digits, IPv4 as ::ffff:a.b.c.d."""
+
+    first = models.CharField(max_length=32, db_index=True)
+    last = models.CharField(max_length=32)
+    asn = models.PositiveBigIntegerField(db_index=True)
+    name = models.CharField(max_length=200)
+
+    objects = AddressRangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["first"]
+        constraints = [models.UniqueConstraint(fields=["first", "last"], name="address_range_once")]
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last} AS{self.asn}"
+
+
+def address_key(address: str) -> str:
+    """An address as a text that sorts: 32 hexadecimal digits. Raises ValueError for what is none."""
+    parsed = ipaddress.ip_address(address)
+    if parsed.version == 4:
+        parsed = ipaddress.IPv6Address(f"::ffff:{parsed}")
+    return f"{int(parsed):032x}"
+
+
+class Vantage(models.Model):
+    """A probe location: one key, one queue `probe.<name>`, one network."""
+
+    class Role(models.TextChoices):
+        ACCESS = "access", _("measures")
+        CONTROL = "control", _("control")
+
+    class State(models.TextChoices):
+        ADMITTED = "admitted", _("admitted")
+        REVOKED = "revoked", _("revoked")
+
+    name = models.SlugField(max_length=60, unique=True)
+    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="vantages")
+    region = models.CharField(max_length=6, blank=True, default="")  # ISO 3166-2
+    role = models.CharField(max_length=7, choices=Role)
+    state = models.CharField(max_length=8, choices=State, default=State.ADMITTED)
+    public_key = models.CharField(max_length=64)  # Ed25519, hexadecimal
+    takes_unreviewed = models.BooleanField(default=False)  # may visit what a stranger typed
+    consent_on = models.DateField(null=True, blank=True)
+    consent_version = models.CharField(max_length=20, blank=True, default="")
+    excluded_categories = models.JSONField(default=list, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["role", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def queue(self) -> str:
+        return f"probe.{self.name}"
+
+
+class Target(models.Model):
+    """A URL to visit, in its canonical form."""
+
+    url = models.CharField(max_length=2048, unique=True)
+    host = models.CharField(max_length=255, db_index=True)
+    category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["host", "id"]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Plan(models.Model):
+    """Which targets are measured from which vantages, and how often."""
+
+    name = models.SlugField(max_length=60, unique=True)
+    targets = models.ManyToManyField(Target, blank=True, related_name="plans")
+    vantages = models.ManyToManyField(Vantage, blank=True, related_name="plans")
+    period = models.DurationField()
+    due_at = models.DateTimeField(db_index=True)
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Round(models.Model):
+    """Pairs a control run with a probe run of the same targets."""
+
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.SET_NULL, related_name="rounds")
+    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="rounds")
+    slot = models.DateTimeField()  # the moment it was due: beat twice in one slot makes one round
+    batch = models.PositiveIntegerField(default=0)  # where its targets begin, of a plan too large for one run
+
+    class Meta:
+        ordering = ["-slot", "id"]
+        constraints = [models.UniqueConstraint(fields=["plan", "vantage", "slot", "batch"], name="round_once_a_slot")]
+
+    def __str__(self) -> str:
+        return f"{self.vantage} {self.slot:%Y-%m-%d %H:%M}"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def free(self, at: datetime) -> Self:
+        """Runs that somebody may take: ready, and held by nobody whose lease still runs."""
+        return self.filter(state=Run.State.READY, attempt__lt=Run.ATTEMPTS).filter(
+            Q(lease_until=None) | Q(lease_until__lte=at)
+        )
+
+    def given_up(self, at: datetime) -> Self:
+        """Runs whose last attempt ran out without a result."""
+        return self.filter(state=Run.State.READY, attempt__gte=Run.ATTEMPTS, lease_until__lte=at)
+
+    def unjudged(self) -> Self:
+        return self.filter(state=Run.State.RECORDED, judged_at=None, vantage__role=Vantage.Role.ACCESS)
+
+
+class Run(models.Model):
+    """A batch of targets for one vantage, held under a lease by one attempt at a time."""
+
+    ATTEMPTS = 3
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waits for its control")
+        READY = "ready", _("ready")
+        RECORDED = "recorded", _("recorded")
+        FAILED = "failed", _("failed")
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="runs")
+    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="runs")
+    targets = models.JSONField()  # list of Target ids
+    addresses = models.JSONField(default=dict)  # URL → addresses to visit besides those that the vantage resolves
+    state = models.CharField(max_length=8, choices=State)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    recorded_at = models.DateTimeField(null=True, blank=True)
+    judged_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["round", "vantage"], name="run_once_a_round")]
+        indexes = [models.Index(fields=["state", "lease_until"])]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} for {self.vantage}"
+
+
+class Measurement(models.Model):
+    """One visit as one vantage saw it. Facts only; the document holds the whole record.
+
+    The time-ordered id is also the partition key; nothing points here with a foreign key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="measurements")
+    attempt = models.PositiveSmallIntegerField()
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="measurements")
+    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="measurements")
+    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="measurements")
+    control = models.BooleanField()
+    started_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    failure = models.CharField(max_length=200, blank=True, default="")
+    imitated = models.BooleanField()
+    document = models.BinaryField()  # zlib-compressed JSON of checks.engine.records.Measurement
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["target", "network", "-started_at"])]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @staticmethod
+    def pack(record: Record) -> bytes:
+        return zlib.compress(json.dumps(record.as_json(), separators=(",", ":")).encode(), 9)
+
+    @property
+    def record(self) -> Record:
+        return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
+
+
+class Verdict(models.Model):
+    """What one measurement means under one ruleset. A new ruleset adds rows and changes none."""
+
+    class Value(models.TextChoices):
+        ACCESSIBLE = "accessible", _("accessible")
+        BLOCKED = "blocked", _("blocked")
+        DOWN = "down", _("down")
+        INCONCLUSIVE = "inconclusive", _("inconclusive")
+
+    measurement = models.UUIDField()
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="verdicts")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="verdicts")
+    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="verdicts")
+    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="verdicts")
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=12, choices=Value)
+    mechanism = models.CharField(max_length=60, blank=True, default="")
+    rule = models.CharField(max_length=60)
+    ruleset = models.CharField(max_length=20)
+    confidence = models.CharField(max_length=6)
+    artefact = models.BooleanField(default=False)
+    confirmed = models.BooleanField(default=False)
+    notes = models.JSONField(default=list)
+    controls = models.JSONField(default=list)  # ids of the control measurements it rests on
+    fingerprints = models.CharField(max_length=40, blank=True, default="")  # revision of the list
+    trust_store = models.CharField(max_length=60, blank=True, default="")
+    imitated = models.BooleanField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["measurement", "ruleset"], name="verdict_once_a_ruleset")]
+        indexes = [models.Index(fields=["target", "network", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.target} on {self.network}: {self.verdict}"
+
+
+class State(models.TextChoices):
+    """The public state of a target on a network. Missing evidence is `insufficient`, never reachable."""
+
+    BLOCKED = "blocked", _("blocked")
+    LIKELY_BLOCKED = "likely_blocked", _("probably blocked")
+    THROTTLED = "throttled", _("slowed down")
+    CONTRADICTORY = "contradictory", _("contradictory")
+    DOWN = "down", _("down")
+    ACCESSIBLE = "accessible", _("accessible")
+    INSUFFICIENT = "insufficient", _("too little data")
+
+
+class Cell(models.Model):
+    """The current state of one target on one network: the table that every page reads."""
+
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="cells")
+    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="cells")
+    state = models.CharField(max_length=14, choices=State, default=State.INSUFFICIENT)
+    mechanism = models.CharField(max_length=60, blank=True, default="")
+    counts = models.JSONField(default=dict)  # verdict → number, within the window
+    measurements = models.PositiveIntegerField(default=0)
+    conclusive = models.PositiveIntegerField(default=0)
+    runs = models.PositiveIntegerField(default=0)
+    vantages = models.PositiveIntegerField(default=0)
+    witnesses = models.JSONField(default=list)  # ids of the measurements that decide it
+    # Another state, seen in the latest round only: it counts when the next round agrees.
+    candidate = models.CharField(max_length=14, blank=True, default="")
+    candidate_since = models.DateTimeField(null=True, blank=True)
+    measured_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["target", "network"]
+        constraints = [models.UniqueConstraint(fields=["target", "network"], name="cell_once")]
+
+    def __str__(self) -> str:
+        return f"{self.target} on {self.network}: {self.state}"
+
+
+class Episode(models.Model):
+    """A stretch of time in which a target on a network was in one state. The last one has no end."""
+
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="episodes")
+    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="episodes")
+    state = models.CharField(max_length=14, choices=State)
+    mechanism = models.CharField(max_length=60, blank=True, default="")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField()  # the last measurement that agreed
+    witnesses = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["-began_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="episode_ends_after_start", condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at"))
+            ),
+            models.UniqueConstraint(fields=["target", "network"], condition=Q(ended_at=None), name="episode_one_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.target} on {self.network}: {self.state} since {self.began_at:%Y-%m-%d}"

@@ -1,0 +1,1 @@
+"""Judges measurements: facts, fingerprints, rules as data. Measures nothing and knows no database."""

@@ -1,0 +1,123 @@
+"""Judge published measurements again: `python -m checks.verdict FILE… [--explain]`.
+
+A FILE holds JSON (one document or a list) or, named .jsonl, one document a line; .gz of either is read
+too. A document is a measurement, or {"measurement": {...}, "controls": [{...}, ...]}. One JSON line is
+printed for each. What cannot be read becomes an `inconclusive` line with the reason, and the exit code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from checks.engine.records import Measurement
+from checks.verdict import facts
+from checks.verdict.fingerprints import References
+from checks.verdict.judge import Language, conclude, explain
+from checks.verdict.rules import RULESET, Verdict
+
+PACK = Path(__file__).resolve().parent.parent / "countries" / "kz"
+# A file from elsewhere may hold anything; a wrong type deep inside a record is found only when it is used.
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError, RecursionError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    references = References.load(options.references)
+    language = options.language if options.explain else None
+    readable = True
+    for path in options.files:
+        for place, text in _documents(path):
+            line = _line(place, text, references, language)
+            readable = readable and "error" not in line
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+    return 0 if readable else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m checks.verdict", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--explain", action="store_true", help="add the sentence that readers see")
+    parser.add_argument("--language", choices=get_args(Language), default="en")
+    parser.add_argument("--references", type=Path, default=PACK, help="a country pack's folder (default: %(default)s)")
+    return parser
+
+
+def _documents(path: Path) -> Iterator[tuple[str, Any]]:
+    """(where, document); in a document's stead the error that kept it from being read."""
+    try:
+        opener = gzip.open if path.suffix == ".gz" else open
+        with opener(path, "rt", encoding="utf-8") as file:
+            if path.name.removesuffix(".gz").endswith(".jsonl"):
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield f"{path}:{number}", _parse(line)
+                return
+            document = _parse(file.read())
+            if isinstance(document, list):
+                yield from ((f"{path}:{number}", item) for number, item in enumerate(document, start=1))
+            else:
+                yield str(path), document
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        yield str(path), error
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return error
+
+
+def _line(place: str, document: Any, references: References, language: Language | None) -> dict[str, Any]:
+    try:
+        if isinstance(document, Exception):
+            raise document
+        measurement, controls = _read(document)
+        drawn = facts.of(measurement, controls, references)
+        judgement = conclude(drawn, measurement.trust_store, references.revision)
+    except UNREADABLE as error:
+        reason = f"{type(error).__name__}: {error}"
+        return {**_answer(place, Verdict.INCONCLUSIVE), "notes": ["unreadable"], "error": reason}
+    line = {
+        **_answer(measurement.url, judgement.verdict),
+        "mechanism": judgement.mechanism,
+        "rule": judgement.rule,
+        "confidence": judgement.confidence,
+        "notes": list(judgement.notes),
+        "measurement": measurement.id,
+    }
+    return line if language is None else {**line, "sentence": explain(drawn, judgement, language)}
+
+
+def _answer(subject: str, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "input": subject,
+        "verdict": verdict,
+        "mechanism": None,
+        "rule": None,
+        "ruleset": RULESET,
+        "confidence": "low",
+        "notes": [],
+    }
+
+
+def _read(document: Any) -> tuple[Measurement, list[Measurement]]:
+    if not isinstance(document, dict):
+        raise ValueError(f"a {type(document).__name__} is not a measurement")
+    if "measurement" not in document:
+        return Measurement.from_json(document), []
+    controls = document.get("controls", [])
+    if not isinstance(controls, list):
+        raise ValueError("controls is not a list")
+    return Measurement.from_json(document["measurement"]), [Measurement.from_json(control) for control in controls]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

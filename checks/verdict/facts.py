@@ -1,0 +1,590 @@
+"""From raw observations to one normal form that rules can read: what happened at the decisive step, and to whom.
+
+The decisive hop is the first one that did not load by the way the network's own customers take (its
+resolver's addresses), else the last. A failed redirect is charged to that hop's host. Every field names
+its own ignorance: "not_measured", "no_control" and "none" are three values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from itertools import pairwise
+from typing import Literal
+from urllib.parse import urlsplit
+
+from checks.engine.failures import Failure
+from checks.engine.guard import is_bogon
+from checks.engine.records import BASELINE, SNI_SWAP, VISIT, Connect, Exchange, Handshake, Measurement, Query
+from checks.verdict.fingerprints import PageMatch, References
+
+PAIRING = timedelta(minutes=10)  # DESIGN.md §4: a control older than this says nothing about now
+THROTTLE_RATIO = 5.0  # research: handshakes of throttled sites took 2-4 s beside a baseline of 0.2-0.4 s
+THROTTLE_SECONDS = 1.0
+LENGTH_RATIO = 0.7  # OONI ts-017; Jones et al., IMC 2014: finds 95 % of block pages
+CHALLENGES = frozenset({403, 451, 503})  # what servers answer when they, not the network, turn a visitor away
+HOPS_LIMIT = 20
+HTTPS = 443
+
+_Observation = Connect | Handshake | Exchange
+
+Probe = Literal["fit", "overloaded", "failed"]
+Dns = Literal[
+    "literal",  # the URL names an address: there was nothing to ask
+    "not_measured",  # the network's own resolver was not asked
+    "consistent",  # an address that a control got too, or that holds a valid certificate for the name
+    "bogon",
+    "two_replies",  # two replies to one query with no address in common
+    "unmatched_refuted",  # an address no control got, and whoever lives there is not the site
+    "unmatched_unchecked",  # an address no control got, and nobody could ask who lives there
+    "nxdomain",
+    "servfail",
+    "refused",
+    "timeout",
+    "no_answer",
+    "failed",  # any other failure of the resolver
+]
+Step = Literal["dns", "tcp", "tls", "http", "response", "none"]
+FailureClass = Literal["none", "timeout", "reset", "refused", "eof", "unreachable", "certificate", "other"]
+Pair = Literal["ok", "failed_alike", "failed_otherwise", "split", "not_measured", "no_control"]
+Swap = Literal["answered", "failed", "not_measured"]
+Throttle = Literal["not_measured", "no", "slow_control_fast", "slow_control_slow", "slow_no_control"]
+Response = Literal["none", "secure", "cleartext", "elsewhere"]
+Page = Literal["same", "differs", "not_measured", "no_control"]
+Leaf = Literal["same", "other", "not_measured"]
+
+_RESOLVER_FAILURES: dict[str, Dns] = {  # the order says which counts when several resolvers fail differently
+    Failure.DNS_NXDOMAIN: "nxdomain",
+    Failure.DNS_REFUSED: "refused",
+    Failure.DNS_SERVFAIL: "servfail",
+    Failure.DNS_NO_ANSWER: "no_answer",
+    Failure.TIMEOUT: "timeout",
+}
+_NAME_FAILURES = frozenset(_RESOLVER_FAILURES) - {Failure.TIMEOUT}
+_CLASSES: dict[str, FailureClass] = {
+    Failure.TIMEOUT: "timeout",
+    Failure.CONNECTION_RESET: "reset",
+    Failure.NETWORK_RESET: "reset",
+    Failure.CONNECTION_REFUSED: "refused",
+    Failure.EOF: "eof",
+    Failure.HOST_UNREACHABLE: "unreachable",
+    Failure.NETWORK_UNREACHABLE: "unreachable",
+    Failure.SSL_INVALID_HOSTNAME: "certificate",
+    Failure.SSL_UNKNOWN_AUTHORITY: "certificate",
+    Failure.SSL_INVALID_CERTIFICATE: "certificate",
+}
+_OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
+_PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    hop: int
+    hop_host: str
+    hop_secure: bool  # https
+    probe: Probe
+    controls: tuple[str, ...]  # ids of the control measurements that were usable
+    dns: Dns
+    dns_resolving: int  # controls that resolve the name: control vantages, and DoH in the measurement as one
+    dns_failing: int  # controls whose resolvers say that it does not exist or has no address
+    step: Step
+    failure: FailureClass
+    pair: Pair  # what the controls met at the same step, on the same address and server name
+    leaf: Leaf  # is a refused certificate the very one that the control accepted?
+    self_signed: bool
+    swap: Swap
+    throttle: Throttle
+    response: Response
+    status: int | None
+    page: Page
+    blockpage: PageMatch
+    interception: bool
+    forged: bool  # some resolver's answer was forged, whether or not the site opened
+
+    @property
+    def has_control(self) -> bool:
+        return bool(self.controls)
+
+    @property
+    def dns_trusted(self) -> bool:
+        return self.dns in ("consistent", "literal")
+
+    @property
+    def dns_resolved_by_controls(self) -> bool:
+        return self.dns_resolving >= 2 and self.dns_resolving > self.dns_failing
+
+
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    number: int
+    url: str
+
+    @property
+    def host(self) -> str:
+        return _host(self.url)
+
+    @property
+    def secure(self) -> bool:
+        return urlsplit(self.url).scheme == "https"
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """One failed attempt at the decisive step, beside what the controls met there."""
+
+    failure: str
+    pair: Pair
+    handshake: Handshake | None = None
+
+
+def of(measurement: Measurement, controls: Sequence[Measurement], references: References | None = None) -> Facts:
+    """The normal form of one measurement beside those of its controls that are usable."""
+    references = references or References()
+    usable = [control for control in controls if _usable(control, measurement)]
+    hops = list(_hops(measurement))
+    hop, dns = _decisive(measurement, usable, hops)
+    throttle, slow = _throttle(measurement, usable)
+    if slow is not None:
+        hop = next((h for h in hops if h.number == slow.hop), hop)
+    loaded = _loads(measurement, hop, dns)
+    step, attempts = _attempts(measurement, usable, hop, dns)
+    worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(measurement, a) != "answered"), default=None)
+    final = _final(measurement)
+    resolving, failing = _dns_controls(measurement, usable, hop.host)
+    return Facts(
+        hop=hop.number,
+        hop_host=hop.host,
+        hop_secure=hop.secure,
+        probe=_probe(measurement, attempts),
+        controls=tuple(control.id for control in usable),
+        dns=dns,
+        dns_resolving=resolving,
+        dns_failing=failing,
+        step="response" if loaded else step,
+        failure=_class(worst.failure) if worst and not loaded else "none",
+        pair=worst.pair if worst else "not_measured" if usable else "no_control",
+        leaf=_leaf(worst, usable),
+        self_signed=_self_signed(worst),
+        swap=_swap(measurement, worst),
+        throttle=throttle,
+        response=_response(measurement, usable, hops, final) if loaded else "none",
+        status=final.status if final else None,
+        page=_page(final, usable),
+        blockpage=_blockpage(measurement, usable, hops, references),
+        interception=_interception(measurement, usable, hop, references),
+        forged=_forged(measurement, usable, hops),
+    )
+
+
+# --- which measurement, which hop ---------------------------------------------------------------
+
+
+def _usable(control: Measurement, measurement: Measurement) -> bool:
+    apart = abs(datetime.fromisoformat(control.started) - datetime.fromisoformat(measurement.started))
+    return (
+        control.id != measurement.id
+        and control.url == measurement.url
+        and control.imitated == measurement.imitated
+        and apart <= PAIRING
+        and not control.overloaded
+        and not _is_ours(control.failure)
+    )
+
+
+def _is_ours(failure: str | None) -> bool:
+    return failure is not None and failure.startswith(_OURS)
+
+
+def _probe(measurement: Measurement, attempts: Sequence[_Failed]) -> Probe:
+    if measurement.overloaded:
+        return "overloaded"
+    ours = _is_ours(measurement.failure) or (bool(attempts) and all(_is_ours(a.failure) for a in attempts))
+    return "failed" if ours else "fit"
+
+
+def _hops(measurement: Measurement) -> Iterator[_Hop]:
+    hop = _Hop(0, measurement.url)
+    yield hop
+    while hop.number < HOPS_LIMIT:
+        followed = (e.location for e in measurement.exchanges if e.hop == hop.number and not e.failure and e.location)
+        location = next(followed, None)
+        if location is None:
+            return
+        hop = _Hop(hop.number + 1, location)
+        yield hop
+
+
+def _decisive(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> tuple[_Hop, Dns]:
+    for hop in hops:
+        dns = _dns(measurement, controls, hop.host)
+        if not _loads(measurement, hop, dns):
+            break
+    return hop, dns
+
+
+def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
+    """Whether the hop answered by the network's own way; DoH or a control's address opening it proves nothing."""
+    ours = _addresses(measurement, hop.host, "isp")
+    answered = {e.address for e in measurement.exchanges if e.hop == hop.number and not e.failure}
+    if hop.secure:
+        valid = _valid(measurement, hop.host)
+        return bool(answered & valid) and (dns == "literal" or bool(ours & valid))
+    connected = {c.address for c in measurement.connects if c.hop == hop.number and not c.failure}
+    reached = ours & (connected if dns == "consistent" else answered)
+    return bool(answered) and (dns == "literal" or bool(reached))
+
+
+def _final(measurement: Measurement) -> Exchange | None:
+    finals = [e for e in measurement.exchanges if not e.failure and not e.location and e.status is not None]
+    return max(finals, key=lambda e: e.hop, default=None)
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str) -> Dns:
+    if _is_address(host):
+        return "literal"
+    asked = [q for q in _queries(measurement, host) if q.role == "isp" and not q.late]
+    if not asked:
+        return "not_measured"
+    got = {address for q in asked if not q.failure for address in q.addresses}
+    return _answer(measurement, controls, host, got) if got else _no_answer(asked)
+
+
+def _no_answer(asked: Sequence[Query]) -> Dns:
+    """IPv4 speaks first: that a name has no AAAA is nobody's fault."""
+    failures = {q.failure for q in asked if q.type == "A"} or {q.failure for q in asked}
+    failures = {Failure.DNS_NO_ANSWER if failure is None else failure for failure in failures}
+    return next((name for failure, name in _RESOLVER_FAILURES.items() if failure in failures), "failed")
+
+
+def _answer(measurement: Measurement, controls: Sequence[Measurement], host: str, got: set[str]) -> Dns:
+    valid = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
+    known = _known_addresses(measurement, controls, host)
+    if got & (valid | known):
+        return "consistent"
+    if known and all(is_bogon(address) for address in got):
+        return "bogon"
+    if _two_replies(measurement, host, ("isp",)):
+        return "two_replies"
+    refuted = any(_refuted(measurement, controls, host, address) for address in got)
+    return "unmatched_refuted" if refuted else "unmatched_unchecked"
+
+
+def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: str, address: str) -> bool:
+    """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters)."""
+    ours = any(
+        _class(h.failure) == "certificate"
+        for h in measurement.handshakes
+        if h.address == address and h.server_name == host and h.purpose == VISIT
+    )
+    theirs = [s for c in controls for s in _steps(c) if s.address == address and s.port == HTTPS]
+    return ours or any(step.failure for step in theirs)
+
+
+def _steps(measurement: Measurement) -> list[Connect | Handshake]:
+    steps: list[Connect | Handshake] = [*measurement.connects, *measurement.handshakes]
+    return [step for step in steps if step.purpose == VISIT]
+
+
+def _queries(measurement: Measurement, host: str) -> list[Query]:
+    return [q for q in measurement.queries if q.name.rstrip(".").lower() == host]
+
+
+def _addresses(measurement: Measurement, host: str, *roles: str) -> set[str]:
+    return {
+        address
+        for q in _queries(measurement, host)
+        if not q.failure and not q.late and (not roles or q.role in roles)
+        for address in q.addresses
+    }
+
+
+def _known_addresses(measurement: Measurement, controls: Sequence[Measurement], host: str) -> set[str]:
+    """What a control got. Our own public resolver is left out: its answer may be forged on the way."""
+    return _addresses(measurement, host, "doh").union(*(_addresses(control, host) for control in controls))
+
+
+def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int]:
+    """(resolving, failing): each control vantage as one, DoH or an untampered public resolver of ours as one."""
+    opinions = [_opinion(control, host, ("isp", "public", "doh")) for control in controls]
+    own = _opinion(measurement, host, ("doh",))
+    if own == "none" and not _two_replies(measurement, host, ("public",)):
+        known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
+        own = "resolves" if _addresses(measurement, host, "public") & known else "none"
+    counts = Counter([*opinions, own])
+    return counts["resolves"], counts["fails"]
+
+
+def _opinion(measurement: Measurement, host: str, roles: Sequence[str]) -> Literal["resolves", "fails", "none"]:
+    if any(not is_bogon(address) for address in _addresses(measurement, host, *roles)):
+        return "resolves"
+    asked = [q for q in _queries(measurement, host) if q.role in roles and q.type == "A"]
+    return "fails" if any(q.failure in _NAME_FAILURES for q in asked) else "none"
+
+
+def _two_replies(measurement: Measurement, host: str, roles: Sequence[str]) -> bool:
+    asked = [q for q in _queries(measurement, host) if q.role in roles]
+    return any(
+        first.resolver == late.resolver
+        and first.type == late.type
+        and first.hop == late.hop
+        and first.addresses
+        and late.addresses
+        and not set(first.addresses) & set(late.addresses)
+        for late in asked
+        if late.late
+        for first in asked
+        if not first.late
+    )
+
+
+def _forged(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> bool:
+    for host in {hop.host for hop in hops}:
+        known = _known_addresses(measurement, controls, host)
+        got = _addresses(measurement, host, "isp", "public")
+        if _two_replies(measurement, host, ("isp", "public")):
+            return True
+        if known and any(is_bogon(address) for address in got - known):
+            return True
+    return False
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+def _attempts(
+    measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, dns: Dns
+) -> tuple[Step, list[_Failed]]:
+    """The deepest step that failed at this hop on the network's own addresses, one entry per attempt."""
+    if dns not in ("literal", "consistent", "unmatched_refuted", "unmatched_unchecked", "two_replies"):
+        return ("none" if dns == "not_measured" else "dns"), []
+    mine = _addresses(measurement, hop.host, "isp") if dns != "literal" else {hop.host}
+
+    def here(steps: Iterable[_Observation]) -> list[_Observation]:
+        return [s for s in steps if s.hop == hop.number and s.address in mine]
+
+    def compared(steps: Iterable[_Observation]) -> list[_Failed]:
+        return [_compare(controls, hop, s, s.failure, trusted) for s in steps if s.failure]
+
+    trusted = dns in ("literal", "consistent")
+    exchanges = here(measurement.exchanges)
+    handshakes = here(h for h in measurement.handshakes if h.purpose == VISIT)
+    connects = here(c for c in measurement.connects if c.purpose == VISIT and _counts(c))
+    if any(e.failure for e in exchanges):
+        return "http", compared(exchanges)
+    if handshakes and all(h.failure for h in handshakes):
+        return "tls", compared(handshakes)
+    if connects and all(c.failure for c in connects):
+        return "tcp", compared(connects)
+    return "none", []
+
+
+def _compare(controls: Sequence[Measurement], hop: _Hop, own: _Observation, failure: str, trusted: bool) -> _Failed:
+    """On an address that may not be the site's, a control's failure to connect says nothing about the site."""
+    pair = _pair(controls, hop, failure, [_like(control, own) if trusted else [] for control in controls])
+    return _Failed(failure, pair, own if isinstance(own, Handshake) else None)
+
+
+def _counts(connect: Connect) -> bool:
+    """Without a route, IPv6 fails for everything: that is the line, not the site (ooni/probe#2456)."""
+    return not (":" in connect.address and _class(connect.failure) == "unreachable")
+
+
+def _like(control: Measurement, own: _Observation) -> list[str | None]:
+    """How the same step ended for a control. One that could not even connect there failed in the handshake too."""
+    if isinstance(own, Exchange):
+        return [e.failure for e in control.exchanges if e.url == own.url]
+    if isinstance(own, Handshake) and (seen := _same(control, own)):
+        return [h.failure for h in seen]
+    connects = [c for c in control.connects if (c.address, c.port, c.purpose) == (own.address, own.port, VISIT)]
+    failures = [c.failure for c in connects if _counts(c)]
+    return [f for f in failures if f] if isinstance(own, Handshake) else failures
+
+
+def _same(control: Measurement, own: Handshake) -> list[Handshake]:
+    return [
+        h
+        for h in control.handshakes
+        if (h.address, h.port, h.server_name, h.purpose) == (own.address, own.port, own.server_name, VISIT)
+    ]
+
+
+def _pair(controls: Sequence[Measurement], hop: _Hop, failure: str, outcomes: Sequence[Sequence[str | None]]) -> Pair:
+    """The controls' majority. One that did not try this address counts only if its own visit to the host failed."""
+    if not controls:
+        return "no_control"
+    votes: Counter[Pair] = Counter()
+    for control, seen in zip(controls, outcomes, strict=True):
+        if not seen and control.failure and _last_host(control) == hop.host:
+            seen = [control.failure]
+        if None in seen:
+            votes["ok"] += 1
+        elif seen:
+            certificates = {_class(f) == "certificate" for f in (failure, *seen)}
+            votes["failed_alike" if len(certificates) == 1 else "failed_otherwise"] += 1
+    if not votes:
+        return "not_measured"
+    failed = votes.total() - votes["ok"]
+    if votes["ok"] == failed:
+        return "split"
+    if votes["ok"] > failed:
+        return "ok"
+    return "failed_alike" if votes["failed_alike"] >= votes["failed_otherwise"] else "failed_otherwise"
+
+
+def _last_host(measurement: Measurement) -> str:
+    return list(_hops(measurement))[-1].host
+
+
+def _swap(measurement: Measurement, attempt: _Failed | None) -> Swap:
+    """Answered means that a server spoke TLS to us, whatever its certificate (OONI ts-024)."""
+    own = attempt.handshake if attempt else None
+    swaps = [h for h in measurement.handshakes if own and h.purpose == SNI_SWAP and h.address == own.address]
+    if not swaps:
+        return "not_measured"
+    answered = any(not h.failure or h.chain or _class(h.failure) == "certificate" for h in swaps)
+    return "answered" if answered else "failed"
+
+
+def _leaf(attempt: _Failed | None, controls: Sequence[Measurement]) -> Leaf:
+    own = attempt.handshake if attempt else None
+    theirs = {h.chain[0].sha256 for c in controls for h in (_same(c, own) if own else ()) if h.chain}
+    if own is None or not own.chain or not theirs:
+        return "not_measured"
+    return "same" if own.chain[0].sha256 in theirs else "other"
+
+
+def _self_signed(attempt: _Failed | None) -> bool:
+    chain = attempt.handshake.chain if attempt and attempt.handshake else ()
+    return len(chain) == 1 and chain[0].subject == chain[0].issuer
+
+
+def _throttle(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, Handshake | None]:
+    """The name's fastest handshake beside the slowest of the baseline names on that address."""
+    state: Throttle = "not_measured"
+    for own in (h for h in measurement.handshakes if h.purpose == VISIT and not h.failure):
+        baselines = [
+            h.t - h.t0
+            for h in measurement.handshakes
+            if h.purpose == BASELINE and h.address == own.address and not h.failure
+        ]
+        if not baselines:
+            continue
+        took = min(h.t - h.t0 for h in _same(measurement, own) if not h.failure)
+        if took < THROTTLE_SECONDS or took < THROTTLE_RATIO * max(baselines):
+            state = "no" if state == "not_measured" else state
+            continue
+        theirs = [h.t - h.t0 for control in controls for h in _same(control, own) if not h.failure]
+        if not theirs:
+            state = "slow_no_control"
+        elif min(theirs) < THROTTLE_SECONDS:
+            return "slow_control_fast", own
+        else:
+            state = "slow_control_slow"
+    return state, None
+
+
+# --- pages and certificates -----------------------------------------------------------------------
+
+
+def _response(
+    measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], final: Exchange | None
+) -> Response:
+    if final is None or final.hop != hops[-1].number:
+        return "none"
+    if _diverted(measurement, controls, hops) is not None:
+        return "elsewhere"
+    return "secure" if hops[-1].secure else "cleartext"
+
+
+def _diverted(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> int | None:
+    """The first hop that a cleartext redirect led to another site to which no control was sent."""
+    theirs = {_host(e.location) for c in controls for e in c.exchanges if e.location}
+    for hop, following in pairwise(hops):
+        if not hop.secure and not _same_site(hop.host, following.host) and following.host not in theirs:
+            return following.number
+    return None
+
+
+def _blockpage(
+    measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], references: References
+) -> PageMatch:
+    """Fingerprints count where no valid certificate vouches for the page, and not if the site itself shows it."""
+    diverted = _diverted(measurement, controls, hops)
+    unvouched = [
+        e
+        for e in measurement.exchanges
+        if not e.failure and (urlsplit(e.url).scheme != "https" or (diverted is not None and e.hop >= diverted))
+    ]
+    found = {references.page(e) for e in unvouched} - {
+        references.page(e) for control in controls for e in control.exchanges if not e.failure
+    }
+    return "known" if "known" in found else "vague" if "vague" in found else "none"
+
+
+def _interception(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, references: References) -> bool:
+    """A site that itself uses such a certificate shows it to the control too."""
+
+    def seen(by: Measurement) -> bool:
+        return any(
+            references.intercepts(h.chain)
+            for h in by.handshakes
+            if h.purpose == VISIT and h.failure and h.server_name == hop.host
+        )
+
+    return seen(measurement) and not any(seen(control) for control in controls)
+
+
+def _page(final: Exchange | None, controls: Sequence[Measurement]) -> Page:
+    if not controls:
+        return "no_control"
+    theirs = [page for control in controls if (page := _final(control)) is not None]
+    if final is None or not theirs:
+        return "not_measured"
+    return "same" if any(_agree(final, other) for other in theirs) else "differs"
+
+
+def _agree(one: Exchange, other: Exchange) -> bool:
+    """OONI's "not a diff": the same status, and a like body or title. A known block page never agrees by its length."""
+    if one.status != other.status:
+        return False
+    if one.body_sha256 and one.body_sha256 == other.body_sha256:
+        return True
+    if one.title and other.title:
+        return one.title.split() == other.title.split()
+    lengths = sorted((one.body_length or 0, other.body_length or 0))
+    return not (one.body_truncated or other.body_truncated) and lengths[0] > LENGTH_RATIO * lengths[1]
+
+
+# --- small words ------------------------------------------------------------------------------------
+
+
+def _valid(measurement: Measurement, host: str) -> set[str]:
+    """Addresses that proved to be the site, by a valid certificate for the name."""
+    return {h.address for h in measurement.handshakes if not h.failure and h.server_name == host and h.purpose == VISIT}
+
+
+def _class(failure: str | None) -> FailureClass:
+    return "none" if failure is None else _CLASSES.get(failure, "other")
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _same_site(one: str, other: str) -> bool:
+    one, other = one.removeprefix("www."), other.removeprefix("www.")
+    return one == other or one.endswith("." + other) or other.endswith("." + one)

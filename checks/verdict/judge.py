@@ -1,0 +1,79 @@
+"""One measurement with its controls in, one verdict out: the first rule that matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from checks.engine.records import Measurement
+from checks.verdict import facts as drawn
+from checks.verdict.facts import Facts
+from checks.verdict.fingerprints import References
+from checks.verdict.rules import BY_ID, RULES, RULESET, Rule, Verdict, server_side
+
+Confidence = Literal["high", "medium", "low"]
+Language = Literal["en", "ru", "kk"]
+HIGH, MEDIUM = 0.9, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one measurement means, and everything that this was concluded from."""
+
+    verdict: Verdict
+    mechanism: str | None
+    rule: str
+    ruleset: str
+    confidence: Confidence
+    notes: tuple[str, ...]
+    artefact: bool  # only a censor shows this: a fingerprint, an interception CA, a bogon of the network's own
+    confirmed: bool  # another server name was answered on the same address
+    hop: int
+    hop_host: str
+    controls: tuple[str, ...]
+    fingerprints: str  # revision
+    trust_store: str
+
+
+def judge(measurement: Measurement, controls: Sequence[Measurement], references: References) -> Judgement:
+    return conclude(drawn.of(measurement, controls, references), measurement.trust_store, references.revision)
+
+
+def conclude(facts: Facts, trust_store: str, fingerprints: str) -> Judgement:
+    rule = next(rule for rule in RULES if rule.predicate(facts))
+    mechanism = rule.mechanism_of(facts)
+    return Judgement(
+        verdict=rule.verdict,
+        mechanism=mechanism,
+        rule=rule.id,
+        ruleset=RULESET,
+        confidence=_confidence(rule.weight),
+        notes=_notes(facts, rule),
+        artefact=rule.artefact,
+        confirmed=mechanism is not None and mechanism.endswith(".sni") and facts.swap == "answered",
+        hop=facts.hop,
+        hop_host=facts.hop_host,
+        controls=facts.controls,
+        fingerprints=fingerprints,
+        trust_store=trust_store,
+    )
+
+
+def explain(facts: Facts, judgement: Judgement, language: Language) -> str:
+    rule = BY_ID[judgement.rule]
+    sentence = {"en": rule.sentence_en, "ru": rule.sentence_ru, "kk": rule.sentence_kk}[language]
+    return sentence.format(host=facts.hop_host)
+
+
+def _confidence(weight: float) -> Confidence:
+    return "high" if weight >= HIGH else "medium" if weight >= MEDIUM else "low"
+
+
+def _notes(facts: Facts, rule: Rule) -> tuple[str, ...]:
+    notes = list(rule.notes)
+    if server_side(facts):
+        notes.append("server_side")
+    if rule.verdict is Verdict.ACCESSIBLE and facts.forged:
+        notes.append("dns_tampering")
+    return tuple(notes)

@@ -1,0 +1,214 @@
+"""`manage.py demo`: a register that measures an imitated internet. `make demo` is the short way to it.
+
+What is measured is marked *imitated* everywhere; the database is the demo's own (var/demo).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from checks.models import Cell, Network, Plan, Run, State, Target, Vantage
+from checks.probe.config import make_key
+from checks.vantages import Admission
+from config.embedded import HOST, Child, Embedded, Refusal, Stop, check_broker, check_port, forget_queue
+from registry import moderation
+
+ROUNDS = 3
+MORE_ROUNDS = 5  # at most so many more, where this machine was too busy to measure well
+PERIOD = timedelta(minutes=10)  # after the first rounds
+PLAN = "demo"
+EDITOR = "editor"
+BAR = 30
+
+
+class Command(BaseCommand):
+    help = "Show the whole register on an imitated internet; nothing is measured outside this machine."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--broker", default="", help="for example redis://127.0.0.1:6379/0")
+        parser.add_argument("--reset", action="store_true", help="forget the demo's data first")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            check_port(options["port"])
+            if not settings.DEMO:
+                check_broker(options["broker"])
+                _start_as_demo(options["broker"], reset=options["reset"])
+            stop = Stop()
+            with _only_one():
+                self._run(options["port"], stop)
+        except Refusal as error:
+            raise CommandError(str(error)) from error
+
+    def _run(self, port: int, stop: Stop) -> None:
+        self.stdout.write("Preparing the database and the starter cases of Kazakhstan …")
+        call_command("migrate", verbosity=0)
+        call_command("load_country", "kz", stdout=open(os.devnull, "w"))  # noqa: SIM115 (the process's own end closes it)
+        password = _editor_password()
+        forget_queue()
+        lab = settings.VAR / "lab"
+        with Child("-m", "checks.lab", "--directory", str(lab)) as imitated:
+            if not imitated.first_line().startswith("ready"):
+                raise Refusal("the imitated internet did not start: its reason stands above")
+            plan, probes = _enrol(json.loads((lab / "lab.json").read_text(encoding="utf-8")), lab)
+            with Child("-m", "checks.probe", "--config", str(probes), "--stop-with-stdin"), Embedded(port):
+                self._tell(port, password)
+                self._show_rounds(plan, stop)
+                stop.wait()
+                self.stdout.write("\nStopping …")
+        self.stdout.write("Stopped. Your data is kept in var/demo; `make demo RESET=1` begins anew.")
+
+    def _tell(self, port: int, password: str) -> None:
+        site = f"http://{HOST}:{port}"
+        self.stdout.write(
+            f"""
+The register answers at {site}/  (Ctrl-C stops it)
+All measurements here are IMITATED: a small internet on this machine, with censors of its own.
+
+  {site}/en/resources/orda.kz/        blocked, and no act is known
+  {site}/en/look-up?q=www.torproject.org/ru/download   ordered, but it opens
+  {site}/en/resources/kub.kz/         down everywhere: its name is gone
+  {site}/kk/   {site}/ru/             the same in Kazakh and Russian
+  {site}/en/report/                   report a site; editors decide at {site}/desk/
+                                      user {EDITOR}, password {password}
+  {site}/api/v1/lookup?q=orda.kz      the same by API
+"""
+        )
+
+    def _show_rounds(self, plan: Plan, stop: Stop) -> None:
+        """Three rounds back to back: the floor of evidence needs as many, and more where our own lag spoilt some."""
+        for number in range(1, ROUNDS + MORE_ROUNDS + 1):
+            if number > ROUNDS:
+                if not Cell.objects.filter(target__plans=plan, state=State.INSUFFICIENT).exists():
+                    break
+                self.stdout.write("This machine was too busy to measure well, which proves nothing: one more round.")
+            if not self._show_round(number, plan, stop):
+                return
+        self.stdout.write("\nAll three rounds are in: every page is filled. Ctrl-C stops.")
+
+    def _show_round(self, number: int, plan: Plan, stop: Stop) -> bool:
+        """Make one round due and show how far it is. False when it is time to stop."""
+        known = set(Run.objects.values_list("pk", flat=True))
+        Plan.objects.filter(pk=plan.pk).update(due_at=timezone.now())
+        while not stop.wait(0.5):
+            runs = Run.objects.filter(round__plan=plan).exclude(pk__in=known)
+            open_ = runs.filter(state__in=[Run.State.WAITING, Run.State.READY]) | runs.unjudged()
+            total, ended = runs.count(), runs.exclude(pk__in=open_).count()
+            done = total > 0 and ended == total
+            filled = BAR * ended // total if total else 0
+            line = f"round {number} [{'#' * filled}{'.' * (BAR - filled)}] {ended}/{total or '?'} runs"
+            if sys.stdout.isatty():
+                self.stdout.write(f"\r{line}", ending="\n" if done else "")
+                self.stdout.flush()
+            elif done:
+                self.stdout.write(line)
+            if done:
+                return True
+        return False
+
+
+def _start_as_demo(broker: str, *, reset: bool) -> None:
+    """Begin again with the demo's own settings: they are read before a command can change them."""
+    folder = settings.VAR / "demo"
+    if reset:
+        with _only_one(folder):
+            for path in folder.iterdir():
+                if path.name != "lock":
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    os.environ.update(TIZILIM_DEMO="1", TIZILIM_VAR=str(folder), TIZILIM_TICK="1")
+    os.environ.pop("DATABASE_URL", None)
+    os.environ.setdefault("TIZILIM_LOG_LEVEL", "ERROR")
+    if broker:
+        os.environ["TIZILIM_BROKER_URL"] = broker
+    os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (ourselves)
+
+
+@contextmanager
+def _only_one(folder: Path | None = None) -> Iterator[None]:
+    """Two demos would share one database and one queue. Raises Refusal for the second."""
+    folder = folder or settings.VAR
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refusal("a demo runs here already: stop it with Ctrl-C in its terminal") from None
+        yield
+
+
+def _editor_password() -> str:
+    """An editor to sign in with at the desk; the password is the same at the next start."""
+    kept = settings.VAR / "editor-password"
+    if not kept.exists():
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_urlsafe(12), encoding="ascii")
+    password = kept.read_text(encoding="ascii")
+    editor, _ = User.objects.get_or_create(username=EDITOR, defaults={"is_staff": True, "is_superuser": True})
+    if not editor.check_password(password):
+        editor.set_password(password)
+        editor.save()
+    return password
+
+
+def _enrol(described: dict[str, Any], lab: Path) -> tuple[Plan, Path]:
+    """The lab's networks, vantages and sites as rows; the probe's configuration as a file."""
+    plan, _ = Plan.objects.update_or_create(
+        name=PLAN, defaults={"period": PERIOD, "due_at": timezone.now() + PERIOD, "enabled": True}
+    )
+    probes = []
+    for vantage in described["vantages"]:
+        access = vantage["role"] == Vantage.Role.ACCESS
+        Network.objects.update_or_create(
+            asn=vantage["asn"],
+            defaults={
+                "name": vantage["network"],
+                "kind": Network.Kind.ACCESS if access else Network.Kind.HOSTING,
+                "imitated": True,
+            },
+        )
+        key = lab / f"{vantage['name']}.key"
+        admission = Admission(
+            name=vantage["name"],
+            asn=vantage["asn"],
+            role=vantage["role"],
+            key=make_key(key),
+            takes_unreviewed=vantage["takes_unreviewed"],
+        )
+        if not Vantage.objects.filter(name=admission.name, public_key=admission.key).exists():
+            moderation.admit_vantage(admission, by="demo", reason="a vantage of the imitated internet")
+        probes.append({"name": vantage["name"], "key": key.name, "world": vantage["world"]})
+    targets = [
+        Target.objects.get_or_create(url=site["url"], defaults={"host": site["name"]})[0] for site in described["sites"]
+    ]
+    plan.targets.set(targets)
+    config = lab / "probe.json"
+    config.write_text(
+        json.dumps(
+            {
+                "broker": settings.CELERY_BROKER_URL,
+                "broker_options": getattr(settings, "CELERY_BROKER_TRANSPORT_OPTIONS", {}),
+                "vantages": probes,
+            },
+            indent=1,
+        ),
+        encoding="utf-8",
+    )
+    return plan, config

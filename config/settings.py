@@ -1,0 +1,214 @@
+"""Every setting, from the environment only; safe when nothing is set.
+
+With nothing set: SQLite and a filesystem queue under var/, DEBUG off, answers only on this
+machine's own names. docs/running.md lists each variable with an example.
+"""
+
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+VAR = Path(env.str("TIZILIM_VAR", default=str(BASE_DIR / "var"))).resolve()
+VAR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.bool("TIZILIM_DEBUG", default=False)
+
+# A demo database holds measurements of an imitated internet, marked so everywhere. A real one refuses them.
+DEMO = env.bool("TIZILIM_DEMO", default=False)
+
+
+def _secret_key() -> str:
+    """The key from the environment, else one made once and kept, readable by its owner only."""
+    if given := env.str("TIZILIM_SECRET_KEY", default=""):
+        return str(given)
+    kept = VAR / "secret-key"
+    if not kept.exists():
+        fresh = kept.with_suffix(".partial")
+        fresh.touch(mode=0o600)
+        fresh.write_text(get_random_secret_key(), encoding="ascii")
+        fresh.replace(kept)
+    return kept.read_text(encoding="ascii")
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("TIZILIM_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+SITE_URL = env.str("TIZILIM_SITE_URL", default="http://127.0.0.1:8000")
+SECURE = SITE_URL.startswith("https://")
+
+INSTALLED_APPS = [
+    "config",
+    "registry",
+    "checks",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "registry.web.context.site",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR / 'tizilim.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Web, worker and beat write at once: without these, "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"]["CONN_MAX_AGE"] = env.int("TIZILIM_DB_CONN_MAX_AGE", default=60)
+else:
+    raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL or SQLite, for example postgres://user@/tizilim")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Celery: the queue is a doorbell, the database is the truth. No result backend.
+CELERY_BROKER_URL = env.str("TIZILIM_BROKER_URL", default="filesystem://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "central"
+CELERY_TASK_ROUTES = {"record": {"queue": "results"}}
+CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    BROKER_FOLDER = VAR / "broker"
+    (BROKER_FOLDER / "control").mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_FOLDER),
+        "data_folder_out": str(BROKER_FOLDER),
+        "control_folder": str(BROKER_FOLDER / "control"),
+        "polling_interval": 0.1,
+    }
+# How often beat looks for due plans and for leases that ran out, in seconds.
+TICK = env.float("TIZILIM_TICK", default=10.0)
+CELERY_BEAT_SCHEDULE = {"dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
+LANGUAGE_CODE = "kk"
+LOCALE_PATHS = [BASE_DIR / "registry" / "locale"]
+FORMAT_MODULE_PATH = ["registry.formats"]
+TIME_ZONE = "Asia/Almaty"
+USE_TZ = True
+
+STATIC_URL = "static/"
+# Where `collectstatic` puts files under hashed names. Unset (demo, tests), they are served from where they lie.
+STATIC_ROOT = env.str("TIZILIM_STATIC_ROOT", default="") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if WHITENOISE_USE_FINDERS
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_SSL_REDIRECT = False  # nginx redirects; behind it the application sees plain HTTP
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+if SECURE:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/"
+CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["registry.api.parsers.StrictJSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PAGINATION_CLASS": "registry.api.paging.IdCursor",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {"reports": "30/hour", "reads": "600/minute"},
+    "EXCEPTION_HANDLER": "registry.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": env.int("TIZILIM_PROXIES", default=0),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tizilim",
+    "DESCRIPTION": "A public, verifiable register of blocked websites. Anonymous reading; data under CC BY 4.0.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,  # a list of choices is no description
+    "POSTPROCESSING_HOOKS": [],  # choices stand where they are used: many tables have a `state` and a `type`
+}
+
+# No visitor log: not one line names an address. Our own errors go to stderr with their traceback.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env.str("TIZILIM_LOG_LEVEL", default="WARNING")},
+    "loggers": {"django.server": {"handlers": [], "propagate": False}},
+}

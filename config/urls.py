@@ -1,0 +1,15 @@
+"""Every address: pages under /kk/, /ru/ and /en/, the API under /api/v1/, the desk under /desk/."""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.urls import include, path
+
+from registry.web import views
+
+urlpatterns = [
+    path("", views.choose_language, name="root"),
+    path("healthz", views.healthy, name="healthy"),
+    path("api/", include("registry.api.urls")),
+    path("desk/", admin.site.urls),
+    *i18n_patterns(path("", include("registry.web.urls")), prefix_default_language=True),
+]

@@ -1,0 +1,1 @@
+"""THE RECORD: who had what restricted, by which right. People write it."""

@@ -1,0 +1,208 @@
+"""Which rows: one FilterSet a table. Parameters that nobody knows are refused, for a typo must not widen an answer."""
+
+# mypy: allow-subclassing-any
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters as filters
+from django.core.exceptions import ValidationError as BadValue
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from checks.models import Episode, Measurement, Network, Target, Vantage, Verdict
+from registry.dates import check_partial_date
+from registry.models import Act, Authority, Event, Listing, Resource, Restriction, Statement
+
+ID_LIMIT = 2**63 - 1  # what a database's integer holds
+EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
+
+
+class StrictBackend(DjangoFilterBackend):
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        known = EVERYWHERE | set(self.get_filterset_class(view, queryset).base_filters)
+        if unknown := sorted(set(request.query_params) - known):
+            raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
+        rows: QuerySet[Any] = super().filter_queryset(request, queryset, view)
+        return rows
+
+
+def _code(field: str, help_text: str, *, many: bool = False) -> filters.CharFilter:
+    return filters.CharFilter(field_name=field, label=help_text, distinct=many)
+
+
+def _number(field: str, help_text: str, *, many: bool = False) -> filters.NumberFilter:
+    return filters.NumberFilter(
+        field_name=field, label=help_text, distinct=many, min_value=0, max_value=ID_LIMIT, decimal_places=0
+    )
+
+
+def _network() -> filters.NumberFilter:
+    return _number("network__asn", "Number of the autonomous system")
+
+
+def _day(field: str, lookup: str) -> filters.CharFilter:
+    """Dates of the record are texts of ISO 8601 with reduced precision, and sort as such."""
+    word = "On or after" if lookup == "gte" else "Before"
+    return filters.CharFilter(
+        field_name=field,
+        lookup_expr=lookup,
+        label=f"{word} 2014-10-21, 2014-10 or 2014",
+        validators=[check_partial_date],
+    )
+
+
+class _MomentField(IsoDateTimeField):
+    def clean(self, value: Any) -> datetime | None:
+        """In UTC: PostgreSQL takes no offset beyond 15:59, and Python no moment beyond the year 9999."""
+        try:
+            moment: datetime | None = super().clean(value)
+            return moment and moment.astimezone(UTC)
+        except (OverflowError, ValueError) as error:
+            raise BadValue("There is no such moment.") from error
+
+
+class _Moment(filters.IsoDateTimeFilter):
+    field_class = _MomentField
+
+
+def _moment(field: str, lookup: str) -> filters.IsoDateTimeFilter:
+    word = "At or after" if lookup == "gte" else "Before"
+    return _Moment(field_name=field, lookup_expr=lookup, label=f"{word} this moment, ISO 8601")
+
+
+class Resources(filters.FilterSet):
+    class Meta:
+        model = Resource
+        fields = ["type", "category", "host", "slug", "service"]
+
+
+class Restrictions(filters.FilterSet):
+    act = _code("acts__key", "Key of an act it rests on", many=True)
+    authority = _code("authorities__code", "Code of an authority", many=True)
+    ground = _code("grounds__code", "Code of a ground", many=True)
+    event = _code("event__key", "Key of an event")
+    began_after = _day("began", "gte")
+    began_before = _day("began", "lt")
+    in_force = filters.BooleanFilter(method="only_in_force", label="Not known to have ended by today")
+
+    class Meta:
+        model = Restriction
+        fields = ["resource", "kind", "status", "confidence"]
+
+    def only_in_force(self, rows: QuerySet[Restriction], name: str, value: bool) -> QuerySet[Restriction]:
+        current = Restriction.objects.in_force(on=timezone.localdate()).values("pk")
+        return rows.filter(pk__in=current) if value else rows.exclude(pk__in=current)
+
+
+class Acts(filters.FilterSet):
+    authority = _code("roles__authority__code", "Code of an authority that had a part in it", many=True)
+    resource = _number("restrictions__resource", "Id of a resource", many=True)
+    after = _day("date", "gte")
+    before = _day("date", "lt")
+
+    class Meta:
+        model = Act
+        fields = ["type", "number", "confidence"]
+
+
+class Authorities(filters.FilterSet):
+    class Meta:
+        model = Authority
+        fields = ["code"]
+
+
+class Networks(filters.FilterSet):
+    class Meta:
+        model = Network
+        fields = ["asn", "kind", "country"]
+
+
+class Vantages(filters.FilterSet):
+    network = _network()
+
+    class Meta:
+        model = Vantage
+        fields = ["role", "state", "region"]
+
+
+class Targets(filters.FilterSet):
+    resource = _number("coverage__resource", "Id of a resource", many=True)
+
+    class Meta:
+        model = Target
+        fields = ["host", "category"]
+
+
+class Measurements(filters.FilterSet):
+    network = _network()
+    vantage = _code("vantage__name", "Name of a vantage")
+    target = _number("target", "Id of a target")
+    run = _number("run", "Id of a run")
+    after = _moment("started_at", "gte")
+    before = _moment("started_at", "lt")
+
+    class Meta:
+        model = Measurement
+        fields = ["control", "failure"]
+
+
+class Verdicts(filters.FilterSet):
+    network = _network()
+    vantage = _code("vantage__name", "Name of a vantage")
+    target = _number("target", "Id of a target")
+    after = _moment("at", "gte")
+    before = _moment("at", "lt")
+
+    class Meta:
+        model = Verdict
+        fields = ["verdict", "mechanism", "rule", "ruleset", "measurement"]
+
+
+class Episodes(filters.FilterSet):
+    network = _network()
+    target = _number("target", "Id of a target")
+    open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", label="Still so")
+    after = _moment("began_at", "gte")
+    before = _moment("began_at", "lt")
+
+    class Meta:
+        model = Episode
+        fields = ["state", "mechanism"]
+
+
+class Listings(filters.FilterSet):
+    snapshot_after = _day("snapshot", "gte")
+    snapshot_before = _day("snapshot", "lt")
+
+    class Meta:
+        model = Listing
+        fields = ["resource", "register_id"]
+
+
+class Statements(filters.FilterSet):
+    event = _code("event__key", "Key of an event")
+    authority = _code("authority__code", "Code of an authority")
+    after = _day("date", "gte")
+    before = _day("date", "lt")
+
+    class Meta:
+        model = Statement
+        fields = ["restriction", "stance"]
+
+
+class Events(filters.FilterSet):
+    region = _code("regions__iso", "Region, ISO 3166-2", many=True)
+    network = _number("networks__asn", "Number of the autonomous system", many=True)
+    after = _day("began", "gte")
+    before = _day("began", "lt")
+
+    class Meta:
+        model = Event
+        fields = ["type"]

@@ -1,0 +1,430 @@
+"""What each table looks like to a researcher. Field names are the columns' names; docs/data.md says what they mean."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import translation
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from checks.models import Episode, Measurement, Network, State, Target, Vantage, Verdict
+from registry import status, submissions
+from registry.models import (
+    Act,
+    ActRole,
+    Authority,
+    Coverage,
+    Event,
+    Listing,
+    Region,
+    Report,
+    Resource,
+    Restriction,
+    Source,
+    Statement,
+)
+
+BULK_LIMIT = 1000  # names in one look-up
+NAME_LIMIT = 4096  # characters; what is longer than a name may be is still told so by its own reason
+
+
+class Problem(serializers.Serializer[Any]):
+    """An error, RFC 9457."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stable; one of the codes on the reference page.")
+    detail = serializers.CharField()
+    reason = serializers.CharField(required=False, help_text="Of bad_name: why the name was refused.")
+    errors = serializers.ListField(  # type: ignore[assignment]  # RFC 9457's word, not the serializer's own
+        child=serializers.DictField(child=serializers.CharField()),
+        required=False,
+        help_text="Of invalid: field, code and message of each.",
+    )
+
+
+def _by(column: str, *, allow_null: bool = False) -> Any:
+    """The row that a foreign key points at, by this column."""
+    return serializers.SlugRelatedField(slug_field=column, read_only=True, allow_null=allow_null)
+
+
+def _all_by(column: str) -> Any:
+    return serializers.SlugRelatedField(slug_field=column, many=True, read_only=True)
+
+
+class SourceField(serializers.ModelSerializer[Source]):
+    class Meta:
+        model = Source
+        fields = ["url", "title", "date"]
+
+
+class ActRoleField(serializers.ModelSerializer[ActRole]):
+    authority = _by("code")
+
+    class Meta:
+        model = ActRole
+        fields = ["authority", "role"]
+
+
+class ActRow(serializers.ModelSerializer[Act]):
+    roles = ActRoleField(many=True, read_only=True)
+    sources = SourceField(many=True, read_only=True)
+
+    class Meta:
+        model = Act
+        fields = ["id", "key", "type", "number", "date", "scope_ordered", "note", "confidence", "roles", "sources"]
+
+
+class AuthorityRow(serializers.ModelSerializer[Authority]):
+    predecessors = _all_by("code")
+    sources = SourceField(many=True, read_only=True)
+
+    class Meta:
+        model = Authority
+        fields = [
+            "id", "code", "name_kk", "name_ru", "name_en", "role", "valid_from", "valid_to", "predecessors", "sources",
+        ]  # fmt: skip
+
+
+class StatementRow(serializers.ModelSerializer[Statement]):
+    authority = _by("code", allow_null=True)
+    event = _by("key", allow_null=True)
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+
+    class Meta:
+        model = Statement
+        fields = ["id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source"]
+
+
+class RestrictionRow(serializers.ModelSerializer[Restriction]):
+    acts = _all_by("key")
+    authorities = _all_by("code")
+    grounds = _all_by("code")
+    regions = _all_by("iso")
+    networks = _all_by("asn")
+    event = _by("key", allow_null=True)
+    sources = SourceField(many=True, read_only=True)
+
+    class Meta:
+        model = Restriction
+        fields = [
+            "id", "resource", "kind", "kind_reason", "status", "began", "began_not_later_than", "ended", "acts",
+            "authorities", "authority_as_written", "grounds", "regions", "networks", "networks_as_written",
+            "scope_ordered", "scope_observed", "fact", "confidence", "conflicting", "event", "sources",
+        ]  # fmt: skip
+
+
+class EventRow(serializers.ModelSerializer[Event]):
+    authorities = _all_by("code")
+    regions = _all_by("iso")
+    networks = _all_by("asn")
+    sources = SourceField(many=True, read_only=True)
+
+    class Meta:
+        model = Event
+        fields = [
+            "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "fact", "authority_as_written",
+            "authorities", "confidence", "regions", "networks", "sources",
+        ]  # fmt: skip
+
+
+class ListingRow(serializers.ModelSerializer[Listing]):
+    address = serializers.SerializerMethodField(help_text="As the register writes it; null where it is not shown.")
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+
+    class Meta:
+        model = Listing
+        fields = [
+            "id", "resource", "register_id", "address", "category", "court", "act_ref", "act_date", "snapshot",
+            "source",
+        ]  # fmt: skip
+
+    def get_address(self, row: Listing) -> str | None:
+        match row.resource.display:
+            case Resource.Display.FULL:
+                return row.address
+            case Resource.Display.DOMAIN_ONLY:
+                return row.resource.host or None
+        return None
+
+
+class NetworkRow(serializers.ModelSerializer[Network]):
+    class Meta:
+        model = Network
+        fields = ["id", "asn", "name", "brand", "kind", "country", "imitated"]
+
+
+class VantageRow(serializers.ModelSerializer[Vantage]):
+    """No address and no key: only which network, which region, and whether it works."""
+
+    network = serializers.IntegerField(source="network.asn", read_only=True)
+    seen_on = serializers.SerializerMethodField()
+    imitated = serializers.BooleanField(source="network.imitated", read_only=True)
+
+    class Meta:
+        model = Vantage
+        fields = ["id", "name", "network", "region", "role", "state", "seen_on", "imitated"]
+
+    @extend_schema_field(serializers.DateField(allow_null=True))
+    def get_seen_on(self, row: Vantage) -> str | None:
+        return row.seen_at.date().isoformat() if row.seen_at else None
+
+
+def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
+    """Annotates what may be shown of each row's target.
+
+    An address that the public reported and no editor has taken into the register is not shown either.
+    """
+    covering = Coverage.objects.filter(target=OuterRef(target))
+    reported = Report.objects.filter(target=OuterRef(target))
+    shown: QuerySet[Any] = rows.annotate(
+        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD))
+        | (Exists(reported) & ~Exists(covering)),
+        domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
+    )
+    return shown
+
+
+def _shown(url: str, row: Any) -> str | None:
+    if row.withheld:
+        return None
+    if row.domain_only:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}/"
+    return url
+
+
+class TargetRow(serializers.ModelSerializer[Target]):
+    url = serializers.SerializerMethodField(help_text="Null where the name is withheld.")
+    resources = serializers.SerializerMethodField(help_text="Ids of the resources it stands for.")
+
+    class Meta:
+        model = Target
+        fields = ["id", "url", "category", "resources"]
+
+    def get_url(self, row: Target) -> str | None:
+        return _shown(row.url, row)
+
+    def get_resources(self, row: Target) -> list[int]:
+        return [one.resource_id for one in row.coverage.all()]
+
+
+class _Evidence(serializers.ModelSerializer[Any]):
+    """Rows about one target on one network."""
+
+    target = serializers.IntegerField(source="target_id", read_only=True)
+    url = serializers.SerializerMethodField(help_text="Null where the name is withheld.")
+    network = serializers.IntegerField(source="network.asn", read_only=True)
+
+    def get_url(self, row: Any) -> str | None:
+        return _shown(row.target.url, row)
+
+
+class MeasurementRow(_Evidence):
+    vantage = serializers.CharField(source="vantage.name", read_only=True)
+
+    class Meta:
+        model = Measurement
+        fields = [
+            "id", "target", "url", "network", "vantage", "control", "run", "attempt", "started_at", "failure",
+            "imitated",
+        ]  # fmt: skip
+
+
+class MeasurementDetail(MeasurementRow):
+    record = serializers.SerializerMethodField(help_text="Every fact of the visit; null where the name is withheld.")
+
+    class Meta(MeasurementRow.Meta):
+        fields = [*MeasurementRow.Meta.fields, "record"]
+
+    def get_record(self, row: Any) -> dict[str, Any] | None:
+        return None if row.withheld or row.domain_only else row.record.as_json()
+
+
+class VerdictRow(_Evidence):
+    vantage = serializers.CharField(source="vantage.name", read_only=True)
+    notes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    controls = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Verdict
+        fields = [
+            "id", "measurement", "target", "url", "network", "vantage", "run", "at", "verdict", "mechanism", "rule",
+            "ruleset", "confidence", "artefact", "confirmed", "notes", "controls", "fingerprints", "trust_store",
+            "imitated",
+        ]  # fmt: skip
+
+
+class EpisodeRow(_Evidence):
+    witnesses = serializers.ListField(child=serializers.CharField(), read_only=True)
+    imitated = serializers.BooleanField(source="network.imitated", read_only=True)
+
+    class Meta:
+        model = Episode
+        fields = [
+            "id", "target", "url", "network", "state", "mechanism", "began_at", "ended_at", "seen_at", "witnesses",
+            "imitated",
+        ]  # fmt: skip
+
+
+class NetworkStateField(serializers.Serializer[status.NetworkState]):
+    network = serializers.IntegerField(source="network.asn", help_text="Number of the autonomous system")
+    name = serializers.CharField(source="network.name")
+    state = serializers.ChoiceField(choices=State.choices)
+    mechanism = serializers.CharField()
+    since = serializers.DateTimeField(allow_null=True)
+    measured_at = serializers.DateTimeField(allow_null=True)
+    measurements = serializers.IntegerField()
+    conclusive = serializers.IntegerField()
+    runs = serializers.IntegerField()
+    vantages = serializers.IntegerField()
+    witnesses = serializers.ListField(child=serializers.CharField())
+    partly = serializers.BooleanField(help_text="Another target of the resource is in another state.")
+    imitated = serializers.BooleanField()
+
+
+class CountsField(serializers.Serializer[status.Counts]):
+    sufficient = serializers.IntegerField()
+    blocked = serializers.IntegerField()
+    likely = serializers.IntegerField()
+    throttled = serializers.IntegerField()
+    contradictory = serializers.IntegerField()
+    down = serializers.IntegerField()
+    accessible = serializers.IntegerField()
+    insufficient = serializers.IntegerField()
+    not_measured = serializers.IntegerField()
+
+
+class ResourceRow(serializers.Serializer[status.Status]):
+    """A resource with what is known of it now."""
+
+    id = serializers.IntegerField(source="resource.pk")
+    type = serializers.ChoiceField(choices=Resource.Type.choices, source="resource.type")
+    name = serializers.SerializerMethodField(help_text="Null where the name is withheld.")
+    display = serializers.ChoiceField(choices=Resource.Display.choices, source="resource.display")
+    category = serializers.CharField(source="resource.category", help_text="Citizen Lab code")
+    service = serializers.IntegerField(source="resource.service_id", allow_null=True)
+    sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
+    situation = serializers.ChoiceField(choices=status.Situation.choices)
+    legal = serializers.ChoiceField(choices=status.Legal.choices)
+    listed = serializers.BooleanField(help_text="Some snapshot of the state register names it.")
+    observed = serializers.ChoiceField(choices=status.Observed.choices)
+    since = serializers.DateTimeField(allow_null=True)
+    counts = CountsField()
+    networks = NetworkStateField(many=True)
+    imitated = serializers.BooleanField()
+
+    def get_name(self, row: status.Status) -> str | None:
+        hidden = row.resource.display == Resource.Display.WITHHELD
+        return None if hidden else row.resource.display_name
+
+    def get_sentence(self, row: status.Status) -> str:
+        with translation.override(self.context.get("lang", "en")):
+            return row.sentence()
+
+
+class ResourceDetail(ResourceRow):
+    restrictions = RestrictionRow(many=True)
+    acts = ActRow(many=True)
+    statements = StatementRow(many=True)
+
+
+class NameField(serializers.Serializer[Any]):
+    url = serializers.CharField()
+    host = serializers.CharField()
+    display_host = serializers.CharField()
+    registrable = serializers.CharField(allow_null=True)
+    kind = serializers.ChoiceField(choices=["domain", "url", "ip"])
+
+
+class ReasonField(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class Answer(serializers.Serializer[Any]):
+    """What the register knows of one name. `networks` only where the record has nothing but measurements exist."""
+
+    query = serializers.CharField()
+    name = NameField(allow_null=True)
+    error = ReasonField(allow_null=True, help_text="Why this is no name; in a bulk look-up only.")
+    resources = ResourceDetail(many=True)
+    networks = NetworkStateField(many=True)
+    imitated = serializers.BooleanField()
+
+
+class BulkQuestion(serializers.Serializer[Any]):
+    q = serializers.ListField(child=serializers.CharField(max_length=NAME_LIMIT), max_length=BULK_LIMIT, min_length=1)
+
+
+class BulkAnswer(serializers.Serializer[Any]):
+    imitated = serializers.BooleanField()
+    results = Answer(many=True)
+
+
+class NewReport(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=NAME_LIMIT, help_text="A domain or an address.")
+    note = serializers.CharField(
+        max_length=submissions.NOTE_LIMIT, required=False, allow_blank=True, default="", help_text="For the editors."
+    )
+    network = serializers.SlugRelatedField(
+        slug_field="asn", queryset=Network.objects.all(), required=False, allow_null=True, default=None
+    )
+    region = serializers.SlugRelatedField(
+        slug_field="iso", queryset=Region.objects.all(), required=False, allow_null=True, default=None
+    )
+
+
+class FirstCheck(serializers.Serializer[Verdict]):
+    """One verdict on a reported name."""
+
+    asn = serializers.IntegerField(source="network.asn")
+    at = serializers.DateTimeField()
+    verdict = serializers.ChoiceField(choices=Verdict.Value.choices)
+    mechanism = serializers.CharField(allow_blank=True)
+    rule = serializers.CharField()
+    imitated = serializers.BooleanField()
+
+
+class ReportState(serializers.Serializer[Report]):
+    name = serializers.CharField()
+    received_on = serializers.DateField()
+    state = serializers.ChoiceField(choices=Report.State.choices)
+    resource = serializers.IntegerField(source="resource_id", allow_null=True)
+    first_check = serializers.SerializerMethodField()
+
+    @extend_schema_field(FirstCheck(many=True))
+    def get_first_check(self, report: Report) -> list[dict[str, Any]]:
+        """What the vantages that take unreviewed names have seen so far; empty until the first result is in."""
+        verdicts = report.target.verdicts.select_related("network").order_by("at")
+        return [dict(FirstCheck(verdict).data) for verdict in verdicts]
+
+
+class NewReceipt(ReportState):
+    receipt = serializers.CharField(help_text="Shown once and not kept: whoever has it can follow the report.")
+
+
+class LogLine(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    payload = serializers.CharField(help_text="Canonical JSON, RFC 8785.")
+    leaf = serializers.CharField(help_text="RFC 6962 leaf hash of the payload, hexadecimal.")
+
+
+class CrossFieldRow(serializers.Serializer[status.CrossField]):
+    legal = serializers.ChoiceField(choices=status.Legal.choices)
+    listed = serializers.BooleanField()
+    observed = serializers.ChoiceField(choices=status.Observed.choices)
+    situation = serializers.ChoiceField(choices=status.Situation.choices)
+    count = serializers.IntegerField()
+
+
+class Stats(serializers.Serializer[Any]):
+    """How many resources stand where in the table of record and evidence."""
+
+    resources = serializers.IntegerField()
+    imitated = serializers.BooleanField()
+    cross = CrossFieldRow(many=True)

@@ -1,0 +1,34 @@
+from django.urls import path, re_path
+from rest_framework.routers import SimpleRouter
+
+from registry.api import reference, views
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+for name, view in {
+    "resources": views.Resources,
+    "restrictions": views.Restrictions,
+    "acts": views.Acts,
+    "authorities": views.Authorities,
+    "statements": views.Statements,
+    "events": views.Events,
+    "listings": views.Listings,
+    "networks": views.Networks,
+    "vantages": views.Vantages,
+    "targets": views.Targets,
+    "measurements": views.Measurements,
+    "verdicts": views.Verdicts,
+    "episodes": views.Episodes,
+}.items():
+    router.register(f"v1/{name}", view, basename=name)
+
+urlpatterns = [
+    path("v1/", reference.page, name="api"),
+    path("v1/openapi.json", reference.OpenAPI.as_view(), name="openapi"),
+    path("v1/lookup", views.LookUp.as_view(), name="api-lookup"),
+    path("v1/reports", views.Reports.as_view(), name="api-reports"),
+    path("v1/reports/<str:receipt>", views.ReportByReceipt.as_view(), name="api-report"),
+    path("v1/log/", views.Log.as_view(), name="api-log"),
+    path("v1/stats", views.Stats.as_view(), name="api-stats"),
+    *router.urls,
+    re_path(r"^v1/[\s\S]+\Z", views.Nothing.as_view()),
+]

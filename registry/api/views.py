@@ -1,0 +1,424 @@
+"""The researchers' doors: read a query, ask the register, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.urls import Resolver404, resolve
+from django.utils import timezone, translation
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import conditional_page
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import mixins, viewsets
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from checks.engine.names import BadName, Name, parse
+from checks.models import Episode, Measurement, Network, Target, Vantage, Verdict
+from registry import search, status, submissions
+from registry.api import filters, serializers, throttles
+from registry.api.exports import CSVRenderer, JSONLinesRenderer
+from registry.api.problems import MEDIA_TYPE, NoSuchName
+from registry.models import Act, Authority, Event, Listing, LogEntry, Resource, Restriction, Statement
+
+CHUNK = 500  # rows of an export read at once
+FOUND_BY_TEXT = 10  # resources in the answer to a free name
+LANGUAGES = ("en", "ru", "kk")
+
+LANG = OpenApiParameter("lang", str, enum=LANGUAGES, description="Language of the sentences; English unless told.")
+
+
+class Schema(AutoSchema):
+    """Says of every operation that its errors are problems."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation:
+            problem = self.resolve_serializer(serializers.Problem, "response").ref
+            operation["responses"]["default"] = {
+                "description": "An error, RFC 9457",
+                "content": {MEDIA_TYPE: {"schema": problem}},
+            }
+        return operation
+
+
+@method_decorator(conditional_page, name="dispatch")
+class Door(APIView):
+    """What all answers share: English unless `lang` asks otherwise, ETag, the mark of a demo, open to any page."""
+
+    schema = Schema()
+    throttle_classes: Sequence[type[BaseThrottle]] = [throttles.Reads]
+    caching = "public, no-cache"  # keep it, but ask each time whether it is still so
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        translation.activate("en")
+        return super().initialize_request(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = self.caching
+        response["Access-Control-Allow-Origin"] = "*"
+        if settings.DEMO:
+            response["X-Tizilim-Imitated"] = "1"
+        return response
+
+    def language(self) -> str:
+        lang = self.request.query_params.get("lang", "en")
+        if lang not in LANGUAGES:
+            raise ValidationError({"lang": f"Write one of {', '.join(LANGUAGES)}."})
+        return str(lang)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {"request": self.request, "view": self, "lang": self.language()}
+
+
+class Nothing(Door):
+    """Any address that is none. One that only has a slash too many leads to the right one."""
+
+    schema = None  # type: ignore[assignment]  # not in the schema
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        path = request.path.rstrip("/")
+        if path != request.path and _leads_somewhere(path):
+            query = request.META.get("QUERY_STRING", "")
+            return HttpResponse(status=308, headers={"Location": f"{path}?{query}" if query else path})
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound
+
+
+def _leads_somewhere(path: str) -> bool:
+    try:
+        return getattr(resolve(path).func, "cls", None) is not Nothing
+    except Resolver404:
+        return False
+
+
+class Table(Door, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet[Any]):
+    """One table: pages of JSON, or the whole of what the filters leave as CSV or JSON lines."""
+
+    filter_backends = [filters.StrictBackend]
+    detail_class: type[Any] | None = None
+    newest_first = False
+    lookup_value_converter = "int"
+
+    def get_serializer_class(self) -> type[Any]:
+        wanted = self.detail_class if self.action == "retrieve" else None
+        return wanted or super().get_serializer_class()
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        kinds = [JSONRenderer, JSONLinesRenderer, CSVRenderer] if self.action == "list" else [JSONRenderer]
+        return [kind() for kind in kinds]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        exported = self.action == "list" and self.request.accepted_renderer.format != "json"
+        return [throttles.Exports()] if exported else super().get_throttles()
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        """What the serializer is given for these rows."""
+        return rows
+
+    def get_object(self) -> Any:
+        return self.prepare([super().get_object()])[0]
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        rows = self.filter_queryset(self.get_queryset())
+        self.language()
+        if request.accepted_renderer.format != "json":
+            return self._stream(rows)
+        page = self.prepare(self.paginate_queryset(rows) or [])
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def _stream(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
+        renderer: Any = self.request.accepted_renderer  # one of the two that stream
+        columns = list(self.get_serializer_class()().fields)
+        return StreamingHttpResponse(
+            renderer.lines(self._all(rows.order_by("pk")), columns),
+            content_type=f"{renderer.media_type}; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{self.basename}.{renderer.format}"'},
+        )
+
+    def _all(self, rows: QuerySet[Any]) -> Iterator[dict[str, Any]]:
+        """Every row, a chunk at a time by id: no transaction stays open while a slow reader reads."""
+        chunk = list(rows[:CHUNK])
+        while chunk:
+            yield from self.get_serializer(self.prepare(chunk), many=True).data
+            chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:CHUNK])
+
+
+@extend_schema_view(list=extend_schema(parameters=[LANG]), retrieve=extend_schema(parameters=[LANG]))
+class Resources(Table):
+    """Resources, each with its status: what the record says crossed with what the networks do."""
+
+    queryset = Resource.objects.all()
+    serializer_class = serializers.ResourceRow
+    detail_class = serializers.ResourceDetail
+    filterset_class = filters.Resources
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        return status.of_many(rows, at=timezone.now())
+
+
+class Restrictions(Table):
+    """Restrictions: one episode each of one resource being restricted. Conflicting sources are separate rows."""
+
+    queryset = Restriction.objects.public().with_basis().prefetch_related("authorities")
+    serializer_class = serializers.RestrictionRow
+    filterset_class = filters.Restrictions
+
+
+class Acts(Table):
+    """Acts: orders, submissions, court decisions, laws."""
+
+    queryset = Act.objects.prefetch_related("roles__authority", "sources")
+    serializer_class = serializers.ActRow
+    filterset_class = filters.Acts
+
+
+class Authorities(Table):
+    """Authorities under the names they had, with their predecessors."""
+
+    queryset = Authority.objects.prefetch_related("predecessors", "sources")
+    serializer_class = serializers.AuthorityRow
+    filterset_class = filters.Authorities
+
+
+class Statements(Table):
+    """Statements: who admitted, denied or kept silent, and where that was read."""
+
+    queryset = Statement.objects.exclude(restriction__public=False).select_related("authority", "event", "source")
+    serializer_class = serializers.StatementRow
+    filterset_class = filters.Statements
+
+
+class Events(Table):
+    """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
+
+    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
+    serializer_class = serializers.EventRow
+    filterset_class = filters.Events
+
+
+class Listings(Table):
+    """Listings: entries of the state register as one snapshot showed them. Listed is not the same as blocked."""
+
+    queryset = Listing.objects.select_related("resource", "source")
+    serializer_class = serializers.ListingRow
+    filterset_class = filters.Listings
+
+
+class Networks(Table):
+    """Networks, by autonomous system."""
+
+    queryset = Network.objects.all()
+    serializer_class = serializers.NetworkRow
+    filterset_class = filters.Networks
+
+
+class Vantages(Table):
+    """Vantages: the locations that measure. Neither addresses nor keys are published."""
+
+    queryset = Vantage.objects.select_related("network")
+    serializer_class = serializers.VantageRow
+    filterset_class = filters.Vantages
+
+
+class Targets(Table):
+    """Targets: the addresses that are visited. A withheld one is left out: a filter by host would name it."""
+
+    queryset = serializers.with_display(Target.objects.prefetch_related("coverage"), "pk").filter(withheld=False)
+    serializer_class = serializers.TargetRow
+    filterset_class = filters.Targets
+
+
+class Measurements(Table):
+    """Measurements: facts only, newest first. The detail holds the whole record of the visit."""
+
+    queryset = serializers.with_display(Measurement.objects.select_related("target", "network", "vantage"))
+    serializer_class = serializers.MeasurementRow
+    detail_class = serializers.MeasurementDetail
+    filterset_class = filters.Measurements
+    newest_first = True
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Measurement]:
+        rows: QuerySet[Measurement] = super().get_queryset()
+        return rows if self.action == "retrieve" else rows.defer("document")
+
+
+class Verdicts(Table):
+    """Verdicts: what one measurement means under one rule of one ruleset, newest first."""
+
+    queryset = serializers.with_display(Verdict.objects.select_related("target", "network", "vantage"))
+    serializer_class = serializers.VerdictRow
+    filterset_class = filters.Verdicts
+    newest_first = True
+
+
+class Episodes(Table):
+    """Episodes: stretches of time in which a target on a network was in one state, newest first."""
+
+    queryset = serializers.with_display(Episode.objects.select_related("target", "network"))
+    serializer_class = serializers.EpisodeRow
+    filterset_class = filters.Episodes
+    newest_first = True
+
+
+@dataclass(frozen=True)
+class _Answer:
+    query: str
+    name: Name | None = None
+    error: BadName | None = None
+    resources: Sequence[status.Status] = ()
+    networks: Sequence[status.NetworkState] = ()
+
+    @property
+    def imitated(self) -> bool:
+        return bool(settings.DEMO)
+
+
+class LookUp(Door):
+    """What the register knows of a name."""
+
+    caching = "no-store"  # what somebody looked up is nobody's business
+
+    @extend_schema(
+        operation_id="lookup",
+        parameters=[
+            LANG,
+            OpenApiParameter("q", str, required=True, description="A domain, a URL, an address or an app's name."),
+        ],
+        responses=serializers.Answer,
+    )
+    def get(self, request: Request) -> Response:
+        """Look one name up: a domain, a URL, an address, or the free name of an app or a service."""
+        return Response(
+            serializers.Answer(_look_up(request.query_params.get("q", "")), context=self.get_serializer_context()).data
+        )
+
+    @extend_schema(
+        operation_id="lookup_bulk",
+        parameters=[LANG],
+        request=serializers.BulkQuestion,
+        responses=serializers.BulkAnswer,
+    )
+    def post(self, request: Request) -> Response:
+        """Look up to a thousand domains, URLs or addresses up; the results stand in the order of `q`."""
+        question = serializers.BulkQuestion(data=request.data)
+        question.is_valid(raise_exception=True)
+        answer = {"imitated": settings.DEMO, "results": _look_up_many(question.validated_data["q"])}
+        return Response(serializers.BulkAnswer(answer, context=self.get_serializer_context()).data)
+
+
+def _look_up(text: str) -> _Answer:
+    try:
+        found = search.look_up(text, at=timezone.now())
+    except BadName as error:
+        resources = search.find(text, limit=FOUND_BY_TEXT)
+        if not resources:
+            raise NoSuchName(error) from error
+        return _Answer(text, resources=status.of_many(resources, at=timezone.now()))
+    return _Answer(text, found.name, resources=found.resources, networks=found.target_networks)
+
+
+def _look_up_many(texts: Sequence[str]) -> list[_Answer]:
+    read = [_read(text) for text in texts]
+    names = list(dict.fromkeys(name for name in read if isinstance(name, Name)))
+    found = {one.name: one for one in search.look_up_many(names, at=timezone.now())}
+    return [
+        _Answer(text, error=name)
+        if isinstance(name, BadName)
+        else _Answer(text, name, resources=found[name].resources, networks=found[name].target_networks)
+        for text, name in zip(texts, read, strict=True)
+    ]
+
+
+def _read(text: str) -> Name | BadName:
+    try:
+        return parse(text)
+    except BadName as error:
+        return error
+
+
+class Reports(Door):
+    """Reports by the public. No account; neither address nor browser is kept, and of the time only the day."""
+
+    throttle_classes = [throttles.Reports]
+    caching = "no-store"
+
+    @extend_schema(
+        operation_id="reports_create", request=serializers.NewReport, responses={201: serializers.NewReceipt}
+    )
+    def post(self, request: Request) -> Response:
+        """Report a site that does not open. The receipt is shown once; an editor looks at every report."""
+        report = serializers.NewReport(data=request.data)
+        report.is_valid(raise_exception=True)
+        fields = dict(report.validated_data)
+        try:
+            receipt = submissions.receive(fields.pop("name"), **fields, at=timezone.now())
+        except BadName as error:
+            raise NoSuchName(error) from error
+        return Response(serializers.ReportState(receipt.report).data | {"receipt": receipt.code}, status=201)
+
+
+class ReportByReceipt(Door):
+    """What became of one report."""
+
+    caching = "no-store"
+
+    @extend_schema(operation_id="reports_retrieve", responses=serializers.ReportState)
+    def get(self, request: Request, receipt: str) -> Response:
+        """Follow a report by its receipt."""
+        report = submissions.find(receipt)
+        if report is None:
+            raise Http404
+        return Response(serializers.ReportState(report).data)
+
+
+class Log(Door):
+    """The log of every public change."""
+
+    renderer_classes = [JSONLinesRenderer]
+    throttle_classes = [throttles.Exports]
+
+    @extend_schema(
+        operation_id="log",
+        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only entries after this index.")],
+        responses={(200, JSONLinesRenderer.media_type): serializers.LogLine},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The log, one entry a line: `python -m registry.ledger verify FILE` checks it."""
+        after = request.query_params.get("after", "0")
+        if not (after.isascii() and after.isdigit() and len(after) <= 18):
+            raise ValidationError({"after": "Write the index of an entry."})
+        lines = JSONLinesRenderer().lines(_log_entries(int(after)), ["index", "payload", "leaf"])
+        return StreamingHttpResponse(lines, content_type=f"{JSONLinesRenderer.media_type}; charset=utf-8")
+
+
+def _log_entries(after: int) -> Iterator[dict[str, Any]]:
+    while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
+        yield from ({"index": row.pk, "payload": row.payload, "leaf": row.leaf} for row in chunk)
+        after = chunk[-1].pk
+
+
+class Stats(Door):
+    """Counts of resources."""
+
+    @extend_schema(operation_id="stats", responses=serializers.Stats)
+    def get(self, request: Request) -> Response:
+        """The table of record and evidence, in numbers of resources; fields without any are left out."""
+        table = status.cross_table(at=timezone.now())
+        cross = [one for row in table.rows for one in row.fields if one.count]
+        return Response(serializers.Stats({"resources": table.total, "imitated": table.imitated, "cross": cross}).data)

@@ -1,0 +1,24 @@
+"""Dates in Russian: 22 ноября 2026 г."""
+
+from django.utils.translation import gettext_lazy
+
+DATE_FORMAT = "j E Y г."
+DATETIME_FORMAT = "j E Y г., H:i"
+YEAR_MONTH_FORMAT = "F Y г."
+MONTH_DAY_FORMAT = "j E"
+
+# Django writes Russian months that stand alone with a capital. Our own catalogue writes them without one.
+MONTHS_ALONE = (
+    gettext_lazy("January"),
+    gettext_lazy("February"),
+    gettext_lazy("March"),
+    gettext_lazy("April"),
+    gettext_lazy("May"),
+    gettext_lazy("June"),
+    gettext_lazy("July"),
+    gettext_lazy("August"),
+    gettext_lazy("September"),
+    gettext_lazy("October"),
+    gettext_lazy("November"),
+    gettext_lazy("December"),
+)

@@ -1,0 +1,57 @@
+"""What a body decided: orders, submissions, court decisions. One act may cover many resources."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.dates import PartialDateField
+from registry.models.authority import Authority
+from registry.models.source import Confidence, Source
+
+
+class Act(models.Model):
+    class Type(models.TextChoices):
+        ORDER = "order", _("order of the authorised body")
+        SUBMISSION = "submission", _("prosecutor's submission")
+        COURT_DECISION = "court_decision", _("court decision")
+        INTERIM_MEASURE = "interim_measure", _("interim measure of a court")
+        KNB_DECISION = "knb_decision", _("decision of the National Security Committee")
+        LAW = "law", _("law")
+        UNKNOWN = "unknown", _("act of unknown type")
+
+    key = models.SlugField(max_length=120, unique=True)  # its address: type, number and date, or the pack's key
+    type = models.CharField(max_length=20, choices=Type, default=Type.UNKNOWN)
+    number = models.CharField(max_length=120, blank=True, default="")
+    date = PartialDateField()
+    scope_ordered = models.TextField(blank=True, default="")
+    note = models.TextField(blank=True, default="")
+    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
+    authorities = models.ManyToManyField(Authority, through="ActRole", related_name="acts")
+    sources = models.ManyToManyField(Source, blank=True)
+
+    class Meta:
+        ordering = ["-date", "number", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_type_display()} {self.number}".strip()
+
+
+class ActRole(models.Model):
+    """What one body did in one act."""
+
+    class Role(models.TextChoices):
+        INITIATED = "initiated", _("initiated")
+        DECIDED = "decided", _("decided")
+        EXECUTED = "executed", _("executed")
+
+    act = models.ForeignKey(Act, on_delete=models.CASCADE, related_name="roles")
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="roles")
+    role = models.CharField(max_length=10, choices=Role)
+
+    class Meta:
+        ordering = ["role", "id"]
+        constraints = [models.UniqueConstraint(fields=["act", "authority", "role"], name="act_role_once")]
+
+    def __str__(self) -> str:
+        return f"{self.authority} {self.get_role_display()}"

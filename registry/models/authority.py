@@ -1,0 +1,62 @@
+"""Who may restrict, on what grounds, and where."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import get_language
+
+from registry.dates import PartialDateField
+from registry.models.source import Source
+
+
+class Named(models.Model):
+    """A thing with one name in each of the three languages."""
+
+    name_kk = models.CharField(max_length=400)
+    name_ru = models.CharField(max_length=400)
+    name_en = models.CharField(max_length=400)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return str(getattr(self, f"name_{get_language() or 'en'}", self.name_en))
+
+
+class Authority(Named):
+    """A body that initiates, decides or executes, under the name it had at that time."""
+
+    code = models.SlugField(max_length=80, unique=True)
+    role = models.TextField(blank=True, default="")  # what the law lets it do, in English, with the article
+    valid_from = PartialDateField()
+    valid_to = PartialDateField()
+    predecessors = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="successors")
+    sources = models.ManyToManyField(Source, blank=True)
+
+    class Meta:
+        ordering = ["name_en"]
+        verbose_name_plural = "authorities"
+
+
+class Ground(Named):
+    """A reason that the law, or a body, names for a restriction."""
+
+    code = models.SlugField(max_length=60, unique=True)
+    law_ref = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["code"]
+
+
+class Region(Named):
+    """A region or city of republican significance, by ISO 3166-2."""
+
+    iso = models.CharField(max_length=6, unique=True)
+
+    class Meta:
+        ordering = ["iso"]

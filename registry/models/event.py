@@ -1,0 +1,34 @@
+"""A shutdown, an interception or a wave: something that hit networks rather than one resource."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from checks.models import Network
+from registry.dates import PartialDateField
+from registry.models.authority import Authority, Named, Region
+from registry.models.source import Confidence, Source
+
+
+class Event(Named):
+    class Type(models.TextChoices):
+        SHUTDOWN = "shutdown", _("shutdown")
+        INTERCEPTION = "interception", _("interception of encrypted traffic")
+        THROTTLING = "throttling", _("slowing down")
+        WAVE = "wave", _("wave of blocking")
+
+    key = models.SlugField(max_length=80, unique=True)
+    type = models.CharField(max_length=12, choices=Type)
+    began = PartialDateField()
+    ended = PartialDateField()
+    fact = models.TextField(blank=True, default="")
+    authority_as_written = models.CharField(max_length=300, blank=True, default="")
+    authorities = models.ManyToManyField(Authority, blank=True, related_name="events")
+    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
+    regions = models.ManyToManyField(Region, blank=True, related_name="events")
+    networks = models.ManyToManyField(Network, blank=True, related_name="events")
+    sources = models.ManyToManyField(Source, blank=True, related_name="events")
+
+    class Meta:
+        ordering = ["-began", "id"]

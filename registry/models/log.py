@@ -1,0 +1,22 @@
+"""Every change of a public record, in the order it was made. The database refuses to change a row."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class LogEntry(models.Model):
+    """One leaf of the log: `payload` is canonical JSON (RFC 8785), `leaf` its RFC 6962 leaf hash."""
+
+    at = models.DateTimeField()  # rounded to the hour: an editor's minute is nobody's business
+    operation = models.CharField(max_length=40)
+    subject = models.CharField(max_length=80, db_index=True)  # "restriction/12"
+    payload = models.TextField()
+    leaf = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["id"]
+        verbose_name_plural = "log entries"
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.operation} {self.subject}"

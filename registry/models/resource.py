@@ -1,0 +1,151 @@
+"""What is restricted: a domain, a URL, an app, a service, an address, a whole network."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from typing import Any
+
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from checks.engine.names import BadName, Name, parse
+from checks.models import Target
+
+
+class ResourceQuerySet(models.QuerySet["Resource"]):
+    @transaction.atomic
+    def get_or_create_for(
+        self, name: Name | str, type: str = "", *, host: str = "", category: str = ""
+    ) -> tuple[Resource, bool]:
+        """The resource of a canonical name, or of the free name of an app, a service or a network.
+
+        A Name needs no type. A new domain, URL or address gets its canonical target. `host` says where
+        a free name lives (Periscope: pscp.tv); without it, a free name that is a domain is its own host.
+        """
+        if isinstance(name, Name):
+            type, host = type or name.kind, name.host
+            text = name.url if type == Resource.Type.URL else host
+        else:
+            text, host = name, host or _host_of(name)
+        found = self.filter(type=type, name=text).first()
+        if found:
+            return found, False
+        slug = slug_for(type, text, host)
+        if self.filter(slug=slug).exists():  # an app and a service of one name
+            slug += "-" + _digest(f"{type} {text}")
+        resource, made = self.get_or_create(
+            type=type, name=text, defaults={"slug": slug, "host": host, "category": category}
+        )
+        if isinstance(name, Name) and made:
+            url = name.url if type == Resource.Type.URL else replace(name, scheme="https", port=443).url
+            target, _new = Target.objects.get_or_create(url=url, defaults={"host": host, "category": category})
+            Coverage.objects.create(resource=resource, target=target, canonical=True)
+        return resource, made
+
+
+def slug_for(type: str, name: str, host: str) -> str:
+    """What stands in a resource's address: hosts keep their dots, free names have none, so they cannot meet."""
+    if type in (Resource.Type.DOMAIN, Resource.Type.IP):
+        return host
+    if type == Resource.Type.URL:
+        return f"{host}-{_digest(name)}"
+    return re.sub(r"[\W_]+", "-", name.casefold()).strip("-")[:100] or _digest(name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _host_of(free_name: str) -> str:
+    """The A-label host where a free name is a domain ("livejournal.com"), else ""."""
+    try:
+        name = parse(free_name)
+    except BadName:
+        return ""
+    return name.host if name.kind == "domain" else ""
+
+
+class Resource(models.Model):
+    class Type(models.TextChoices):
+        DOMAIN = "domain", _("domain")
+        URL = "url", _("page")
+        APP = "app", _("app")
+        SERVICE = "service", _("service")
+        IP = "ip", _("address")
+        NETWORK = "network", _("whole network")
+
+    class Display(models.TextChoices):
+        FULL = "full", _("shown in full")
+        DOMAIN_ONLY = "domain_only", _("only the domain is shown")
+        WITHHELD = "withheld", _("the name is withheld")
+
+    type = models.CharField(max_length=10, choices=Type)
+    name = models.CharField(max_length=2048)  # canonical: A-label host, full URL, or the free name of an app
+    slug = models.CharField(max_length=280, unique=True)  # made by slug_for; a host keeps its dots
+    host = models.CharField(max_length=255, blank=True, default="", db_index=True)  # A-label; "" for free names
+    search = models.TextField(default="", editable=False)  # the name as typed and in Unicode, casefolded
+    category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
+    service = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mirrors")
+    targets = models.ManyToManyField(Target, through="Coverage", related_name="resources")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [models.UniqueConstraint(fields=["type", "name"], name="resource_once")]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.search = " ".join(dict.fromkeys([self.name.casefold(), unicode_host(self.host).casefold()])).strip()
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "search"}
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("resource", args=[self.slug])
+
+    @property
+    def display_name(self) -> str:
+        """What may be shown of the name. A blocked name is text, never a link."""
+        if self.display == self.Display.WITHHELD:
+            return str(_("name withheld (%(id)s)") % {"id": self.pk})
+        if self.display == self.Display.DOMAIN_ONLY and self.host:
+            return unicode_host(self.host)
+        if self.host and self.type in (self.Type.DOMAIN, self.Type.SERVICE):
+            return unicode_host(self.host)
+        return self.name
+
+
+def unicode_host(host: str) -> str:
+    """An A-label host as people read it; the host itself where it cannot be decoded."""
+    try:
+        return host.encode("ascii").decode("idna")
+    except UnicodeError:
+        return host
+
+
+class Coverage(models.Model):
+    """Which targets stand for a resource; its state on a network is that of the canonical one."""
+
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="coverage")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="coverage")
+    canonical = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-canonical", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["resource", "target"], name="coverage_once"),
+            models.UniqueConstraint(
+                fields=["resource"], condition=models.Q(canonical=True), name="coverage_one_canonical_target"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} ← {self.target}"

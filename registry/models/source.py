@@ -1,0 +1,33 @@
+"""Where a fact was read, and how sure we are of it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.dates import PartialDateField
+
+
+class Confidence(models.TextChoices):
+    HIGH = "high", _("high")
+    MEDIUM = "medium", _("medium")
+    LOW = "low", _("low")
+
+
+class Source(models.Model):
+    """A URL, or a title with its date where there is no URL."""
+
+    url = models.URLField(max_length=2000, blank=True, default="")
+    title = models.CharField(max_length=500, blank=True, default="")
+    date = PartialDateField()
+
+    class Meta:
+        ordering = ["date", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="source_is_a_url_or_a_dated_title",
+                condition=~models.Q(url="") | (~models.Q(title="") & ~models.Q(date="")),
+            ),
+            models.UniqueConstraint(fields=["url", "title", "date"], name="source_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.url

@@ -1,0 +1,45 @@
+"""Who said what about a restriction or an event: claims, kept as claims."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.dates import PartialDateField
+from registry.models.authority import Authority
+from registry.models.event import Event
+from registry.models.restriction import Restriction
+from registry.models.source import Source
+
+
+class Statement(models.Model):
+    class Stance(models.TextChoices):
+        ADMITS = "admits", _("admits")
+        DENIES = "denies", _("denies")
+        SILENT = "silent", _("does not answer")
+        TECHNICAL_WORKS = "technical_works", _("says “technical works”")
+
+    key = models.SlugField(max_length=80, unique=True)
+    restriction = models.ForeignKey(
+        Restriction, null=True, blank=True, on_delete=models.CASCADE, related_name="statements"
+    )
+    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.CASCADE, related_name="statements")
+    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="statements")
+    speaker = models.CharField(max_length=200)  # as the source names it: "Kazakhtelecom", "a vice-minister"
+    stance = models.CharField(max_length=16, choices=Stance)
+    date = PartialDateField()
+    words = models.TextField(blank=True, default="")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="statements")
+
+    class Meta:
+        ordering = ["date", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="statement_is_about_one_thing",
+                condition=models.Q(restriction__isnull=False, event__isnull=True)
+                | models.Q(restriction__isnull=True, event__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.speaker}: {self.get_stance_display()}"

@@ -1,0 +1,85 @@
+"""What the public sends in, and how it is found again: by a receipt that only its holder knows."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from checks import planning
+from checks.engine.names import parse
+from checks.models import Measurement, Network, Target, Verdict
+from registry.models import Region, Report
+
+# Crockford's base 32: no I, L, O or U, so that a code survives being read out and written down.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CODE_LENGTH = 26  # 130 bits
+NOTE_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`code` is shown once and not kept."""
+
+    report: Report
+    code: str
+
+
+@transaction.atomic
+def receive(
+    text: str, *, note: str = "", network: Network | None = None, region: Region | None = None, at: datetime
+) -> Receipt:
+    """Keep a report and order its first check. Raises BadName for what is no domain or URL.
+
+    The check goes to control vantages and to those that take unreviewed names; whoever lends a
+    probe must not be made to visit what a stranger typed.
+    """
+    name = parse(text)
+    target, _ = Target.objects.get_or_create(url=name.url, defaults={"host": name.host})
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
+    report = Report.objects.create(
+        receipt_hash=_hash(code),
+        name=name.url,
+        note=note.strip()[:NOTE_LIMIT],
+        network=network,
+        region=region,
+        received_on=timezone.localdate(at),
+        target=target,
+    )
+    planning.first_check(target, at)
+    return Receipt(report, code)
+
+
+def find(code: str) -> Report | None:
+    """The report of a receipt; spaces, dashes, case and look-alike letters do not matter."""
+    read = code.upper().translate(str.maketrans("ILO", "110", " -\t\r\n"))
+    if len(read) != CODE_LENGTH or not set(read) <= set(_ALPHABET):
+        return None
+    return Report.objects.filter(receipt_hash=_hash(read)).select_related("target", "resource").first()
+
+
+def verdicts(report: Report) -> list[Verdict]:
+    """The latest verdict of every network on what was reported."""
+    latest = (
+        Verdict.objects.filter(target=report.target, network=OuterRef("pk")).order_by("-at", "-id").values("pk")[:1]
+    )
+    found = Network.objects.annotate(latest=Subquery(latest)).exclude(latest=None).values("latest")
+    return list(Verdict.objects.filter(pk__in=found).select_related("network", "target"))
+
+
+def control(report: Report) -> Measurement | None:
+    """What a control vantage saw last of what was reported."""
+    seen = Measurement.objects.filter(target=report.target, control=True)
+    return seen.defer("document").order_by("-started_at").first()
+
+
+def _hash(code: str) -> str:
+    key = hashlib.sha256(b"tizilim receipt\n" + settings.SECRET_KEY.encode()).digest()
+    return hmac.new(key, code.encode(), hashlib.sha256).hexdigest()

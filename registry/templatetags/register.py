@@ -1,0 +1,171 @@
+"""The words and marks that all pages share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django import template
+from django.conf import settings
+from django.core.paginator import Page
+from django.template.context import Context
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+from checks.models import State
+from registry import dates
+from registry.models import Source
+
+register = template.Library()
+
+# A glyph beside the word: a state is never told by its colour alone.
+_GLYPHS = {
+    State.BLOCKED: "✕",
+    State.LIKELY_BLOCKED: "✕?",
+    State.THROTTLED: "◔",
+    State.CONTRADICTORY: "⇄",
+    State.DOWN: "○",
+    State.ACCESSIBLE: "✓",
+    State.INSUFFICIENT: "…",
+}
+
+_MECHANISMS = {
+    "dns.nxdomain": gettext_lazy("the network's resolver says that the name does not exist"),
+    "dns.servfail": gettext_lazy("the network's resolver answers with an error"),
+    "dns.refused": gettext_lazy("the network's resolver refuses to answer"),
+    "dns.timeout": gettext_lazy("the network's resolver does not answer"),
+    "dns.no_answer": gettext_lazy("the network's resolver gives no address"),
+    "dns.injection.bogon": gettext_lazy("the name leads to an address that cannot exist on the internet"),
+    "dns.injection.blockpage": gettext_lazy("the name leads to a block page"),
+    "dns.injection.other": gettext_lazy("the name leads to a false address"),
+    "tcp.timeout": gettext_lazy("the server's address does not answer"),
+    "tcp.reset": gettext_lazy("the connection to the server's address is cut"),
+    "tcp.refused": gettext_lazy("the connection to the server's address is refused"),
+    "ip.unreachable": gettext_lazy("there is no route to the server's address"),
+    "tls.reset.sni": gettext_lazy("the connection is cut when the site is named"),
+    "tls.timeout.sni": gettext_lazy("the network falls silent when the site is named"),
+    "tls.eof.sni": gettext_lazy("the connection is closed when the site is named"),
+    "tls.throttle.sni": gettext_lazy("the connection is slowed down when the site is named"),
+    "tls.reset": gettext_lazy("the encrypted connection is cut while it is set up"),
+    "tls.timeout": gettext_lazy("the encrypted connection gets no answer while it is set up"),
+    "tls.eof": gettext_lazy("the encrypted connection is closed while it is set up"),
+    "tls.mitm": gettext_lazy("somebody in between answers with another certificate"),
+    "tls.mitm.ca_signed": gettext_lazy("somebody in between answers with a known interception certificate"),
+    "tls.mitm.self_signed": gettext_lazy("somebody in between answers with a certificate of their own"),
+    "http.blockpage": gettext_lazy("a block page comes instead of the site"),
+    "http.reset.host": gettext_lazy("the connection is cut when the page is asked for"),
+    "http.timeout": gettext_lazy("no page comes when it is asked for"),
+    "http.eof": gettext_lazy("the connection is closed when the page is asked for"),
+}
+
+
+@register.simple_tag
+def state_tag(state: str | None) -> SafeString:
+    """The state of a site on a network; None is a network where nobody has measured it."""
+    if not state:
+        return format_html('<span class="tag tag-none"><span aria-hidden="true">–</span> {}</span>', _("not measured"))
+    known = State(state)
+    return format_html(
+        '<span class="tag tag-{}"><span aria-hidden="true">{}</span> {}</span>', known, _GLYPHS[known], known.label
+    )
+
+
+@register.simple_tag
+def mechanism(name: str | None) -> str:
+    """A dotted name of the taxonomy in plain words; one that has no words yet stands for itself."""
+    return str(_MECHANISMS.get(name or "", name or ""))
+
+
+@register.filter
+def shown(text: str) -> str:
+    """A partial date in the reader's language."""
+    return dates.shown(text)
+
+
+@register.simple_tag
+def source_link(source: Source) -> SafeString:
+    """Title and date of a source, linked where it has an address that a browser may follow."""
+    title = source.title or source.url
+    if source.url.startswith(("https://", "http://")):
+        text = format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', source.url, title)
+    else:
+        text = format_html("{}", title)
+    return format_html("{}, {}", text, dates.shown(source.date)) if source.date else text
+
+
+@register.simple_tag
+def page_numbers(page: Page[Any]) -> list[int | str]:
+    """The numbers to show under a list: first, last and those about here, with … between."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+class Language(NamedTuple):
+    code: str
+    name: str
+    url: str
+    current: bool
+
+
+_OWN_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
+
+
+@register.simple_tag(takes_context=True)
+def languages(context: Context) -> list[Language]:
+    """This same page, with its query, in each language. What has no language in its address leads to the front."""
+    request = context.get("request")
+    here = request.get_full_path() if request else "/"
+    prefix, _slash, rest = here[1:].partition("/")
+    rest = rest if prefix in _OWN_NAMES else ""
+    return [Language(code, name, f"/{code}/{rest}", code == get_language()) for code, name in _OWN_NAMES.items()]
+
+
+class Door(NamedTuple):
+    url: str
+    title: str
+    current: bool
+
+
+_DOORS = {
+    "resources": gettext_lazy("Sites"),
+    "acts": gettext_lazy("Acts"),
+    "networks": gettext_lazy("Networks"),
+    "matrix": gettext_lazy("Matrix"),
+    "events": gettext_lazy("Shutdowns"),
+    "method": gettext_lazy("Method"),
+    "report": gettext_lazy("Report a site"),
+}
+
+
+@register.simple_tag(takes_context=True)
+def doors(context: Context) -> list[Door]:
+    """The navigation."""
+    request = context.get("request")
+    here = request.path if request else ""
+    urls = {reverse(name): title for name, title in _DOORS.items()}
+    return [Door(url, str(title), here.startswith(url)) for url, title in urls.items()]
+
+
+@register.inclusion_tag("registry/_demo.html")
+def demo_banner() -> dict[str, bool]:
+    """The warning on every page of a demo. It asks the settings, since an error page has no context."""
+    return {"demo": settings.DEMO}
+
+
+# --- the page on the method
+
+
+@register.simple_tag
+def mechanisms() -> list[tuple[str, str]]:
+    """Every mechanism that a verdict may name, with its plain words."""
+    return [(name, str(words)) for name, words in _MECHANISMS.items()]
+
+
+# --- the matrix
+
+
+@register.simple_tag
+def state_text(state: str | None) -> str:
+    """Glyph and word alone, for the many fields of one table."""
+    return f"{_GLYPHS[State(state)]} {State(state).label}" if state else f"– {_('not measured')}"

@@ -1,0 +1,241 @@
+"""The pages of networks, the matrix, episodes and single measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from checks.engine.records import Measurement as Record
+from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Vantage, Verdict
+from checks.verdict import facts
+from checks.verdict.rules import BY_ID
+from registry import search, status
+from registry.api.serializers import with_display
+from registry.models import Confidence, Coverage, Resource
+from registry.models.resource import unicode_host
+
+ROWS = 50  # of a list on one page
+FIELDS = 200  # of the matrix on one page: its networks times its sites
+FOUND = 500  # resources of the matrix that one text may find
+
+
+def watched() -> QuerySet[Network]:
+    """The access networks where somebody measures. Those of the lab count in a demo only."""
+    admitted = Vantage.objects.filter(network=OuterRef("pk"), role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
+    return _access_networks().filter(Exists(admitted))
+
+
+def _access_networks() -> QuerySet[Network]:
+    rows = Network.objects.filter(kind=Network.Kind.ACCESS)
+    return rows if settings.DEMO else rows.filter(imitated=False)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of evidence with what may be shown of its site: a name, and its page where that gives nothing away."""
+
+    row: Any
+    name: str
+    resource: Resource | None
+    full: bool  # the record may be shown as well
+
+
+def _public(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """What the register stands for: an address that only a stranger reported is not shown at all."""
+    shown = with_display(rows).filter(Exists(Coverage.objects.filter(target=OuterRef("target"))))
+    return shown.select_related("target", "network").prefetch_related("target__coverage__resource")
+
+
+def _shown(row: Any) -> Shown:
+    covering = [one.resource for one in row.target.coverage.all()]
+    if row.withheld:
+        hidden = next(one for one in covering if one.display == Resource.Display.WITHHELD)
+        return Shown(row, hidden.display_name, None, full=False)
+    if row.domain_only:
+        limited = next(one for one in covering if one.display == Resource.Display.DOMAIN_ONLY)
+        return Shown(row, unicode_host(row.target.host), limited, full=False)
+    return Shown(row, _address(row.target), covering[0], full=True)
+
+
+def _address(target: Target) -> str:
+    """The address as people read it: a whole site by its name alone."""
+    whole = target.url == f"https://{target.host}/"
+    return unicode_host(target.host) if whole else target.url
+
+
+class NetworkFilter(forms.Form):
+    state = forms.ChoiceField(label=_("State"), choices=lambda: [("", _("any")), *State.choices], required=False)
+
+
+class EpisodeFilter(NetworkFilter):
+    network = forms.ModelChoiceField(
+        Network.objects.none(), label=_("Network"), to_field_name="asn", empty_label=_("any"), required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        networks: Any = self.fields["network"]
+        networks.queryset = watched()
+
+
+class MatrixFilter(NetworkFilter):
+    q = forms.CharField(label=_("Name"), max_length=200, required=False)
+    field_order = ("q", "state")
+
+
+def networks(request: HttpRequest) -> HttpResponse:
+    # The newest by id: the last round that came home, without a look at all that ever did.
+    recorded = Run.objects.filter(vantage__network=OuterRef("pk"), recorded_at__isnull=False).order_by("-pk")
+    rows = (
+        watched()
+        .annotate(
+            seen_at=Max("vantages__seen_at", filter=Q(vantages__role=Vantage.Role.ACCESS)),
+            last_round=Subquery(recorded.values("recorded_at")[:1]),
+        )
+        .order_by("asn")
+    )
+    without = _access_networks().count() - len(rows)
+    return render(request, "registry/networks.html", {"networks": rows, "without": without})
+
+
+def network(request: HttpRequest, asn: int) -> HttpResponse:
+    row = get_object_or_404(Network, asn=asn)
+    asked = NetworkFilter(request.GET, auto_id="filter-%s")
+    cells = _public(Cell.objects.filter(network=row)) if asked.is_valid() else Cell.objects.none()
+    if asked.is_valid() and asked.cleaned_data["state"]:
+        cells = cells.filter(state=asked.cleaned_data["state"])
+    page = Paginator(cells.order_by("target__host", "target_id"), ROWS).get_page(request.GET.get("page"))
+    vantages = row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
+    context = {
+        "network": row,
+        "form": asked,
+        "page": page,
+        "lines": [_shown(cell) for cell in page],
+        "vantages": vantages,
+    }
+    return render(request, "registry/network.html", context, status=200 if asked.is_valid() else 400)
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    resource: Resource
+    fields: tuple[status.NetworkState | None, ...]  # one a network, in their order; None is "not measured"
+
+
+def matrix(request: HttpRequest) -> HttpResponse:
+    asked = MatrixFilter(request.GET, auto_id="filter-%s")
+    columns = list(watched())
+    rows = _measured(columns, **asked.cleaned_data) if asked.is_valid() else []
+    sites = min(ROWS, max(10, FIELDS // max(1, len(columns))))
+    page = Paginator(rows, sites).get_page(request.GET.get("page"))
+    found = status.of_many(list(page.object_list), at=timezone.now())
+    context = {
+        "form": asked,
+        "page": page,
+        "networks": columns,
+        "rows": [_across(one, columns) for one in found],
+        "states": list(State),
+    }
+    return render(request, "registry/matrix.html", context, status=200 if asked.is_valid() else 400)
+
+
+def _measured(networks: Sequence[Network], q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
+    """Resources that some of the networks were asked about."""
+    cells = Cell.objects.filter(network__in=networks, **({"state": state} if state else {}))
+    canonical = Coverage.objects.filter(canonical=True, target__in=cells.values("target")).values("resource")
+    rows = Resource.objects.filter(pk__in=canonical)
+    if not q:
+        return rows
+    known = set(rows.values_list("pk", flat=True))
+    return [resource for resource in search.find(q, limit=FOUND) if resource.pk in known]
+
+
+def _across(one: status.Status, columns: Iterable[Network]) -> MatrixRow:
+    states = {state.network.pk: state for state in one.networks}
+    return MatrixRow(one.resource, tuple(states.get(network.pk) for network in columns))
+
+
+def episodes(request: HttpRequest) -> HttpResponse:
+    asked = EpisodeFilter(request.GET, auto_id="filter-%s")
+    rows = Episode.objects.none()
+    if asked.is_valid():
+        rows = _public(Episode.objects.filter(network__in=watched())).order_by("-began_at", "-id")
+        if asked.cleaned_data["state"]:
+            rows = rows.filter(state=asked.cleaned_data["state"])
+        if asked.cleaned_data["network"]:
+            rows = rows.filter(network=asked.cleaned_data["network"])
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    context = {"form": asked, "page": page, "lines": [_shown(row) for row in page]}
+    return render(request, "registry/episodes.html", context, status=200 if asked.is_valid() else 400)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A verdict with the sentence of its rule; "" where this version no longer knows the rule."""
+
+    verdict: Verdict
+    sentence: str
+
+    @property
+    def confidence(self) -> str:
+        return str(Confidence(self.verdict.confidence).label)
+
+
+def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
+    row = _public(Measurement.objects.filter(pk=pk)).select_related("vantage").first()
+    if row is None:
+        raise Http404
+    shown = _shown(row)
+    verdicts = list(Verdict.objects.filter(measurement=row.pk))
+    wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
+    controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network").order_by("pk"))
+    record = row.record
+    name_of = _names(record, controls) if shown.full else lambda verdict: shown.name
+    context = {
+        "measurement": row,
+        "shown": shown,
+        "record": record if shown.full else None,
+        "told": [Told(one, _sentence(one, name_of(one))) for one in verdicts],
+        "controls": controls,
+    }
+    return render(request, "registry/measurement.html", context)
+
+
+def _names(record: Record, controls: Iterable[Measurement]) -> Callable[[Verdict], str]:
+    """Of each verdict, the host that it is about: after a redirect that need not be the one asked for."""
+    records = {str(one.pk): one.record for one in controls}
+
+    def host(verdict: Verdict) -> str:
+        drawn = facts.of(record, [records[one] for one in verdict.controls if one in records])
+        return unicode_host(drawn.hop_host)
+
+    return host
+
+
+def _sentence(verdict: Verdict, host: str) -> str:
+    rule = BY_ID.get(verdict.rule)
+    if rule is None:
+        return gettext("This version of the software no longer knows the rule.")
+    return str(getattr(rule, f"sentence_{get_language() or 'en'}")).format(host=host)
+
+
+urlpatterns = [
+    path("networks/", networks, name="networks"),
+    path("networks/<int:asn>/", network, name="network"),
+    path("matrix/", matrix, name="matrix"),
+    path("episodes/", episodes, name="episodes"),
+    path("measurements/<uuid:pk>/", measurement, name="measurement"),
+]

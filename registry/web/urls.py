@@ -1,0 +1,5 @@
+"""The pages under /kk/, /ru/ and /en/; each module of pages names its own."""
+
+from registry.web import evidence, law, register, submit
+
+urlpatterns = [*register.urlpatterns, *law.urlpatterns, *evidence.urlpatterns, *submit.urlpatterns]

@@ -1,0 +1,225 @@
+"""Look-ups, reports, the log, the numbers, the reference, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import translation
+
+from checks.models import State
+from registry import log, status
+from registry.api import parsers, throttles
+from registry.ledger.__main__ import verify
+from registry.models import Report
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+def post(client: Client, path: str, body: bytes | str, content_type: str = "application/json"):
+    return client.post(f"/api/v1/{path}", data=body, content_type=content_type)
+
+
+def test_a_look_up_agrees_with_the_status(api) -> None:
+    resource = make.resource()
+    make.restriction(resource, make.act())
+    make.cell(resource, make.network(), State.BLOCKED)
+    answer = api("lookup?q=HTTPS://Orda.kz/").json()
+    known = status.of(resource, at=make.AT)
+    with translation.override("en"):
+        assert answer["resources"][0]["sentence"] == known.sentence()
+    assert answer["resources"][0]["situation"] == known.situation == "ordered_blocked"
+    assert answer["resources"][0]["counts"]["blocked"] == 1
+    assert answer["resources"][0]["acts"][0]["number"] == "2-1204"
+    assert answer["name"]["host"] == "orda.kz"
+    assert answer["imitated"] is False
+
+
+def test_a_free_name_is_looked_up_by_its_letters(api) -> None:
+    make.resource("WhatsApp", type="app")
+    assert [one["name"] for one in api("lookup?q=whatsapp").json()["resources"]] == ["WhatsApp"]
+
+
+def test_a_name_without_a_record_answers_with_what_was_measured(api) -> None:
+    make.cell(make.target("fresh.kz"), make.network(), State.DOWN)
+    answer = api("lookup?q=fresh.kz").json()
+    assert answer["resources"] == []
+    assert [one["state"] for one in answer["networks"]] == ["down"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "empty"), ("ftp://orda.kz", "bad_scheme"), ("10.0.0.1", "special_use")]
+)
+def test_what_is_no_name_is_refused_with_its_reason(api, text: str, reason: str) -> None:
+    response = api(f"lookup?q={text}")
+    assert response.status_code == 400
+    assert (response.json()["code"], response.json()["reason"]) == ("bad_name", reason)
+
+
+def test_a_bulk_look_up_answers_in_order_and_tells_each_bad_name(client: Client) -> None:
+    make.resource()
+    results = post(client, "lookup", json.dumps({"q": ["orda.kz", "a b", "orda.kz", "no.kz"]})).json()["results"]
+    assert [one["query"] for one in results] == ["orda.kz", "a b", "orda.kz", "no.kz"]
+    assert [len(one["resources"]) for one in results] == [1, 0, 1, 0]
+    assert results[1]["error"]["code"] == "whitespace"
+
+
+def test_a_thousand_names_take_as_many_queries_as_ten(client: Client, django_assert_max_num_queries) -> None:
+    for number in range(10):
+        make.resource(f"site-{number}.kz")
+    with django_assert_max_num_queries(24):
+        body = json.dumps({"q": [f"site-{number}.kz" for number in range(1000)]})
+        assert len(post(client, "lookup", body).json()["results"]) == 1000
+    assert post(client, "lookup", json.dumps({"q": ["a.kz"] * 1001})).status_code == 400
+
+
+def test_what_somebody_looked_up_is_kept_nowhere(api) -> None:
+    assert api("lookup?q=orda.kz").headers["Cache-Control"] == "no-store"
+
+
+def test_errors_stay_english_whatever_the_language_of_the_sentences(api) -> None:
+    response = api("resources?limit=x&lang=ru", **{"Accept-Language": "ru"})
+    assert response.headers["Content-Language"] == "en"
+    assert response.json()["errors"][0]["message"] == "Write a number from 1 to 200."
+
+
+def test_a_report_is_taken_and_followed_by_its_receipt(client: Client, api) -> None:
+    network = make.network()
+    response = post(client, "reports", json.dumps({"name": "Orda.kz", "note": "since morning", "network": network.asn}))
+    assert response.status_code == 201
+    assert response.headers["Cache-Control"] == "no-store"
+    receipt = response.json().pop("receipt")
+    followed = api(f"reports/{receipt}").json()
+    assert followed == {key: value for key, value in response.json().items() if key != "receipt"}
+    assert followed["state"] == "new"
+    assert Report.objects.get().network == network
+    assert api("reports/ABC").status_code == 404
+
+
+def test_an_address_that_only_a_stranger_typed_is_not_shown(client: Client, api) -> None:
+    post(client, "reports", json.dumps({"name": "https://secret.kz/me"}))
+    assert "secret.kz" not in api("targets").content.decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"orda.kz"',
+        b"{} {}",
+        b'{"name": "orda.kz", "name": "kz.orda"}',
+        b'{"name": NaN}',
+        b'{"name": Infinity}',
+        b'{"name": "orda.kz", "network": 1e999}',
+        b'{"name": "orda.kz", "network": ' + b"9" * 40 + b"}",
+        b'{"name": "orda.kz", "network": ' + b"9" * 6000 + b"}",
+        b'{"name": "orda.kz", "network": [1]}',
+        b'{"name": "orda.kz", "network": {"asn": 1}}',
+        b'{"name": "orda.kz", "region": "\\u0000"}',
+        b'{"name": "or\\u0000da.kz"}',
+        b'{"name": "\\ud800.kz"}',
+        b'{"name": "orda.kz", "\\udfff": 1}',
+        b'{"name": "orda.kz", "note": "\x00"}',
+        b'{"name": "\xff.kz"}',
+        b'\xef\xbb\xbf{"name": "orda.kz"}',
+        b'{"name": ["orda.kz"]}',
+        b'{"name": {}}',
+        b'{"name": ""}',
+        b'{"name": "' + b"a" * 5000 + b'.kz"}',
+        b'{"name": "orda.kz", "note": "' + b"a" * 3000 + b'"}',
+        b"[" * 100_000,
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b'{"name": "' + b'\\"' * 120_000,
+        b" " * (parsers.BODY_LIMIT + 1),
+    ],
+)
+@pytest.mark.parametrize("path", ["reports", "lookup"])
+def test_a_hostile_body_is_refused_as_a_problem(client: Client, path: str, body: bytes) -> None:
+    response = post(client, path, body)
+    assert 400 <= response.status_code < 500
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["status"] == response.status_code
+    assert not Report.objects.exists()
+
+
+def test_thirty_two_levels_are_read_and_brackets_in_strings_are_no_levels(client: Client) -> None:
+    deep = '{"q": ["' + "[" * 100 + '"], "x": ' + "[" * 31 + "]" * 31 + "}"
+    assert post(client, "lookup", deep).json()["results"][0]["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "code"),
+    [
+        ("get", "nothing", {}, (404, "not_found")),
+        ("get", "resources/a%0Ab", {}, (404, "not_found")),
+        ("get", "resources/1", {}, (404, "not_found")),
+        ("get", "resources/" + "9" * 30, {}, (404, "not_found")),
+        ("get", "measurements/12", {}, (404, "not_found")),
+        ("post", "resources", {}, (405, "method_not_allowed")),
+        ("delete", "lookup", {}, (405, "method_not_allowed")),
+        ("get", "resources", {"Accept": "image/png"}, (406, "not_acceptable")),
+        ("get", "resources?format=xlsx", {}, (404, "not_found")),
+    ],
+)
+def test_every_refusal_is_a_problem_with_a_stable_code(
+    client: Client, method: str, path: str, headers: dict[str, str], code: tuple[int, str]
+) -> None:
+    response = getattr(client, method)(f"/api/v1/{path}", headers=headers)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert (response.status_code, response.json()["code"]) == code
+
+
+def test_a_form_is_no_json(client: Client) -> None:
+    response = post(client, "reports", "name=orda.kz", "application/x-www-form-urlencoded")
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_a_slash_too_many_leads_to_the_right_address(client: Client) -> None:
+    response = client.get("/api/v1/lookup/?q=orda.kz")
+    assert (response.status_code, response.headers["Location"]) == (308, "/api/v1/lookup?q=orda.kz")
+    assert client.get("/api/v1/nothing/").status_code == 404
+
+
+def test_who_asks_too_often_is_told_when_to_go_on_and_no_address_is_stored(client: Client, monkeypatch) -> None:
+    monkeypatch.setattr(throttles.Reads, "rate", "2/minute", raising=False)
+    codes = [client.get("/api/v1/networks", REMOTE_ADDR="203.0.113.9").status_code for _ in range(3)]
+    assert codes == [200, 200, 429]
+    response = client.get("/api/v1/networks", REMOTE_ADDR="203.0.113.9")
+    assert response.json()["code"] == "throttled"
+    assert 0 < int(response.headers["Retry-After"]) <= 60
+    assert client.get("/api/v1/networks", REMOTE_ADDR="203.0.113.10").status_code == 200
+    assert "203.0.113" not in repr(cache._cache)
+
+
+def test_the_log_is_what_the_verifier_reads(api) -> None:
+    resource = make.resource()
+    for reason in ("first", "second"):
+        log.append("create", resource, fields={"name": "orda.kz"}, reason=reason, by="editor-1")
+    lines = b"".join(api("log/").streaming_content).decode().splitlines()
+    assert verify(lines)[0] == 2
+    assert b"".join(api(f"log/?after={json.loads(lines[0])['index']}").streaming_content).decode() == lines[1] + "\n"
+    assert api("log/?after=x").status_code == 400
+
+
+def test_the_numbers_are_those_of_the_cross_table(api) -> None:
+    make.restriction(make.resource(), make.act())
+    answer = api("stats").json()
+    assert answer["resources"] == 1
+    assert [(one["legal"], one["observed"], one["count"]) for one in answer["cross"]] == [
+        ("ordered", "not_measured", 1)
+    ]
+
+
+def test_the_reference_names_every_address_and_needs_no_script(client: Client, api) -> None:
+    page = client.get("/api/v1/").content.decode()
+    for path in api("openapi.json").json()["paths"]:
+        assert path in page
+    assert "<script" not in page
+    assert "style=" not in page
+    assert "CC BY 4.0" in page

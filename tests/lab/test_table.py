@@ -1,0 +1,107 @@
+"""Every site, from every vantage, by the real engine: seen as `checks.lab.networks` says that it must be."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import pytest
+
+from checks.engine.batch import measure_all
+from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VISIT, Measurement
+from checks.engine.world import ISP, PUBLIC, World
+from checks.lab.networks import BOGON_ADDRESS, NETWORKS, SLOWED, Seen, expected
+from checks.lab.sites import BY_NAME, SITES
+
+VANTAGES = {vantage.name: (network, vantage) for network in NETWORKS for vantage in network.vantages}
+
+
+@pytest.fixture(scope="module")
+def visits(lab_directory) -> dict[tuple[str, str], Measurement]:
+    """One measurement, followed up where it is anomalous, by vantage and site."""
+
+    async def measure_from(vantage: str) -> list[Measurement]:
+        world = World.load(lab_directory / f"{vantage}.world.json")
+        return await measure_all([(site.url, ()) for site in SITES], world, in_flight=12)
+
+    async def measure_everywhere() -> list[list[Measurement]]:
+        return await asyncio.gather(*map(measure_from, VANTAGES))
+
+    everywhere = asyncio.run(measure_everywhere())
+    return {
+        (vantage, site.name): measurement
+        for vantage, measurements in zip(VANTAGES, everywhere, strict=True)
+        for site, measurement in zip(SITES, measurements, strict=True)
+    }
+
+
+def seen(visit: Measurement) -> Seen:
+    """Where the last hop came to its end, by the addresses that the network's own resolver gave."""
+    hop = max(query.hop for query in visit.queries)
+    by_isp = [q for q in visit.queries if q.hop == hop and q.role == ISP and q.type == "A"]
+    addresses = {address for query in by_isp for address in query.addresses}
+    steps = {
+        name: [s for s in taken if s.hop == hop and s.address in addresses and getattr(s, "purpose", VISIT) == VISIT]
+        for name, taken in (
+            ("connect", visit.connects),
+            ("handshake", visit.handshakes),
+            ("exchange", visit.exchanges),
+        )
+    }
+    if steps["exchange"]:
+        exchange = steps["exchange"][0]
+        return Seen("exchange", exchange.failure, exchange.title)
+    for name in ("handshake", "connect"):
+        if steps[name]:
+            return Seen(name, steps[name][0].failure)
+    return Seen("query", by_isp[0].failure)
+
+
+def took(steps, purpose) -> list[float]:
+    return [step.t - step.t0 for step in steps if step.purpose == purpose]
+
+
+@pytest.mark.parametrize("vantage", VANTAGES)
+def test_every_site_is_seen_as_its_network_shows_it(visits, vantage):
+    assert {site: seen(visits[vantage, site]) for site in BY_NAME} == expected(*VANTAGES[vantage])
+
+
+def test_every_measurement_of_the_lab_is_marked_imitated(visits):
+    assert all(visit.imitated for visit in visits.values())
+
+
+@pytest.mark.parametrize(("vantage", "site"), [("b-1", "orda.kz"), ("b-2", "who.int"), ("c-1", "exclusive.kz")])
+def test_only_the_blocked_server_name_is_cut_at_the_same_address(visits, vantage, site):
+    handshakes = visits[vantage, site].handshakes
+    assert {h.failure for h in handshakes if h.purpose == SNI_SWAP} == {None}
+    assert None not in {h.failure for h in handshakes if h.purpose == REPEAT}
+
+
+@pytest.mark.parametrize("vantage", ["b-1", "b-2"])
+def test_a_throttled_site_is_slow_and_the_neutral_name_at_its_address_is_not(visits, vantage):
+    visit = visits[vantage, "azattyq.org"]
+    assert visit.failure is None
+    assert min(took(visit.handshakes, VISIT) + took(visit.handshakes, REPEAT)) >= SLOWED
+    assert max(took(visit.handshakes, BASELINE)) < SLOWED / 2
+
+
+def test_a_forged_reply_comes_before_the_genuine_one(visits):
+    first, late = [q for q in visits["a-1", "meduza.io"].queries if q.hop == 0 and q.role == PUBLIC and q.type == "A"]
+    assert (first.addresses, first.late) == ((BOGON_ADDRESS,), False)
+    assert (late.addresses, late.late) == (BY_NAME["meduza.io"].addresses, True)
+
+
+def test_a_site_can_lead_from_http_to_https_and_on_to_a_path(visits):
+    visit = visits["d-1", "vlast.kz"]
+    urls = [exchange.url for exchange in visit.exchanges]
+    assert [urlsplit(url).scheme for url in urls] == ["http", "https", "https"]
+    assert urlsplit(urls[-1]).path == "/novosti/"
+
+
+def test_a_site_answers_at_each_of_its_addresses(visits):
+    connects = visits["d-1", "linkedin.com"].connects
+    assert {c.address for c in connects if not c.failure} == set(BY_NAME["linkedin.com"].addresses)
+
+
+def test_dns_over_https_is_honest_in_every_network(visits):
+    for (_, site), visit in visits.items():
+        told = {address for q in visit.queries if q.role == "doh" for address in q.addresses}
+        assert told == set(BY_NAME[site].addresses)

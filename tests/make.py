@@ -1,0 +1,162 @@
+"""Rows for the tests. Every argument has a plausible default; a test names only what it is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from checks.engine import names
+from checks.engine.records import Measurement as Record
+from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict
+from registry.models import (
+    Act,
+    ActRole,
+    Authority,
+    Listing,
+    Resource,
+    Restriction,
+    Source,
+    Statement,
+)
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FREE = (Resource.Type.APP, Resource.Type.SERVICE, Resource.Type.NETWORK)
+
+_number = count(1)
+
+
+def target(text: str = "orda.kz", **fields: Any) -> Target:
+    name = names.parse(text)
+    return Target.objects.get_or_create(url=name.url, defaults={"host": name.host, **fields})[0]
+
+
+def resource(text: str = "orda.kz", *, type: str = "", **fields: Any) -> Resource:
+    """A resource; of a domain or a page its canonical target stands for it."""
+    name = text if type in FREE else names.parse(text)
+    made, _ = Resource.objects.get_or_create_for(name, type)
+    for field, value in fields.items():
+        setattr(made, field, value)
+    made.save()
+    return made
+
+
+def source(title: str = "Orda.kz", day: str = "2026-01-05", url: str = "") -> Source:
+    return Source.objects.get_or_create(url=url, title=title, date=day)[0]
+
+
+def authority(code: str = "mki", name: str = "Ministry of Culture and Information", **fields: Any) -> Authority:
+    names_in = {f"name_{language}": name for language in ("kk", "ru", "en")}
+    return Authority.objects.get_or_create(code=code, defaults={**names_in, **fields})[0]
+
+
+def act(number: str = "2-1204", *, by: Authority | None = None, **fields: Any) -> Act:
+    fields = {"type": Act.Type.COURT_DECISION, "date": "2026-01-04", **fields}
+    made = Act.objects.create(key=f"act-{next(_number)}", number=number, **fields)
+    if by is not None:
+        ActRole.objects.create(act=made, authority=by, role=ActRole.Role.DECIDED)
+    return made
+
+
+def restriction(of: Resource, *acts: Act, **fields: Any) -> Restriction:
+    if fields.get("kind", "unknown") != "unknown":
+        fields.setdefault("kind_reason", "the source says so")
+    made = Restriction.objects.create(resource=of, **{"began": "2026-01-04", **fields})
+    made.acts.set(acts)
+    return made
+
+
+def statement(about: Restriction, *, speaker: str = "the ministry", stance: str = "denies", **fields: Any) -> Statement:
+    fields = {"source": source(), "key": f"statement-{next(_number)}", **fields}
+    return Statement.objects.create(restriction=about, speaker=speaker, stance=stance, **fields)
+
+
+def listing(of: Resource, **fields: Any) -> Listing:
+    fields = {"register_id": str(next(_number)), "address": of.name, "snapshot": "2026-02-01", **fields}
+    return Listing.objects.create(resource=of, source=source(), **fields)
+
+
+def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:
+    """An access network; with one admitted vantage if it is watched."""
+    made, new = Network.objects.get_or_create(
+        asn=asn, defaults={"name": f"NETWORK-{asn}", "kind": Network.Kind.ACCESS, "country": "KZ", **fields}
+    )
+    if new and watched:
+        vantage(made)
+    return made
+
+
+def vantage(on: Network | None = None, **fields: Any) -> Vantage:
+    number = next(_number)
+    fields = {"name": f"vantage-{number}", "role": Vantage.Role.ACCESS, "public_key": f"{number:064x}", **fields}
+    return Vantage.objects.create(network=on or network(), **fields)
+
+
+def cell(of: Resource | Target, on: Network, state: str = State.BLOCKED, **fields: Any) -> Cell:
+    fields = {
+        "measurements": 4,
+        "conclusive": 4,
+        "runs": 2,
+        "vantages": 1,
+        "witnesses": ["0195a0b2-0000-7000-8000-000000000001"],
+        "measured_at": AT - timedelta(hours=1),
+        **fields,
+    }
+    return Cell.objects.create(target=_target_of(of), network=on, state=state, **fields)
+
+
+def episode(
+    of: Resource | Target, on: Network, state: str = State.BLOCKED, *, began: datetime = AT, **fields: Any
+) -> Episode:
+    fields = {"seen_at": max(began, AT), **fields}
+    return Episode.objects.create(target=_target_of(of), network=on, state=state, began_at=began, **fields)
+
+
+def plan(name: str = "daily", period: timedelta = timedelta(hours=24), **fields: Any) -> Plan:
+    return Plan.objects.get_or_create(name=name, defaults={"period": period, "due_at": AT, **fields})[0]
+
+
+def run(by: Vantage | None = None, **fields: Any) -> Run:
+    by = by or vantage()
+    slot = AT + timedelta(seconds=next(_number))
+    made = Round.objects.create(plan=plan(), vantage=by, slot=slot)
+    return Run.objects.create(round=made, vantage=by, **{"targets": [], "state": Run.State.RECORDED, **fields})
+
+
+def measurement(record: Record, of: Resource | Target, *, by: Run | None = None, **fields: Any) -> Measurement:
+    """A row for a record that the engine made."""
+    by = by or run()
+    fields = {
+        "attempt": 1,
+        "control": by.vantage.role == Vantage.Role.CONTROL,
+        "started_at": AT - timedelta(hours=1),
+        "imitated": by.vantage.network.imitated,
+        "document": Measurement.pack(record),
+        **fields,
+    }
+    return Measurement.objects.create(
+        run=by, target=_target_of(of), vantage=by.vantage, network=by.vantage.network, **fields
+    )
+
+
+def verdict(of: Measurement, value: str = Verdict.Value.BLOCKED, **fields: Any) -> Verdict:
+    fields = {"rule": "tls_reset_sni", "ruleset": "1", "confidence": "high", **fields}
+    return Verdict.objects.create(
+        measurement=of.pk,
+        run=of.run,
+        target=of.target,
+        network=of.network,
+        vantage=of.vantage,
+        at=of.started_at,
+        verdict=value,
+        imitated=of.imitated,
+        **fields,
+    )
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _target_of(of: Resource | Target) -> Target:
+    return of if isinstance(of, Target) else of.coverage.get(canonical=True).target

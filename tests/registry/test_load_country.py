@@ -1,0 +1,255 @@
+"""`manage.py load_country`: whole or not at all, and every mistake told by file, line and column."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from checks.models import AddressRange, Network
+from registry import log, packs
+from registry.models import Act, Authority, Event, LogEntry, Resource, Restriction, Source
+
+pytestmark = pytest.mark.django_db
+
+SOURCE = "https://source.example.com/,Title,2024"
+LAW = {
+    "grounds.csv": "code,name_kk,name_ru,name_en,law_ref\nfraud,алаяқтық,мошенничество,fraud,art. 41-1\n",
+    "regions.csv": "iso,name_kk,name_ru,name_en\nKZ-71,Астана,Астана,Astana\n",
+    "authorities.csv": "code,name_kk,name_ru,name_en,role,valid_from,valid_to,predecessors,sources\n"
+    "new,Ж,Н,New,,2020,,old,https://a.example.com/\nold,Е,С,Old,,2010,2020,,\n",
+    "acts.csv": "key,type,number,date,scope_ordered,note,confidence,initiated,decided,executed,"
+    f"source_url,source_title,source_date\nact-1,order,7,2024-01,,,high,old,new,,{SOURCE}\n",
+    "events.csv": "key,type,name_kk,name_ru,name_en,case,began,ended,fact,confidence,regions,"
+    "source_url,source_title,source_date\ndark,shutdown,Қ,О,Dark,x-3,,,,,,,,\n"
+    f"wave,wave,Т,В,Wave,,2024,,Many.,low,,{SOURCE}\n",
+    "cases.csv": "key,resource,type,host,category,grounds,authorities,acts,networks,regions,event,kind,kind_reason,"
+    "status,began,ended,authority_as_written,networks_as_written,scope_ordered,scope_observed,fact,confidence,"
+    "began_not_later_than,conflicting,source_url,source_title,source_date\n"
+    f"x-1,orda.kz,domain,,NEWS,fraud,new,act-1,9198,KZ-71,wave,court,"
+    f"A source says so.,lifted,2024-01-02,2024-02,,,,,It failed.,high,,,{SOURCE}\n"
+    f"x-2,WhatsApp,app,,,,,,,,wave,unknown,,unknown,2024,,,,,,It failed.,low,yes,yes,{SOURCE}\n"
+    f"x-3,All internet,event,,,,,,9198,KZ-71,dark,unknown,,unknown,2024-03,,,,,,All was dark.,high,,,{SOURCE}\n",
+    "statements.csv": "key,case,event,authority,speaker,stance,date,words,source_url,source_title,source_date\n"
+    f"s-1,x-1,,new,The ministry,denies,2024-01,No.,{SOURCE}\n",
+    "listings.csv": "case,register_id,address,category,court,act_ref,act_date,snapshot,"
+    "source_url,source_title,source_date\n"
+    f"x-1,17,orda.kz,,,7,2024-01,2024-02,{SOURCE}\n",
+}
+CHECKS = {
+    "networks.csv": "asn,name,brand,kind,country,note,sources\n9198,JSC Kazakhtelecom,Kazakhtelecom,access,KZ,,\n",
+    "address_ranges.csv": "first,last,asn,name\n2.132.0.0,2.135.255.255,9198,JSC Kazakhtelecom\n",
+    "must_allow.txt": "# open\negov.kz\n",
+    "must_block.txt": "# blocked\nmeduza.io\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of a project with a small pack of its own."""
+    for side, files in (("registry", LAW), ("checks", CHECKS)):
+        path = tmp_path / side / "countries" / "kz"
+        path.mkdir(parents=True)
+        for name, text in files.items():
+            (path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def path(folder: Path, file: str) -> Path:
+    return folder / ("registry" if file in LAW else "checks") / "countries" / "kz" / file
+
+
+def change(folder: Path, file: str, old: str, new: str) -> None:
+    text = path(folder, file).read_text(encoding="utf-8")
+    assert old in text
+    path(folder, file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def load(folder: Path) -> str:
+    out = io.StringIO()
+    call_command("load_country", "kz", folder=folder, stdout=out)
+    return out.getvalue()
+
+
+def complaint(folder: Path) -> str:
+    with pytest.raises(CommandError) as refused:
+        load(folder)
+    return str(refused.value)
+
+
+def nothing_is_loaded() -> bool:
+    tables = (Act, AddressRange, Authority, Event, LogEntry, Network, Resource, Restriction, Source)
+    return not any(table.objects.exists() for table in tables)
+
+
+def test_a_second_load_changes_nothing_and_says_so(folder):
+    assert "restrictions: 2 created" in load(folder)
+    before = LogEntry.objects.count()
+    again = load(folder)
+    assert "restrictions: 2 unchanged" in again
+    assert "Nothing has changed" in again
+    assert LogEntry.objects.count() == before
+
+
+def test_a_corrected_row_changes_its_record_and_is_logged(folder):
+    load(folder)
+    change(folder, "cases.csv", "It failed.,high", "It failed for all.,medium")
+    change(folder, "cases.csv", ",fraud,new,act-1,9198", ",,new,act-1,9198")
+    assert "restrictions: 1 changed, 1 unchanged" in load(folder)
+    orda = Restriction.objects.get(pack_key="x-1")
+    assert (orda.fact, orda.confidence, orda.grounds.count()) == ("It failed for all.", "medium", 0)
+    last = LogEntry.objects.order_by("-id").first()
+    assert (last.operation, last.subject) == ("change", f"restriction/{orda.pk}")
+
+
+def test_what_an_editor_changed_since_is_kept(folder):
+    load(folder)
+    orda = Restriction.objects.get(pack_key="x-1")
+    Restriction.objects.filter(pk=orda.pk).update(fact="An editor knows better.")
+    log.append("correct", orda, fields={"fact": "An editor knows better."}, reason="A letter.", by="editor-1")
+    assert "restrictions: 1 kept, 1 unchanged" in load(folder)
+    orda.refresh_from_db()
+    assert orda.fact == "An editor knows better."
+
+
+def test_an_event_takes_its_facts_from_the_case_that_is_it(folder):
+    load(folder)
+    dark = Event.objects.get(key="dark")
+    assert (dark.began, dark.fact, dark.confidence) == ("2024-03", "All was dark.", "high")
+    assert [row.asn for row in dark.networks.all()] == [9198]
+    assert [row.iso for row in dark.regions.all()] == ["KZ-71"]
+
+
+def test_ranges_that_moved_to_another_network_are_replaced(folder):
+    load(folder)
+    change(folder, "address_ranges.csv", "2.132.0.0,2.135.255.255", "2.132.0.0,2.133.255.255")
+    assert "address ranges: 1 created, 1 removed" in load(folder)
+    assert AddressRange.objects.holding("2.134.0.1").first() is None
+
+
+def test_a_byte_order_mark_is_tolerated(folder):
+    file = path(folder, "cases.csv")
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert "restrictions: 2 created" in load(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("cases.csv", "2024-01-02", "2024-13-02", "cases.csv:2: began: 2024-13-02 is no date"),
+        ("cases.csv", "2024-02", "2023", "cases.csv:2: ended: 2023 is before 2024-01-02"),
+        ("cases.csv", ",fraud,", ",magic,", "cases.csv:2: grounds: “magic” is not in grounds.csv"),
+        ("cases.csv", ",9198,KZ-71,wave", ",1,KZ-71,wave", "cases.csv:2: networks: “1” is not in networks.csv"),
+        ("cases.csv", "x-2,", "x-1,", "cases.csv:3: key: “x-1” stands in line 2 too"),
+        ("cases.csv", "court,A source says so.", "court,", "cases.csv:2: kind_reason: say why the kind is court"),
+        ("cases.csv", ",court,", ",royal,", "cases.csv:2: kind: “royal” is none of administrative, court"),
+        ("cases.csv", "orda.kz,domain", "orda,domain", "cases.csv:2: resource: This does not end in a known ending"),
+        ("cases.csv", "orda.kz,domain", "orda.kz/x,domain", "cases.csv:2: type: “orda.kz/x” is of the type url"),
+        ("cases.csv", SOURCE, ",,", "cases.csv:2: source_url: a source is a URL, or a title with its date"),
+        ("cases.csv", SOURCE, ",Title,", "cases.csv:2: source_date: a source without a URL needs its date"),
+        ("cases.csv", SOURCE, "nowhere,Title,", "cases.csv:2: source_url: Enter a valid URL."),
+        ("cases.csv", ",yes,yes,", ",yes,perhaps,", "cases.csv:3: conflicting: “perhaps” is neither yes nor empty"),
+        ("cases.csv", ",dark,unknown", ",wave,unknown", "events.csv:2: case: “x-3” is not a case of the type event"),
+        ("cases.csv", ",KZ-71,wave,court", ",KZ-71,wave,x,court", "cases.csv:2: source_date: this row has 28 cells"),
+        ("cases.csv", "confidence,began", "trust,began", "cases.csv:1: confidence: the column is missing"),
+        ("cases.csv", "confidence,began", "trust,began", "cases.csv:1: trust: no such column is known"),
+        ("cases.csv", "It failed.", '"It failed.', "cases.csv:2: key: the quotation marks are broken from here on"),
+        ("statements.csv", "s-1,x-1", "s-1,x-9", "statements.csv:2: case: “x-9” is not in cases.csv"),
+        (
+            "statements.csv",
+            "s-1,x-1,,",
+            "s-1,x-1,dark,",
+            "statements.csv:2: case: a statement is about one case",
+        ),
+        ("statements.csv", "s-1,x-1", "s-1,x-3", "statements.csv:2: case: “x-3” is an event"),
+        ("authorities.csv", ",old,", ",older,", "authorities.csv:2: predecessors: “older” is not in authorities.csv"),
+        (
+            "regions.csv",
+            "Астана,Астана,Astana",
+            "Астана,,Astana",
+            "regions.csv:2: name_ru: This field cannot be",
+        ),
+        ("regions.csv", "KZ-71", "KZ-7100", "regions.csv:2: iso: Ensure this value has at most 6 characters"),
+        (
+            "statements.csv",
+            ",,new,",
+            ",,new; old,",
+            "statements.csv:2: authority: “new; old” is not in",
+        ),
+        ("cases.csv", "WhatsApp", "", "cases.csv:3: resource: This field cannot be blank."),
+        ("acts.csv", "act-1", "act 1", "acts.csv:2: key: Enter a valid “slug”"),
+        ("networks.csv", "9198", "AS9198", "networks.csv:2: asn: “AS9198” value must be an integer."),
+        ("networks.csv", "access", "home", "networks.csv:2: kind: “home” is none of access, hosting, other"),
+        ("address_ranges.csv", "2.132.0.0", "2.132.0", "address_ranges.csv:2: first: “2.132.0” is no IP address"),
+        ("address_ranges.csv", "2.132.0.0", "3.0.0.0", "address_ranges.csv:2: last: the last address stands before"),
+        ("must_allow.txt", "egov.kz", "egov kz", "must_allow.txt:2: name: An address has no spaces"),
+    ],
+)
+def test_a_bad_row_is_told_and_nothing_is_loaded(folder, file, old, new, told):
+    change(folder, file, old, new)
+    assert told in complaint(folder)
+    assert nothing_is_loaded()
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"iso,name_kk,name_ru,name_en\nKZ-71,\xff,A,A\n", "regions.csv:2: -: byte 0xff is no UTF-8 text"),
+        (b"iso,name_kk,name_ru,name_en\nKZ-71,\0,A,A\n", "regions.csv:2: -: there is a NUL character"),
+        (b"", "regions.csv:1: -: the file is empty"),
+        (b"iso,name_kk,name_ru,name_en,iso\n", "regions.csv:1: iso: the column stands twice"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told(folder, data, told):
+    path(folder, "regions.csv").write_bytes(data)
+    assert told in complaint(folder)
+    assert nothing_is_loaded()
+
+
+def test_a_missing_file_is_told(folder):
+    path(folder, "listings.csv").unlink()
+    assert "listings.csv:1: -: the file cannot be read: No such file or directory" in complaint(folder)
+    assert nothing_is_loaded()
+
+
+def test_a_missing_country_is_told(folder):
+    shutil.rmtree(folder / "registry")
+    assert "There is no pack of “kz”" in complaint(folder)
+
+
+def test_every_mistake_of_every_file_is_told_at_once(folder):
+    change(folder, "grounds.csv", "fraud,", "fr aud,")
+    change(folder, "networks.csv", "access", "home")
+    told = complaint(folder)
+    assert "grounds.csv:2: code:" in told
+    assert "networks.csv:2: kind:" in told
+    assert "Nothing was loaded." in told
+
+
+def test_of_very_many_mistakes_the_first_fifty_are_told(folder):
+    file = path(folder, "grounds.csv")
+    file.write_text("code,name_kk,name_ru,name_en,law_ref\n" + "a b,х,х,x,\n" * 60, encoding="utf-8")
+    told = complaint(folder)
+    assert told.count("grounds.csv:") <= 50
+    assert "more\nNothing was loaded." in told
+
+
+def test_a_failure_while_writing_takes_everything_back(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(log, "append", fail)
+    with pytest.raises(OSError):
+        packs.load("kz", folder)
+    assert nothing_is_loaded()
+
+
+def test_the_pack_of_the_project_is_the_default_folder():
+    out = io.StringIO()
+    call_command("load_country", "kz", stdout=out)
+    assert "restrictions: 269 created" in out.getvalue()
+    assert (settings.BASE_DIR / "registry" / "countries" / "kz").is_dir()

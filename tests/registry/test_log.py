@@ -1,0 +1,148 @@
+"""The log: append-only, canonical, chained, and verified by a program that does not trust us."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.test import Client
+
+from registry import log
+from registry.ledger.__main__ import main
+from registry.ledger.tree import canonical, leaf_hash
+from registry.models import LogEntry, Resource
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+def entry(of: Resource, operation: str = "create", **fields: Any) -> LogEntry:
+    return log.append(operation, of, fields=fields, reason="seen", by="editor-1", at=make.AT)
+
+
+@pytest.fixture
+def downloaded(client: Client, tmp_path: Path) -> Path:
+    """The API's log: three entries of one resource with two of another between them."""
+    one, other = make.resource("orda.kz"), make.resource("other.kz")
+    for number, resource in enumerate((one, other, one, other, one)):
+        entry(resource, "correct", number=str(number), name="Қазақша «ё» \u2028")
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(b"".join(client.get("/api/v1/log/").streaming_content))
+    return file
+
+
+def rewrite(file: Path, lines: list[dict[str, Any]]) -> None:
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows.update(operation="other"),
+        lambda rows: rows.filter(pk=0).update(operation="other") or rows.first().save(),
+        lambda rows: rows.delete(),
+        lambda rows: rows.first().delete(),
+    ],
+)
+def test_the_database_refuses_to_change_or_remove_an_entry(change: Any) -> None:
+    kept = entry(make.resource())
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        change(LogEntry.objects.all())
+    assert LogEntry.objects.get().leaf == kept.leaf
+
+
+def test_a_payload_is_canonical_and_the_leaf_is_its_hash() -> None:
+    kept = entry(make.resource(), name="Қазақша", slug="")
+    content = json.loads(kept.payload)
+    assert canonical(content) == kept.payload.encode()
+    assert leaf_hash(kept.payload.encode()).hex() == kept.leaf
+    assert content["fields"] == {"name": "Қазақша", "slug": ""}
+
+
+def test_of_the_time_only_the_hour_is_told() -> None:
+    at = datetime(2026, 3, 1, 12, 34, 56, 789, tzinfo=UTC)
+    kept = log.append("create", make.resource(), fields={}, reason="seen", by="editor-1", at=at)
+    assert json.loads(kept.payload)["at"] == "2026-03-01T12:00:00+00:00" == kept.at.isoformat()
+
+
+def test_each_subject_has_a_chain_of_its_own() -> None:
+    one, other = make.resource("orda.kz"), make.resource("other.kz")
+    first, second, third = entry(one), entry(other), entry(one, "correct")
+    assert [json.loads(row.payload)["previous"] for row in (first, second, third)] == ["", "", first.leaf]
+
+
+def test_an_entry_goes_when_the_change_that_it_tells_fails() -> None:
+    resource = make.resource()
+
+    @transaction.atomic
+    def fail() -> None:
+        entry(resource)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert not LogEntry.objects.exists()
+
+
+def test_an_observer_verifies_what_the_api_gives_without_a_database(downloaded: Path) -> None:
+    command = [sys.executable, "-m", "registry.ledger", "verify", str(downloaded)]
+    done = subprocess.run(command, cwd=settings.BASE_DIR, env={}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5 entries hold together; tree head ")
+
+
+def test_a_changed_payload_is_found_by_its_line(downloaded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = lines_of(downloaded)
+    lines[2]["payload"] = lines[2]["payload"].replace("editor-1", "editor-2")
+    rewrite(downloaded, lines)
+    assert main(["verify", str(downloaded)]) == 1
+    assert "line 3: the payload" in capsys.readouterr().err
+
+
+def test_a_changed_payload_with_a_new_hash_breaks_the_chain_after_it(downloaded: Path) -> None:
+    lines = lines_of(downloaded)
+    lines[2]["payload"] = lines[2]["payload"].replace("editor-1", "editor-2")
+    lines[2]["leaf"] = leaf_hash(lines[2]["payload"].encode()).hex()
+    rewrite(downloaded, lines)
+    assert main(["verify", str(downloaded)]) == 1
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_a_missing_entry_breaks_the_chain_of_its_subject(downloaded: Path, missing: int) -> None:
+    lines = lines_of(downloaded)
+    del lines[missing]
+    rewrite(downloaded, lines)
+    assert main(["verify", str(downloaded)]) == 1
+
+
+def test_a_log_cut_at_its_end_has_another_tree_head(downloaded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(downloaded)]) == 0
+    rewrite(downloaded, lines_of(downloaded)[:-1])
+    assert main(["verify", str(downloaded)]) == 0
+    whole, cut = capsys.readouterr().out.splitlines()
+    assert whole.split()[-1] != cut.split()[-1]
+
+
+def test_two_entries_in_another_order_are_found(downloaded: Path) -> None:
+    lines = lines_of(downloaded)
+    lines[0], lines[1] = lines[1], lines[0]
+    rewrite(downloaded, lines)
+    assert main(["verify", str(downloaded)]) == 1
+
+
+def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    assert main(["verify", str(file)]) == 2
+    file.write_text("[1]\n")
+    assert main(["verify", str(file)]) == 1

@@ -1,0 +1,275 @@
+"""The public sentence crosses the record with the evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from django.utils import translation
+
+from checks.models import Network, State, Vantage
+from registry import status
+from registry.models import Resource
+from registry.status import SITUATIONS, Legal, Observed, Situation
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+AT = make.AT
+JANUARY = datetime(2026, 1, 4, 8, tzinfo=UTC)
+FEBRUARY = datetime(2026, 2, 10, 8, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+def seen(resource: Resource, *states: str, since: datetime | None = None) -> None:
+    """One network a state."""
+    for asn, state in enumerate(states, start=1):
+        network = make.network(asn)
+        make.cell(resource, network, state)
+        if since:
+            make.episode(resource, network, state, began=since)
+
+
+def recorded(resource: Resource, legal: Legal) -> None:
+    match legal:
+        case Legal.ORDERED:
+            make.restriction(resource, make.act())
+        case Legal.NO_ACT:
+            make.restriction(resource)
+        case Legal.LIFTED:
+            make.restriction(resource, make.act(), ended="2026-02-01")
+
+
+@pytest.mark.parametrize(("legal", "observed"), [*product(Legal, Observed)])
+def test_every_pair_of_record_and_evidence_has_a_situation_and_a_sentence(legal: Legal, observed: Observed) -> None:
+    resource = make.resource()
+    recorded(resource, legal)
+    if observed != Observed.NOT_MEASURED:
+        seen(resource, observed.value)
+    found = status.of(resource, at=AT)
+    assert (found.legal, found.observed) == (legal, observed)
+    assert found.situation == SITUATIONS[legal][observed]
+    assert found.sentence().endswith(".")
+    assert "%" not in found.sentence()
+
+
+@pytest.mark.parametrize(
+    ("legal", "states", "situation", "sentence"),
+    [
+        (
+            Legal.ORDERED,
+            ["blocked", "blocked", "accessible"],
+            Situation.ORDERED_BLOCKED,
+            "Blocked by order (court decision 2-1204, {day}); unreachable on 2 of 3 networks since {day}.",
+        ),
+        (
+            Legal.ORDERED,
+            ["accessible", "accessible"],
+            Situation.ORDERED_REACHABLE,
+            "Blocked by order (court decision 2-1204, {day}); yet it opens on all 2 networks measured.",
+        ),
+        (
+            Legal.ORDERED,
+            ["down"],
+            Situation.ORDERED_DOWN,
+            "Blocked by order (court decision 2-1204, {day}); "
+            "the site itself is down, and does not answer our controls either.",
+        ),
+        (
+            Legal.NONE,
+            ["blocked", "blocked", "blocked", "likely_blocked", "insufficient"],
+            Situation.UNEXPLAINED,
+            "Unreachable on 3 of 4 networks, and probably on 1 more, since {day}; no act is known.",
+        ),
+        (
+            Legal.NO_ACT,
+            ["likely_blocked", "accessible"],
+            Situation.UNEXPLAINED,
+            "Probably unreachable on 1 of 2 networks since {day}; no act is known.",
+        ),
+        (
+            Legal.NO_ACT,
+            ["accessible"],
+            Situation.RECORDED_REACHABLE,
+            "Opens on the 1 network measured; reported as restricted, but no act is known.",
+        ),
+        (
+            Legal.LIFTED,
+            ["blocked"],
+            Situation.LIFTED_STILL_BLOCKED,
+            "Unreachable on 1 of 1 network since {day}; every recorded restriction has ended.",
+        ),
+        (
+            Legal.LIFTED,
+            ["accessible"],
+            Situation.LIFTED,
+            "Opens on the 1 network measured; every recorded restriction has ended.",
+        ),
+        (
+            Legal.NONE,
+            ["throttled", "accessible"],
+            Situation.THROTTLED,
+            "Slowed down on 1 of 2 networks; no restriction is recorded.",
+        ),
+        (
+            Legal.NONE,
+            ["accessible", "down"],
+            Situation.UNCLEAR,
+            "The measurements contradict each other; no restriction is recorded.",
+        ),
+        (
+            Legal.NONE,
+            ["insufficient"],
+            Situation.UNCLEAR,
+            "Too little was measured to tell what the networks do; no restriction is recorded.",
+        ),
+        (Legal.NONE, [], Situation.NOT_MEASURED, "Not measured on any network; no restriction is recorded."),
+    ],
+)
+def test_the_sentence_says_the_answer_first_and_no_more_than_is_known(
+    legal: Legal, states: list[str], situation: Situation, sentence: str
+) -> None:
+    resource = make.resource()
+    recorded(resource, legal)
+    seen(resource, *states, since=JANUARY)
+    found = status.of(resource, at=AT)
+    assert found.situation == situation
+    assert found.sentence() == sentence.format(day=status._day(JANUARY))
+
+
+def test_a_denial_stands_beside_the_block_that_it_denies() -> None:
+    resource = make.resource()
+    make.statement(make.restriction(resource))
+    seen(resource, *["blocked"] * 6, "accessible", since=JANUARY)
+    assert status.of(resource, at=AT).sentence() == (
+        f"Unreachable on 6 of 7 networks since {status._day(JANUARY)}; no act is known; the ministry denies it."
+    )
+
+
+def test_a_denial_of_an_earlier_restriction_is_not_held_against_this_one() -> None:
+    resource = make.resource()
+    make.statement(make.restriction(resource, began="2008", ended="2010"))
+    seen(resource, "blocked")
+    found = status.of(resource, at=AT)
+    assert found.denials
+    assert not found.current_denials
+    assert "denies" not in found.sentence()
+
+
+def test_an_entry_of_the_state_register_is_named_but_is_no_act() -> None:
+    resource = make.resource()
+    make.listing(resource)
+    seen(resource, "blocked")
+    found = status.of(resource, at=AT)
+    assert found.listed
+    assert found.sentence() == "Unreachable on 1 of 1 network; no act is known; the state register lists it."
+
+
+def test_a_restriction_that_is_not_public_says_nothing() -> None:
+    resource = make.resource()
+    make.restriction(resource, make.act(), public=False)
+    assert status.of(resource, at=AT).legal == Legal.NONE
+
+
+def test_an_order_without_a_recorded_end_stays() -> None:
+    resource = make.resource()
+    make.restriction(resource, make.act(), began="2008", status="unknown")
+    make.restriction(resource, began="2008", ended="2020")
+    assert status.of(resource, at=AT).legal == Legal.ORDERED
+
+
+def test_likely_blocked_and_then_blocked_is_one_stretch_of_being_unreachable() -> None:
+    resource, network = make.resource(), make.network()
+    make.cell(resource, network, State.BLOCKED)
+    make.episode(resource, network, State.LIKELY_BLOCKED, began=JANUARY, ended_at=FEBRUARY)
+    make.episode(resource, network, State.BLOCKED, began=FEBRUARY)
+    assert status.of(resource, at=AT).since == JANUARY
+
+
+def test_an_earlier_block_that_ended_is_not_part_of_this_one() -> None:
+    resource, network = make.resource(), make.network()
+    make.cell(resource, network, State.BLOCKED)
+    make.episode(resource, network, State.BLOCKED, began=JANUARY - timedelta(days=90), ended_at=JANUARY)
+    make.episode(resource, network, State.ACCESSIBLE, began=JANUARY, ended_at=FEBRUARY)
+    make.episode(resource, network, State.BLOCKED, began=FEBRUARY)
+    assert status.of(resource, at=AT).since == FEBRUARY
+
+
+def test_another_target_in_another_state_makes_a_network_partly() -> None:
+    resource, network = make.resource(), make.network()
+    other = make.target("https://orda.kz/news")
+    resource.coverage.create(target=other)
+    make.cell(resource, network, State.ACCESSIBLE)
+    make.cell(other, network, State.BLOCKED)
+    found = status.of(resource, at=AT)
+    assert found.observed == Observed.ACCESSIBLE
+    assert [one.partly for one in found.networks] == [True]
+
+
+def test_only_access_networks_with_an_admitted_vantage_count() -> None:
+    resource = make.resource()
+    make.cell(resource, make.network(1), State.ACCESSIBLE)
+    revoked = make.network(2, watched=False)
+    make.vantage(revoked, state=Vantage.State.REVOKED)
+    make.cell(resource, revoked, State.BLOCKED)
+    make.cell(resource, make.network(3, kind=Network.Kind.HOSTING), State.BLOCKED)
+    found = status.of(resource, at=AT)
+    assert [one.network.asn for one in found.networks] == [1]
+    assert found.counts.not_measured == 1
+
+
+def test_what_the_lab_saw_counts_in_a_demo_only_and_is_marked(settings) -> None:
+    resource = make.resource()
+    make.cell(resource, make.network(64512, imitated=True), State.BLOCKED)
+    assert status.of(resource, at=AT).observed == Observed.NOT_MEASURED
+    settings.DEMO = True
+    found = status.of(resource, at=AT)
+    assert found.observed == Observed.BLOCKED
+    assert found.imitated
+    assert found.networks[0].imitated
+
+
+def many(number: int) -> list[Resource]:
+    resources = [make.resource(f"site-{one}.kz") for one in range(number)]
+    for resource in resources:
+        make.statement(make.restriction(resource, make.act(by=make.authority())))
+        make.listing(resource)
+        for asn in (1, 2, 3):
+            make.cell(resource, make.network(asn), State.BLOCKED)
+            make.episode(resource, make.network(asn), State.BLOCKED)
+    return resources
+
+
+def test_thirty_statuses_take_as_many_queries_as_two(django_assert_max_num_queries) -> None:
+    resources = many(30)
+    with django_assert_max_num_queries(16):
+        status.of_many(resources[:2], at=AT)
+    with django_assert_max_num_queries(16):
+        sentences = [one.sentence() for one in status.of_many(resources, at=AT)]
+    assert len(sentences) == 30
+
+
+def test_the_cross_table_counts_each_resource_once_where_its_status_says(django_assert_max_num_queries) -> None:
+    resources = many(4)
+    unexplained, secret, app = make.resource("orda.kz"), make.resource("hidden.kz"), make.resource("Signal", type="app")
+    Resource.objects.filter(pk=secret.pk).update(display=Resource.Display.WITHHELD)
+    for resource in (unexplained, secret):
+        make.cell(resource, make.network(1), State.LIKELY_BLOCKED)
+        make.cell(resource, make.network(2), State.ACCESSIBLE)
+    with django_assert_max_num_queries(7):
+        table = status.cross_table(at=AT)
+    fields = {(one.legal, one.listed, one.observed): one for row in table.rows for one in row.fields}
+    assert table.total == 7
+    assert fields[Legal.ORDERED, True, Observed.BLOCKED].count == 4
+    assert len(fields[Legal.ORDERED, True, Observed.BLOCKED].examples) == status.EXAMPLES
+    assert fields[Legal.NONE, False, Observed.BLOCKED].count == 2
+    assert fields[Legal.NONE, False, Observed.BLOCKED].examples == (unexplained,)
+    assert fields[Legal.NONE, False, Observed.NOT_MEASURED].examples == (app,)
+    for one in status.of_many([*resources, unexplained, app], at=AT):
+        assert one.resource in [*fields[one.legal, one.listed, one.observed].examples, *resources]

@@ -1,0 +1,133 @@
+"""compose.yaml and the Dockerfile name only what the tree has, and give away nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+from celery import Celery
+from django.conf import settings
+from django.core.management import get_commands
+from django.utils.module_loading import import_string
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "tizilim"}
+
+
+def option(command, flag):
+    return command[command.index(flag) + 1]
+
+
+def read_by_settings():
+    source = (ROOT / "config" / "settings.py").read_text(encoding="utf-8")
+    return set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_each_service_runs_what_the_tree_has(name):
+    match OURS[name]["command"]:
+        case ["python", "manage.py", command, *_]:
+            assert command in get_commands()
+        case ["python", "-m", module, *_]:
+            assert find_spec(f"{module}.__main__")
+        case ["gunicorn", module, *_]:
+            assert callable(import_string(f"{module}.application"))
+        case ["celery", "-A", package, "worker" | "beat", *_]:
+            assert isinstance(import_string(f"{package}.celery_app"), Celery)
+        case command:
+            pytest.fail(f"nobody here knows {command}")
+
+
+def test_the_image_runs_what_the_web_service_runs():
+    command = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert yaml.safe_load(command[1]) == OURS["web"]["command"]
+
+
+def test_the_worker_takes_every_queue_that_the_centre_uses():
+    used = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in settings.CELERY_TASK_ROUTES.values())}
+    assert set(option(OURS["worker"]["command"], "-Q").split(",")) == used
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_each_variable_of_a_service_is_a_setting(name):
+    assert set(OURS[name]["environment"]) <= read_by_settings()
+
+
+def test_a_probe_is_given_no_secret_of_the_register():
+    assert OURS["probe"]["environment"] == {}
+
+
+def test_secrets_come_from_outside_and_have_no_default():
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    secrets = re.findall(r"\$\{(\w*(?:KEY|PASSWORD)\w*)(:\?)?", text)
+    assert secrets
+    assert all(required for _, required in secrets)
+
+
+def test_only_nginx_is_open_to_the_world():
+    published = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
+    published.pop("nginx")
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_whatever_must_stay_up_says_whether_it_is_well():
+    lasting = {name for name, service in COMPOSE["services"].items() if service["restart"] != "no"}
+    assert {name for name in lasting if "healthcheck" not in COMPOSE["services"][name]} <= {"probe"}
+
+
+def test_nginx_keeps_no_visitor_log_and_passes_on_no_forged_address():
+    conf = COMPOSE["configs"]["nginx"]["content"]
+    assert "access_log off;" in conf
+    assert "error_log /dev/stderr emerg;" in conf
+    assert "X-Forwarded-For $$remote_addr;" in conf  # replaced, not appended to
+
+
+def test_every_name_in_depends_on_volumes_and_configs_exists():
+    for service in COMPOSE["services"].values():
+        assert set(service.get("depends_on", {})) <= set(COMPOSE["services"])
+        assert {config["source"] for config in service.get("configs", [])} <= set(COMPOSE["configs"])
+        sources = {volume.split(":")[0] for volume in service.get("volumes", [])}
+        assert {source for source in sources if not source.startswith("./")} <= set(COMPOSE["volumes"])
+
+
+def test_the_image_is_made_of_what_the_tree_has_and_of_nothing_else():
+    copied = {line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("COPY ")}
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == let_in
+    assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_image_has_a_python_that_we_support_and_a_user_that_is_not_root():
+    floor = re.search(r'requires-python = "(.*)"', (ROOT / "pyproject.toml").read_text())
+    base = re.search(r"^FROM python:([\d.]+)-", DOCKERFILE, re.MULTILINE)
+    assert base[1] in SpecifierSet(floor[1])
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["tizilim"]
+
+
+def test_the_first_collectstatic_gives_files_the_names_that_pages_ask_for(tmp_path):
+    made = tmp_path / "static"
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        cwd=ROOT,
+        env={**os.environ, "TIZILIM_STATIC_ROOT": str(made), "TIZILIM_VAR": str(tmp_path / "var")},
+        check=True,
+        timeout=60,
+    )
+    hashed = json.loads((made / "staticfiles.json").read_text())["paths"]["registry/site.css"]
+    assert (made / hashed).is_file()
+    assert hashed != "registry/site.css"
+
+
+def test_variables_that_the_image_sets_are_settings():
+    set_there = set(re.findall(r"(TIZILIM_\w+|DATABASE_URL)=", DOCKERFILE))
+    assert set_there <= read_by_settings()

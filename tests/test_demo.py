@@ -1,0 +1,188 @@
+"""`manage.py demo` as a person uses it: a process of its own, a browser's requests, Ctrl-C."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 240.0  # seconds for what takes one on an idle machine
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+class Demo:
+    """A running demo with data of its own."""
+
+    def __init__(self, folder: Path, port: int, *arguments: str) -> None:
+        self.folder, self.port = folder, port
+        self.output = folder / "output.txt"
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("TIZILIM_")}
+        environment.pop("DATABASE_URL", None)
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "demo", "--port", str(port), *arguments],
+                cwd=ROOT,
+                env={**environment, "TIZILIM_VAR": str(folder)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as response:
+            return response.read().decode()
+
+    def json(self, path: str) -> Any:
+        return json.loads(self.get(path))
+
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.output.read_text()
+            try:
+                if true():
+                    return
+            except OSError:
+                pass  # it does not listen yet
+            try:
+                self.process.wait(0.3)
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError(f"never: {what}\n{self.output.read_text()}")
+
+    def says(self, text: str) -> None:
+        self.until(lambda: text in self.output.read_text(), text)
+
+    def processes(self) -> list[str]:
+        """Command lines that name this demo's folder: its children."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.folder) in line:
+                found.append(line)
+        return found
+
+    def has_no_children(self) -> bool:
+        deadline = time.monotonic() + 30
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.2)  # nothing tells us when somebody else's child ends
+        return self.processes() == []
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    @contextmanager
+    def running(*arguments: str) -> Iterator[Demo]:
+        demo = Demo(tmp_path, free_port(), *arguments)
+        try:
+            yield demo
+        finally:
+            if demo.process.poll() is None:
+                demo.process.kill()
+            demo.process.wait()
+
+    return running
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Callable[..., Any]) -> None:
+    with demo() as running:
+        running.says("All three rounds are in")
+        found = running.json("/api/v1/lookup?q=orda.kz")
+        assert found["imitated"] is True
+        [orda] = found["resources"]
+        assert orda["situation"] == "unexplained"
+        assert re.search(r"of 4 networks.*no act is known", orda["sentence"])
+        page = running.get("/en/resources/orda.kz/")
+        assert orda["sentence"] in html.unescape(page)
+        situations = {
+            text: running.json("/api/v1/lookup?q=" + urllib.parse.quote(text))["resources"][0]["situation"]
+            for text in ("https://www.torproject.org/ru/download", "kub.kz", "meduza.io")
+        }
+        assert situations == {
+            "https://www.torproject.org/ru/download": "ordered_reachable",
+            "kub.kz": "down",
+            "meduza.io": "ordered_blocked",
+        }
+        report = json.dumps({"name": "never-heard-of.kz"}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{running.port}/api/v1/reports", report, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as response:
+            receipt = json.load(response)["receipt"]
+        running.until(
+            lambda: bool(running.json(f"/api/v1/reports/{receipt}")["first_check"]), "the first check of a report"
+        )
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(30) == 0
+        assert "Stopped." in running.output.read_text()
+        assert "Traceback" not in running.output.read_text()
+        assert running.has_no_children()
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", running.port))
+    with demo() as second:
+        second.until(lambda: "unexplained" in second.get("/api/v1/lookup?q=orda.kz"), "the kept data")
+
+
+def test_nothing_outlives_a_demo_that_is_killed(demo: Callable[..., Any]) -> None:
+    with demo() as running:
+        running.says("The register answers")
+        running.until(lambda: len(running.processes()) >= 2, "lab and probe run")
+        running.process.kill()
+        running.process.wait()
+        assert running.has_no_children()
+
+
+@pytest.mark.redis
+def test_redis_carries_the_same_work(demo: Callable[..., Any], redis_url: str) -> None:
+    with demo("--broker", redis_url) as running:
+        running.until(
+            lambda: bool(running.json("/api/v1/verdicts?limit=1")["results"]), "a verdict that came through Redis"
+        )
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(30) == 0
+        assert running.has_no_children()
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence(demo: Callable[..., Any]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "manage.py", "demo", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "TIZILIM_VAR": str(Path(os.environ["TIZILIM_VAR"]) / "taken"), "TIZILIM_DEMO": "1"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 1
+    assert f"port {port} cannot be used" in ended.stderr
+    assert f"PORT={port + 1}" in ended.stderr
+    assert "Traceback" not in ended.stderr

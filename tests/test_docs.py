@@ -1,0 +1,78 @@
+"""The documents name what exists: links, settings, make targets, tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import get_commands
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("checks/**/*.md")])
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def anchors(page):
+    """The anchors of a page's headings, as forges make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        if not linked.exists() or (anchor and anchor not in anchors(linked)):
+            yield target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_relative_link_leads_somewhere(page):
+    assert list(broken_links(page)) == []
+
+
+def test_a_broken_link_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# A heading\n[gone](gone.md) [here](#a-heading) [nowhere](#another) [out](https://example.org)")
+    assert list(broken_links(page)) == ["gone.md", "#another"]
+
+
+def test_running_lists_every_setting_and_no_other():
+    read_there = set(re.findall(r'env\.\w+\(\s*"(\w+)"', read("config/settings.py")))
+    listed = set(re.findall(r"^\| \**`(\w+)`\** \|", read("docs/running.md"), re.MULTILINE))
+    assert listed == read_there
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_make_target_that_is_named_exists(page):
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE))
+    assert named <= targets
+
+
+def test_the_vocabulary_has_every_table():
+    words = set(re.findall(r"^\| \*\*(\w+)\*\* \|", read("docs/vocabulary.md"), re.MULTILINE))
+    tables = {model.__name__ for name in ("registry", "checks") for model in apps.get_app_config(name).get_models()}
+    assert tables - words == set()
+    assert words - tables == set()
+
+
+def test_every_module_that_is_run_by_name_exists():
+    for page in PAGES:
+        for module in re.findall(r"python -m ((?:checks|registry)[\w.]*\w)", page.read_text(encoding="utf-8")):
+            assert (ROOT / module.replace(".", "/") / "__main__.py").is_file(), f"{page.name}: {module}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_that_is_named_exists(page):
+    named = re.findall(r"manage\.py ([a-z]\w+)", page.read_text(encoding="utf-8"))
+    assert set(named) <= set(get_commands())

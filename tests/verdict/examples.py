@@ -1,0 +1,128 @@
+"""For every rule one measurement with its controls that the rule decides: (measurement, controls, mechanism)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from checks.engine.records import Measurement
+from tests.verdict.make import (
+    AT,
+    BOGON,
+    ELSEWHERE,
+    baseline,
+    certificate,
+    connect,
+    exchange,
+    handshake,
+    misled,
+    plain,
+    plain_exchange,
+    query,
+    swap,
+    unconnected,
+    unfetched,
+    unresolved,
+    unsecured,
+    visit,
+)
+
+Example = tuple[Measurement, list[Measurement], str | None]
+
+OK, PLAIN_OK = visit(), plain()
+RESET, TIMEOUT, EOF = "connection_reset", "generic_timeout_error", "eof_error"
+FOREIGN = (certificate("99", issuer="CN=Somebody"),)
+INTERCEPTED = (certificate("98", issuer="CN=Short-lived 75,O=ISCA,C=KZ"),)
+BLOCK_PAGE = {"title": "Imitated block page", "body": "Access is restricted", "body_sha256": "bb", "body_length": 97}
+VAGUE_PAGE = {"title": "403", "body": "<p>Страница заблокирована</p>", "body_sha256": "cc", "body_length": 90}
+OTHER_PAGE = {"title": "Welcome back", "body": "Other words", "body_sha256": "dd", "body_length": 2000}
+NOWHERE = (query(failure="dns_nxdomain_error"), query(role="doh", failure="dns_nxdomain_error"))
+DEAD_NAME = unresolved("dns_nxdomain_error", queries=NOWHERE)
+SLOW = visit(handshakes=(handshake(took=3.0), baseline(0.2)))
+DIVERTED = plain(
+    queries=(query(AT), query(AT, role="doh"), query(ELSEWHERE, host="other.kz", hop=1)),
+    exchanges=(
+        plain_exchange(location="https://other.kz/", status=302, title=None),
+        exchange(ELSEWHERE, url="https://other.kz/", hop=1),
+    ),
+    handshakes=(handshake(ELSEWHERE, server_name="other.kz", hop=1),),
+)
+
+EXAMPLES: dict[str, Example] = {
+    "probe_overloaded": (replace(OK, overloaded=True), [OK], None),
+    "probe_failed": (unsecured("unknown_failure"), [OK], None),
+    "tls_throttled": (SLOW, [OK], "tls.throttle.sni"),
+    "tls_slow_no_control": (SLOW, [], None),
+    "tls_valid": (OK, [], None),
+    "http_same_page": (plain(), [PLAIN_OK], None),
+    "tls_interception_ca": (unsecured("ssl_unknown_authority", chain=INTERCEPTED), [], "tls.mitm.ca_signed"),
+    "dns_blockpage": (
+        plain(queries=(query(ELSEWHERE), query(AT, role="doh")), exchanges=(plain_exchange(ELSEWHERE, **BLOCK_PAGE),)),
+        [PLAIN_OK],
+        "dns.injection.blockpage",
+    ),
+    "http_blockpage": (plain(exchanges=(plain_exchange(**BLOCK_PAGE),)), [], "http.blockpage"),
+    "no_control": (unsecured(TIMEOUT), [], None),
+    "resolver_not_asked": (visit(queries=(query(AT, role="doh"),)), [OK], None),
+    "down_name": (DEAD_NAME, [replace(DEAD_NAME, id="control")], None),
+    "down_ghost": (
+        visit(queries=(query(ELSEWHERE), NOWHERE[1]), connects=(), handshakes=(), exchanges=()),
+        [DEAD_NAME],
+        None,
+    ),
+    "down_alike": (unconnected("connection_refused"), [unconnected(TIMEOUT)], None),
+    "dns_nxdomain": (unresolved("dns_nxdomain_error"), [OK], "dns.nxdomain"),
+    "dns_servfail": (unresolved("dns_servfail_error"), [OK], "dns.servfail"),
+    "dns_refused": (unresolved("dns_refused_error"), [OK], "dns.refused"),
+    "dns_timeout": (unresolved(TIMEOUT), [OK], "dns.timeout"),
+    "dns_no_answer": (unresolved("dns_no_answer"), [OK], "dns.no_answer"),
+    "dns_bogon": (misled(address=BOGON, connects=(), failure="dns_bogon_error"), [OK], "dns.injection.bogon"),
+    "dns_two_replies": (
+        misled(queries=(query(ELSEWHERE), query(AT, late=True), query(AT, role="doh"))),
+        [OK],
+        "dns.injection.other",
+    ),
+    "dns_answer_refuted": (
+        misled(handshake(ELSEWHERE, "ssl_invalid_hostname", chain=FOREIGN)),
+        [OK],
+        "dns.injection.other",
+    ),
+    "dns_answer_unchecked": (misled(), [OK], None),
+    "tcp_timeout": (unconnected(TIMEOUT), [OK], "tcp.timeout"),
+    "tcp_reset": (unconnected(RESET), [OK], "tcp.reset"),
+    "tcp_refused": (unconnected("connection_refused"), [OK], "tcp.refused"),
+    "ip_unreachable": (unconnected("host_unreachable"), [OK], "ip.unreachable"),
+    "tls_certificate_ours": (unsecured("ssl_invalid_certificate", chain=(certificate(),)), [OK], None),
+    "tls_reset_sni": (unsecured(RESET, swap()), [OK], "tls.reset.sni"),
+    "tls_timeout_sni": (unsecured(TIMEOUT, swap("ssl_invalid_hostname")), [OK], "tls.timeout.sni"),
+    "tls_eof_sni": (unsecured(EOF, swap()), [OK], "tls.eof.sni"),
+    "tls_reset": (unsecured(RESET), [OK], "tls.reset"),
+    "tls_timeout": (unsecured(TIMEOUT, swap(TIMEOUT)), [OK], "tls.timeout"),
+    "tls_eof": (unsecured(EOF), [OK], "tls.eof"),
+    "tls_foreign_certificate": (unsecured("ssl_unknown_authority", chain=FOREIGN), [OK], "tls.mitm"),
+    "http_reset": (unfetched(RESET), [PLAIN_OK], "http.reset.host"),
+    "http_timeout": (unfetched(TIMEOUT), [PLAIN_OK], "http.timeout"),
+    "http_eof": (unfetched(EOF), [PLAIN_OK], "http.eof"),
+    "http_blockpage_vague": (plain(exchanges=(plain_exchange(**VAGUE_PAGE),)), [PLAIN_OK], "http.blockpage"),
+    "redirect_elsewhere": (DIVERTED, [PLAIN_OK], None),
+    "http_page_differs": (plain(exchanges=(plain_exchange(**OTHER_PAGE),)), [PLAIN_OK], None),
+    "dns_too_few_controls": (
+        unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),)),
+        [OK],
+        None,
+    ),
+    "control_split": (unconnected(TIMEOUT), [OK, unconnected(TIMEOUT)], None),
+    "control_failed_otherwise": (unsecured(TIMEOUT), [unsecured("ssl_invalid_certificate")], None),
+    "control_not_paired": (
+        unsecured(TIMEOUT),
+        [
+            visit(
+                queries=(query(AT, ELSEWHERE),),
+                connects=(connect(ELSEWHERE),),
+                handshakes=(handshake(ELSEWHERE),),
+                exchanges=(exchange(ELSEWHERE),),
+            )
+        ],
+        None,
+    ),
+    "unexplained": (visit(exchanges=(exchange(failure=RESET),), failure=RESET), [OK], None),
+}

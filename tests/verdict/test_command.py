@@ -1,0 +1,112 @@
+"""`python -m checks.verdict FILE…`: judge again what was published, and never crash on a file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from checks.verdict.__main__ import main
+from checks.verdict.judge import judge
+from checks.verdict.rules import RULESET
+from tests.verdict.examples import EXAMPLES
+from tests.verdict.test_rules import KZ
+
+
+def document(rule_id):
+    measurement, controls, _ = EXAMPLES[rule_id]
+    return {"measurement": measurement.as_json(), "controls": [control.as_json() for control in controls]}
+
+
+def run(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".json.gz", ".jsonl.gz"])
+def test_every_example_is_judged_the_same_from_a_file(tmp_path, capsys, suffix):
+    documents = [document(rule_id) for rule_id in EXAMPLES]
+    text = "\n".join(map(json.dumps, documents)) if "jsonl" in suffix else json.dumps(documents)
+    path = tmp_path / f"all{suffix}"
+    path.write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    code, lines = run(capsys, path)
+    assert code == 0
+    assert [(line["rule"], line["mechanism"]) for line in lines] == [(r, EXAMPLES[r][2]) for r in EXAMPLES]
+    assert {line["ruleset"] for line in lines} == {RULESET}
+
+
+def test_a_bare_measurement_is_judged_without_a_control(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(document("tls_timeout")["measurement"]))
+    code, lines = run(capsys, path)
+    assert (code, lines[0]["input"], lines[0]["rule"]) == (0, "https://site.kz/", "no_control")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("empty.json", b""),
+        ("half.json", b'{"measurement": {'),
+        ("number.json", b"5"),
+        ("other.json", b'{"measurement": {"format": 1}}'),
+        ("old.json", b'{"format": 0}'),
+        ("controls.json", b'{"measurement": {}, "controls": 3}'),
+        ("bytes.json", b"\xff\xfe"),
+        ("broken.jsonl.gz", b"not gzip"),
+        ("short.json.gz", gzip.compress(b"{}" * 1000, mtime=0)[:-12]),
+        ("deep.json", b"[" * 100_000),
+    ],
+)
+def test_an_unreadable_file_is_one_inconclusive_line_with_its_reason(tmp_path, capsys, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    code, lines = run(capsys, path)
+    assert code == 1
+    assert [line["verdict"] for line in lines] == ["inconclusive"]
+    assert lines[0]["notes"] == ["unreadable"]
+    assert lines[0]["error"]
+
+
+@pytest.mark.parametrize("field", ["url", "started", "queries", "connects", "handshakes", "exchanges", "failure"])
+@pytest.mark.parametrize("wrong", [None, 5, "text", [None], [{}], {}])
+def test_a_field_of_a_wrong_type_never_crashes_the_command(tmp_path, capsys, field, wrong):
+    spoilt = document("tls_timeout")
+    spoilt["measurement"][field] = wrong
+    path = tmp_path / "spoilt.json"
+    path.write_text(json.dumps(spoilt))
+    code, lines = run(capsys, path)
+    assert code in (0, 1)
+    assert len(lines) == 1
+
+
+def test_a_bad_line_does_not_silence_the_others(tmp_path, capsys):
+    path = tmp_path / "some.jsonl"
+    path.write_text("\n".join([json.dumps(document("tls_valid")), "{", "", json.dumps(document("tcp_timeout"))]))
+    code, lines = run(capsys, path, tmp_path / "absent.json")
+    assert code == 1
+    assert [line["rule"] for line in lines] == ["tls_valid", None, "tcp_timeout", None]
+    assert lines[1]["input"] == f"{path}:2"
+
+
+def test_explain_adds_the_sentence(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(document("dns_nxdomain")))
+    _, lines = run(capsys, path, "--explain", "--language", "kk")
+    assert lines[0]["sentence"] == "Желінің DNS-сервері site.kz жоқ дейді; басқалары оны табады."
+
+
+def test_the_command_needs_no_django(tmp_path):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(document("tls_reset_sni")))
+    code = f"import sys, checks.verdict.__main__ as m; m.main([{str(path)!r}]); assert 'django' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(done.stdout)["mechanism"] == "tls.reset.sni"
+
+
+def test_a_judgement_survives_the_way_through_json():
+    measurement, controls, _ = EXAMPLES["tls_timeout_sni"]
+    there_and_back = [type(m).from_json(json.loads(json.dumps(m.as_json()))) for m in (measurement, *controls)]
+    assert judge(there_and_back[0], there_and_back[1:], KZ) == judge(measurement, controls, KZ)

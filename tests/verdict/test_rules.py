@@ -1,0 +1,355 @@
+"""Each rule decides its own example; what is not known stays unknown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from checks.engine.records import Measurement
+from checks.verdict import facts
+from checks.verdict.fingerprints import References
+from checks.verdict.judge import Judgement, explain, judge
+from checks.verdict.rules import BY_ID, RULES, RULESET, Verdict
+from tests.verdict.examples import (
+    BLOCK_PAGE,
+    DIVERTED,
+    EXAMPLES,
+    FOREIGN,
+    INTERCEPTED,
+    NOWHERE,
+    OK,
+    PLAIN_OK,
+    RESET,
+    SLOW,
+    TIMEOUT,
+    Example,
+)
+from tests.verdict.make import (
+    AT,
+    BOGON,
+    ELSEWHERE,
+    HOST,
+    STARTED,
+    certificate,
+    connect,
+    exchange,
+    handshake,
+    misled,
+    plain,
+    plain_exchange,
+    query,
+    swap,
+    unconnected,
+    unresolved,
+    unsecured,
+    visit,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+KZ = References.load(ROOT / "checks" / "countries" / "kz")
+each_example = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+
+
+def judged(measurement: Measurement, *controls: Measurement) -> Judgement:
+    return judge(measurement, controls, KZ)
+
+
+# --- the table
+
+
+def test_every_rule_has_an_id_of_its_own_and_an_example():
+    assert [rule.id for rule in RULES] == list(BY_ID)
+    assert set(EXAMPLES) == set(BY_ID)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=BY_ID)
+def test_every_rule_speaks_three_languages_and_names_its_source(rule):
+    sentences = {rule.sentence_en, rule.sentence_ru, rule.sentence_kk}
+    assert len(sentences) == 3
+    assert all("{host}" in sentence and sentence.endswith(".") for sentence in sentences)
+    assert rule.source
+    assert (rule.verdict is Verdict.BLOCKED) == (rule.mechanism is not None)
+
+
+@pytest.mark.parametrize("rule_id", BY_ID)
+def test_each_rule_decides_its_own_example(rule_id):
+    measurement, controls, mechanism = EXAMPLES[rule_id]
+    judgement = judged(measurement, *controls)
+    assert (judgement.rule, judgement.mechanism) == (rule_id, mechanism)
+    assert judgement.verdict is BY_ID[rule_id].verdict
+
+
+def test_the_page_of_rules_names_exactly_the_rules_that_exist():
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs" / "rules.md").read_text("utf-8"), re.MULTILINE)
+    assert rows == [(rule.id, rule.verdict.value) for rule in RULES]
+
+
+def test_the_page_of_rules_names_the_ruleset():
+    assert RULESET in (ROOT / "docs" / "rules.md").read_text("utf-8")
+
+
+# --- what is not known stays unknown
+
+
+@each_example
+def test_without_controls_only_an_artefact_means_blocked(example: Example):
+    judgement = judged(example[0])
+    assert judgement.verdict is not Verdict.BLOCKED or judgement.artefact
+
+
+@each_example
+def test_without_controls_nothing_is_down(example: Example):
+    assert judged(example[0]).verdict is not Verdict.DOWN
+
+
+STEPS = ("queries", "connects", "handshakes", "exchanges")
+
+
+@each_example
+def test_missing_data_never_makes_accessible(example: Example):
+    measurement, controls, _ = example
+    if judged(measurement, *controls).verdict is Verdict.ACCESSIBLE:
+        return
+    for missing in (set(c) for n in range(1, len(STEPS) + 1) for c in combinations(STEPS, n)):
+        less = replace(measurement, **dict.fromkeys(missing, ()))
+        for kept in (controls, []):
+            assert judged(less, *kept).verdict is not Verdict.ACCESSIBLE, missing
+
+
+@each_example
+def test_the_network_s_own_resolver_is_never_taken_as_fine_because_nobody_asked_it(example: Example):
+    measurement, controls, _ = example
+    less = replace(measurement, queries=tuple(q for q in measurement.queries if q.role != "isp"))
+    assert judged(less, *controls).verdict is not Verdict.ACCESSIBLE
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        replace(OK, overloaded=True),
+        replace(OK, imitated=True),
+        replace(OK, url="https://other.kz/"),
+        replace(OK, started=(STARTED + timedelta(minutes=11)).isoformat()),
+        unsecured("unknown_failure"),
+    ],
+    ids=["overloaded", "imitated", "of another URL", "eleven minutes later", "that failed itself"],
+)
+def test_a_control_that_proves_nothing_is_no_control(control):
+    assert judged(unsecured(TIMEOUT), control).rule == "no_control"
+
+
+# --- the first match decides
+
+
+def test_a_page_behind_doh_does_not_make_up_for_a_lying_resolver():
+    lied_to = visit(queries=(query(failure="dns_nxdomain_error"), query(AT, role="doh")))
+    assert judged(lied_to, OK).rule == "dns_nxdomain"
+
+
+def test_one_resolver_of_two_that_answers_rightly_is_enough_and_the_forgery_is_noted():
+    forged = visit(queries=(query(BOGON, role="public"), query(AT), query(AT, role="doh")))
+    assert (judged(forged, OK).verdict, judged(forged, OK).notes) == (Verdict.ACCESSIBLE, ("dns_tampering",))
+
+
+def test_the_reply_that_came_first_counts_even_if_the_true_one_follows():
+    raced = misled(
+        handshake(ELSEWHERE, TIMEOUT),
+        queries=(query(ELSEWHERE), query(AT, late=True), query(AT, role="doh")),
+    )
+    assert judged(raced, OK).rule == "dns_two_replies"
+
+
+def test_an_odd_answer_with_a_valid_certificate_is_a_cdn():
+    cdn = misled(handshake(ELSEWHERE), exchanges=(exchange(ELSEWHERE),))
+    assert judged(cdn, OK).rule == "tls_valid"
+
+
+def test_an_odd_answer_that_the_control_found_to_be_the_site_is_blocked_by_name_not_by_resolver():
+    visited_too = visit(connects=(connect(), connect(ELSEWHERE)), handshakes=(handshake(), handshake(ELSEWHERE)))
+    assert judged(misled(handshake(ELSEWHERE, TIMEOUT, chain=())), visited_too).rule == "tls_timeout"
+
+
+def test_a_timeout_at_an_odd_address_alone_proves_no_forgery():
+    assert judged(misled(handshake(ELSEWHERE, TIMEOUT, chain=())), OK).rule == "dns_answer_unchecked"
+
+
+def test_the_server_s_own_refusal_is_accessible_with_a_note():
+    turned_away = visit(exchanges=(exchange(status=451),))
+    assert (judged(turned_away).verdict, judged(turned_away).notes) == (Verdict.ACCESSIBLE, ("server_side",))
+
+
+def test_a_dead_site_that_a_network_still_answers_for_is_a_ghost_block():
+    measurement, controls, _ = EXAMPLES["down_ghost"]
+    assert judged(measurement, *controls).notes == ("ghost_block",)
+
+
+def test_a_redirect_that_fails_is_charged_to_the_host_it_led_to():
+    queries = (query(AT), query(AT, role="doh"), query(ELSEWHERE, host="www.other.kz", hop=1))
+    redirect = exchange(location="https://www.other.kz/", status=301)
+    there = {"server_name": "www.other.kz", "hop": 1}
+    cut = visit(
+        queries=queries,
+        connects=(connect(), connect(ELSEWHERE, hop=1)),
+        handshakes=(handshake(), handshake(ELSEWHERE, RESET, **there, chain=())),
+        exchanges=(redirect,),
+        failure=RESET,
+    )
+    fine = visit(
+        queries=queries,
+        connects=(connect(), connect(ELSEWHERE, hop=1)),
+        handshakes=(handshake(), handshake(ELSEWHERE, **there)),
+        exchanges=(redirect, exchange(ELSEWHERE, url="https://www.other.kz/", hop=1)),
+    )
+    judgement = judged(cut, fine)
+    assert (judgement.rule, judgement.hop, judgement.hop_host) == ("tls_reset", 1, "www.other.kz")
+    assert judged(fine).rule == "tls_valid"
+
+
+def test_a_cleartext_redirect_to_a_block_page_with_a_valid_certificate_is_no_success():
+    there = exchange(ELSEWHERE, url="https://other.kz/", hop=1, **BLOCK_PAGE)
+    assert judged(replace(DIVERTED, exchanges=(DIVERTED.exchanges[0], there)), PLAIN_OK).rule == "http_blockpage"
+
+
+def test_a_broken_ipv6_line_is_not_blocking():
+    no_route = visit(
+        queries=(query("2606:2800:220:1::51", type="AAAA"), query("2606:2800:220:1::51", role="doh")),
+        connects=(connect("2606:2800:220:1::51", "network_unreachable"),),
+        handshakes=(),
+        exchanges=(),
+    )
+    fine = visit(
+        queries=(query("2606:2800:220:1::51"),),
+        connects=(connect("2606:2800:220:1::51"),),
+        handshakes=(handshake("2606:2800:220:1::51"),),
+    )
+    assert judged(no_route, fine).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_working_address_beside_a_dead_one_is_accessible():
+    half = visit(
+        queries=(query(ELSEWHERE, AT),),
+        connects=(connect(ELSEWHERE, TIMEOUT), connect()),
+    )
+    assert judged(half, OK).rule == "tls_valid"
+
+
+def test_a_site_that_is_slow_for_the_control_too_is_not_throttled():
+    assert judged(SLOW, visit(handshakes=(handshake(took=2.5),))).rule == "tls_valid"
+
+
+@pytest.mark.parametrize(("took", "rule"), [(1.0, "tls_throttled"), (0.99, "tls_valid")])
+def test_throttling_begins_at_one_second(took, rule):
+    slow = replace(SLOW, handshakes=(handshake(t0=0.0, t=took), replace(SLOW.handshakes[1], t0=0.0, t=0.2)))
+    assert judged(slow, OK).rule == rule
+
+
+@pytest.mark.parametrize(("base", "rule"), [(0.5, "tls_throttled"), (0.51, "tls_valid")])
+def test_throttling_begins_at_five_times_the_baseline(base, rule):
+    slow = replace(SLOW, handshakes=(handshake(t0=0.0, t=2.5), replace(SLOW.handshakes[1], t0=0.0, t=base)))
+    assert judged(slow, OK).rule == rule
+
+
+def test_names_need_two_controls_that_resolve_them():
+    without_doh = unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),))
+    assert judged(without_doh, OK).verdict is Verdict.INCONCLUSIVE
+    assert judged(without_doh, OK, visit()).rule == "dns_nxdomain"
+
+
+def test_an_untampered_public_resolver_counts_as_a_control_when_doh_failed():
+    asked = (query(failure="dns_nxdomain_error"), query(AT, role="public"), query(role="doh", failure=TIMEOUT))
+    assert judged(unresolved("dns_nxdomain_error", queries=asked), OK).rule == "dns_nxdomain"
+
+
+def test_controls_that_contradict_each_other_about_a_name_prove_nothing():
+    measurement = unresolved("dns_nxdomain_error", queries=NOWHERE)
+    assert judged(measurement, OK, unresolved("dns_nxdomain_error", queries=NOWHERE)).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_self_signed_certificate_is_named_so():
+    chain = (certificate("97", subject=f"CN={HOST}", issuer=f"CN={HOST}"),)
+    assert judged(unsecured("ssl_unknown_authority", chain=chain), OK).mechanism == "tls.mitm.self_signed"
+
+
+# --- fingerprints
+
+
+def test_an_interception_root_is_known_by_its_hash_too():
+    root = certificate("235150DE7DF7DB2E538D461BC4D210C4E0819BE2C4C76969476E3CBE67B723DD", issuer="CN=Renamed")
+    assert judged(unsecured("ssl_invalid_certificate", chain=(*FOREIGN, root))).rule == "tls_interception_ca"
+
+
+def test_an_issuer_that_only_contains_the_words_is_not_the_authority():
+    lookalike = (certificate("96", issuer="CN=O\\=ISCA fans,O=ISCAndinavia,C=KZ"),)
+    assert judged(unsecured("ssl_unknown_authority", chain=lookalike), OK).rule == "tls_foreign_certificate"
+
+
+def test_a_site_that_uses_such_a_certificate_itself_is_not_intercepted():
+    its_own = unsecured("ssl_unknown_authority", chain=INTERCEPTED)
+    assert judged(its_own, unsecured("ssl_unknown_authority", chain=INTERCEPTED)).rule == "down_alike"
+
+
+def test_a_page_that_the_control_sees_too_is_no_block_page():
+    about_blocking = plain(exchanges=(plain_exchange(**BLOCK_PAGE),))
+    assert judged(about_blocking, plain(exchanges=(plain_exchange(**BLOCK_PAGE),))).rule == "http_same_page"
+
+
+def test_false_positives_are_asked_first(tmp_path):
+    (tmp_path / "interception_roots.csv").write_text("sha256,issuer_pattern\n")
+    (tmp_path / "blockpages.csv").write_text(
+        "id,field,pattern,scope\nbroad,body,restricted,country\nharmless,title,Imitated block,false_positive\n"
+    )
+    references = References.load(tmp_path)
+    assert judge(plain(exchanges=(plain_exchange(**BLOCK_PAGE),)), [], references).rule == "no_control"
+
+
+def test_a_bad_pack_file_is_named_with_its_line(tmp_path):
+    (tmp_path / "interception_roots.csv").write_text("sha256,issuer_pattern\n")
+    (tmp_path / "blockpages.csv").write_text("id,field,pattern,scope\nx,body,,country\n")
+    with pytest.raises(ValueError, match=r"blockpages\.csv, line 2"):
+        References.load(tmp_path)
+
+
+def test_the_pack_holds_the_six_roots():
+    assert len(KZ.interception_hashes) == 6
+    assert set(KZ.interception_issuers) == {"O=ISCA,C=KZ", "CN=Qaznet Trust Network"}
+
+
+# --- the judgement
+
+
+def test_a_judgement_names_all_that_it_rests_on():
+    cut = unsecured(RESET, swap())
+    judgement = judged(cut, OK)
+    assert judgement.confirmed
+    assert not judgement.artefact
+    assert judgement.confidence == "high"
+    assert judgement.controls == (OK.id,)
+    assert (judgement.ruleset, judgement.fingerprints) == (RULESET, KZ.revision)
+    assert judgement.trust_store == "certifi 2026.10.18"
+
+
+def test_a_swap_that_fails_alike_confirms_nothing():
+    assert not judged(unsecured(TIMEOUT, swap(TIMEOUT)), OK).confirmed
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "refused"), ("ru", "отклоняется"), ("kk", "қабылданбайды")])
+def test_the_sentence_names_the_host_in_the_reader_s_language(language, word):
+    refused = unconnected("connection_refused")
+    sentence = explain(facts.of(refused, [OK], KZ), judged(refused, OK), language)
+    assert HOST in sentence
+    assert word in sentence
+
+
+def test_a_page_from_a_second_shared_address_is_as_good_when_the_first_one_answers_too():
+    shared = plain(
+        queries=(query(AT), query(AT, ELSEWHERE, role="doh")),
+        connects=(connect(port=80), connect(ELSEWHERE, port=80)),
+        exchanges=(plain_exchange(ELSEWHERE),),
+    )
+    assert judged(shared, PLAIN_OK).rule == "http_same_page"
+    assert judged(replace(shared, connects=shared.connects[1:]), PLAIN_OK).verdict is Verdict.INCONCLUSIVE

@@ -1,0 +1,234 @@
+"""The editors' desk: what waits there is decided with a reason; all else is only read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import sync_playwright
+
+from checks.models import Plan, Vantage
+from registry import moderation, submissions
+from registry.models import Coverage, Decision, LogEntry, Report, Resource
+from tests import make
+from tests.conftest import CHROMIUM_FLAGS
+from tests.verdict import make as seen
+
+pytestmark = pytest.mark.django_db
+
+DESK = "/desk/registry/report/"
+
+
+@pytest.fixture
+def chief() -> User:
+    return User.objects.create_superuser("chief", password="a long password")
+
+
+@pytest.fixture
+def editor() -> User:
+    made = User.objects.create_user("editor", password="a long password", is_staff=True)
+    made.user_permissions.set(Permission.objects.filter(codename__in=["view_report", "change_report"]))
+    return made
+
+
+@pytest.fixture
+def desk(client: Client, editor: User) -> Client:
+    client.force_login(editor)
+    return client
+
+
+def a_report(text: str = "orda.kz") -> Report:
+    return submissions.receive(text, note="It stopped today.", at=make.AT).report
+
+
+def decide(desk: Client, act: str, *reports: Report, **fields: Any) -> Any:
+    query = "&".join(f"id={report.pk}" for report in reports)
+    return desk.post(f"{DESK}decide/{act}/?{query}", {"reason": "seen on two networks", **fields}, follow=True)
+
+
+def test_the_desk_asks_who_is_there(client: Client) -> None:
+    response = client.get("/desk/", follow=True, headers={"accept-language": "en"})
+    assert response.redirect_chain[0][0].startswith("/desk/login/")
+    assert "Tizilim: the editors&#x27; desk" in response.content.decode()
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_a_report_is_listed_with_what_its_first_check_saw(desk: Client, language: str) -> None:
+    seen_by_control, judged, _new = a_report("a.kz"), a_report("b.kz"), a_report("c.kz")
+    control = make.vantage(make.network(64500), role=Vantage.Role.CONTROL)
+    make.measurement(seen.visit(), seen_by_control.target, by=make.run(control), failure="connection_reset")
+    make.verdict(make.measurement(seen.visit(), judged.target))
+    response = desk.get(DESK, headers={"accept-language": language})
+    rows = {report.name: report for report in response.context["cl"].result_list}
+    assert len(rows) == 3
+    assert rows["https://a.kz/"].control_failure == "connection_reset"
+    assert rows["https://b.kz/"].judged == "blocked"
+    page = desk.get(f"{DESK}{judged.pk}/change/", headers={"accept-language": language}).content.decode()
+    assert "It stopped today." in page
+    assert 'name="note"' not in page
+    assert f"decide/accept/?id={judged.pk}" in page
+    assert 'href="https://b.kz' not in page
+
+
+def test_the_list_asks_as_little_of_the_database_for_many_reports(
+    desk: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        a_report(f"site-{number}.kz")
+    with django_assert_max_num_queries(12):
+        assert len(desk.get(DESK).context["cl"].result_list) == 20
+
+
+def test_an_action_on_the_list_asks_for_the_reason_first(desk: Client) -> None:
+    reports = [a_report("a.kz"), a_report("b.kz")]
+    chosen = {"action": "accept", "_selected_action": [report.pk for report in reports]}
+    response = desk.post(DESK, chosen, follow=True)
+    assert 'name="reason"' in response.content.decode()
+    assert [report.state for report in response.context["reports"]] == ["new", "new"]
+    assert not Resource.objects.exists()
+
+
+def test_what_is_accepted_is_in_the_register_and_in_the_log(desk: Client, editor: User) -> None:
+    response = decide(desk, "accept", a_report("a.kz"), a_report("b.kz"))
+    assert {report.state for report in Report.objects.all()} == {"accepted"}
+    assert set(Resource.objects.values_list("slug", flat=True)) == {"a.kz", "b.kz"}
+    assert LogEntry.objects.filter(operation="create").count() == 2
+    assert {decision.by for decision in Decision.objects.all()} == {editor}
+    assert response.context["messages"]
+
+
+def test_a_rejected_report_changes_nothing_in_public(desk: Client) -> None:
+    decide(desk, "reject", a_report())
+    assert Report.objects.get().state == "rejected"
+    assert not LogEntry.objects.exists()
+    assert not Resource.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["Orda.KZ", "https://orda.kz/", "orda", "{pk}"])
+def test_a_report_is_joined_with_a_resource_by_number_address_or_name(desk: Client, text: str) -> None:
+    resource = make.resource()
+    decide(desk, "merge", a_report("m.orda.kz"), into=text.format(pk=resource.pk))
+    assert Report.objects.get().resource == resource
+    assert Coverage.objects.filter(resource=resource).count() == 2
+
+
+def test_a_name_that_fits_none_or_several_is_asked_again(desk: Client) -> None:
+    make.resource("orda.kz"), make.resource("forda.kz")
+    report = a_report("m.orda.kz")
+    for text in ("rda", "nothing", "99999", "9" * 30, ""):
+        response = decide(desk, "merge", report, into=text)
+        assert response.context["form"].errors["into"]
+    assert Report.objects.get().state == "new"
+
+
+def test_no_decision_without_a_reason(desk: Client) -> None:
+    response = decide(desk, "accept", a_report(), reason=" \n")
+    assert response.context["form"].errors["reason"]
+    assert Report.objects.get().state == "new"
+
+
+def test_who_comes_second_is_told_so(desk: Client, editor: User) -> None:
+    report, other = a_report("a.kz"), a_report("b.kz")
+    moderation.reject(report, by=editor, reason="spam")
+    response = decide(desk, "accept", report, other)
+    told = [str(message) for message in response.context["messages"]]
+    assert len(told) == 2
+    assert "https://a.kz/" in told[0]
+    assert set(Resource.objects.values_list("slug", flat=True)) == {"b.kz"}
+
+
+def test_who_may_only_look_decides_nothing(client: Client) -> None:
+    reader = User.objects.create_user("reader", is_staff=True)
+    reader.user_permissions.set(Permission.objects.filter(codename="view_report"))
+    client.force_login(reader)
+    report = a_report()
+    assert client.get(DESK).status_code == 200
+    assert "decide/accept" not in client.get(f"{DESK}{report.pk}/change/").content.decode()
+    assert decide(client, "accept", report).status_code == 403
+    assert Report.objects.get().state == "new"
+
+
+def test_an_act_that_does_not_exist_is_not_found(desk: Client) -> None:
+    assert desk.get(f"{DESK}decide/publish/?id=1").status_code == 404
+    assert desk.get(f"{DESK}decide/accept/?id=x&id={'9' * 30}").status_code == 200
+
+
+def test_not_even_a_superuser_changes_record_or_evidence(client: Client, chief: User, rf: Any) -> None:
+    request = rf.get("/desk/")
+    request.user = chief
+    ours = [model for name in ("registry", "checks") for model in apps.get_app_config(name).get_models()]
+    desk = [site for model, site in admin.site._registry.items() if model in ours]
+    assert len(desk) >= 20
+    assert not any(site.has_add_permission(request) or site.has_delete_permission(request) for site in desk)
+    assert [site.model for site in desk if site.has_change_permission(request)] == [Plan]
+
+
+def test_every_table_opens_with_rows(client: Client, chief: User) -> None:
+    client.force_login(chief)
+    report = a_report()
+    resource = moderation.accept(report, by=chief, reason="seen")
+    make.statement(make.restriction(resource, make.act(by=make.authority())))
+    make.listing(resource)
+    make.cell(resource, make.network())
+    make.episode(resource, make.network())
+    make.verdict(make.measurement(seen.visit(), resource))
+    for model, site in admin.site._registry.items():
+        app = model._meta.app_label
+        if app not in ("registry", "checks"):
+            continue
+        address = f"admin:{app}_{model._meta.model_name}"
+        assert client.get(reverse(f"{address}_changelist"), {"q": "a"} if site.search_fields else {}).status_code == 200
+        for row in model._default_manager.all()[:1]:
+            assert client.get(reverse(f"{address}_change", args=[row.pk])).status_code == 200, address
+
+
+def test_a_superuser_says_how_often_a_plan_runs_and_nothing_else(client: Client, desk: Client, chief: User) -> None:
+    plan = make.plan()
+    desk.get(f"/desk/checks/plan/{plan.pk}/change/")
+    client.force_login(chief)
+    address = f"/desk/checks/plan/{plan.pk}/change/"
+    client.post(address, {"name": "other", "period": "12:00:00", "due_at_0": "2030-01-01"})
+    plan.refresh_from_db()
+    assert (plan.name, plan.period, plan.enabled, plan.due_at) == ("daily", timedelta(hours=12), False, make.AT)
+
+
+@pytest.mark.parametrize("address", ["/desk/login/", DESK, "/desk/"])
+def test_the_desk_works_under_the_strict_policy(desk: Client, address: str) -> None:
+    response = desk.get(address, follow=True)
+    page = response.content.decode()
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "style=" not in page
+    assert "<style" not in page
+    assert "<script>" not in page
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_an_editor_signs_in_and_decides_in_a_real_browser(live_server: Any, chromium: str, editor: User) -> None:
+    """A test client sends neither Origin nor scripts: only a browser shows what the policies forbid."""
+    report = a_report()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(locale="en")
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{live_server.url}/desk/registry/report/")
+        page.fill("#id_username", "editor")
+        page.fill("#id_password", "a long password")
+        page.click("input[type=submit]")
+        page.click("text=https://orda.kz/")
+        page.click(".object-tools >> text=Reject")
+        page.fill("#id_reason", "opens everywhere")
+        page.click("input[type=submit]")
+        page.wait_for_selector(".messagelist .success")
+        browser.close()
+    report.refresh_from_db()
+    assert report.state == Report.State.REJECTED  # not public: what the log holds, no test could take back
+    assert not complaints

@@ -1,0 +1,133 @@
+"""What holds for every page: small, strict, of this site alone, marked in a demo, and open to everybody."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from itertools import cycle
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import LazySettings
+from django.test import Client
+from playwright.sync_api import sync_playwright
+
+from checks.models import State
+from registry.models import Resource
+from tests import make
+from tests.conftest import CHROMIUM_FLAGS
+from tests.verdict import make as facts
+
+pytestmark = pytest.mark.django_db
+
+LIMIT = 30_000  # bytes of one page
+WALK = 400  # pages: more than there are, so that the walk ends
+NETWORKS = (9198, 13082, 21299, 29355, 35104, 41798, 206026, 48503)
+SITES = 45
+RULES = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
+WIDTHS = (320, 1280)  # 320 px is a page at 400 % (WCAG 2.2, 1.4.10)
+
+
+def fill(sites: int = SITES) -> None:
+    """A register with every kind of row, and more sites than a list shows on one page."""
+    decided = make.act(by=make.authority(), scope_ordered="The page alone.")
+    networks = [make.network(asn) for asn in NETWORKS]
+    seen = str(make.measurement(facts.unsecured("connection_reset"), make.resource(facts.HOST)).pk)
+    states = cycle(State)
+    for number in range(sites):
+        one = make.resource(f"a-site-of-some-length-{number}.kz" if number else "қазақ.kz")
+        basis = make.restriction(one, *([decided] if number % 2 else []), kind="court", fact="The source says so.")
+        basis.sources.add(make.source("A newspaper", url="https://news.example.org/1"))
+        if number % 3 == 0:
+            make.statement(basis, words="We block nothing.")
+            make.listing(one)
+        for network, state in zip(networks, states, strict=False):
+            mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
+            make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
+            make.episode(one, network, state, mechanism=mechanism, began=make.AT - timedelta(days=3))
+
+
+def walk(client: Client, start: str) -> dict[str, Any]:
+    """Every page of one language that links lead to, by its address."""
+    pages: dict[str, Any] = {}
+    waiting = [start]
+    while waiting and len(pages) < WALK:
+        address = waiting.pop()
+        if address in pages:
+            continue
+        answer = pages[address] = client.get(address)
+        for link in re.findall(r'<a [^>]*href="([^"#]+)', answer.content.decode()):
+            link = html.unescape(link)
+            there = address.split("?")[0] + link if link.startswith("?") else link
+            if there.startswith(start) and there not in pages:
+                waiting.append(there)
+    assert not waiting
+    return pages
+
+
+@pytest.mark.parametrize(("language", "demo"), [("kk", True), ("ru", False), ("en", False)])
+def test_wherever_links_lead_pages_are_small_strict_and_our_own(
+    client: Client, settings: LazySettings, language: str, demo: bool
+) -> None:
+    settings.DEMO = demo
+    fill()
+    pages = walk(client, f"/{language}/")
+    assert len(pages) > 2 * SITES
+    for address, answer in pages.items():
+        page = answer.content.decode()
+        assert answer.status_code == 200, address
+        assert len(answer.content) < LIMIT, address
+        assert f'<html lang="{language}">' in page, address
+        assert ('<p class="demo"' in page) is demo, address
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, address
+        assert "unsafe" not in policy, address
+        assert not re.search(r"<style|<script|<[^>]+\s(?:style|on[a-z]+)=", page), address
+        assert not re.search(r'\ssrc="|<link[^>]+href="(?:https?:)?//', page), address
+        assert not answer.cookies, address
+        assert not re.search(r'href="(?:https?:)?//[^"/]*\.kz', page), address
+
+
+def test_a_name_is_shown_with_its_other_spelling_beside_it(client: Client) -> None:
+    """A name in look-alike letters is told apart by its A-label; of a withheld one it is not shown."""
+    one = make.resource("қазақ.kz")
+    page = client.get(one.get_absolute_url()).content.decode()
+    assert "<bdi>қазақ.kz</bdi>" in page
+    assert f"<code>{one.host}</code>" in page
+    assert one.host.startswith("xn--")
+    one.display = Resource.Display.WITHHELD
+    one.save()
+    assert "<code>xn--" not in client.get(one.get_absolute_url()).content.decode()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("language", "scheme"), [("kk", "light"), ("ru", "dark"), ("en", "light")])
+def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: str, scheme: Any) -> None:
+    """axe finds nothing, and no page is wider than its window, on a phone as on a desk."""
+    fill(12)
+    found: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = browser.new_page(color_scheme=scheme)
+        page.on("console", lambda message: found.append(message.text) if "400" not in message.text else None)
+
+        def look(name: str) -> None:
+            answer = Axe().run(page, options={"runOnly": sorted(RULES)})
+            found.extend(f"{name}: {one['id']} {one['nodes'][0]['html']}" for one in answer.response["violations"])
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 800})
+                if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    found.append(f"{name} is wider than {width} px")
+
+        for name in ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz"):
+            page.goto(f"{live_server.url}/{language}/{name}")
+            look(name)
+        page.goto(f"{live_server.url}/{language}/report/?q=no+name")
+        page.click("main button[type=submit]")
+        page.wait_for_selector("[aria-invalid=true]")
+        look("a report with an error")
+        browser.close()
+    assert not found

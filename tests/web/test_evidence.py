@@ -1,0 +1,249 @@
+"""Networks, the matrix, episodes, and single measurements."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from checks.models import Network, State, Vantage, Verdict
+from registry import submissions
+from registry.models import Coverage, Resource
+from tests import make
+from tests.verdict import make as facts
+
+pytestmark = pytest.mark.django_db
+
+LISTS = ("networks", "matrix", "episodes")
+LANGUAGES = ("kk", "ru", "en")
+
+
+def read(client: Client, path: str, status: int = 200) -> str:
+    answer = client.get(f"/en/{path}")
+    assert answer.status_code == status
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", LISTS)
+def test_every_list_opens_while_nothing_is_measured(client: Client, language: str, page: str) -> None:
+    answer = client.get(f"/{language}/{page}/")
+    assert answer.status_code == 200
+    assert 'class="empty"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_opens_with_every_state(client: Client, language: str) -> None:
+    for asn, state in enumerate(State, start=1):
+        make.cell(make.resource(), make.network(asn), state, mechanism="tls.reset.sni")
+        make.episode(make.resource(), make.network(asn), state, mechanism="tls.reset.sni")
+    row = make.measurement(facts.unsecured("connection_reset"), make.resource())
+    make.verdict(row)
+    for page in (*LISTS, "networks/1", f"measurements/{row.pk}"):
+        answer = client.get(f"/{language}/{page}/")
+        assert answer.status_code == 200, page
+        assert len(answer.content) < 30_000, page
+
+
+def test_networks_show_their_health_and_how_many_have_nobody(client: Client) -> None:
+    watched = make.network(9198, brand="Kazakhtelecom", watched=False)
+    make.run(make.vantage(watched, seen_at=make.AT, name="attic"), recorded_at=make.AT - timedelta(days=1))
+    make.network(21299, watched=False, name="KAR-TEL")
+    make.network(24940, watched=False, kind=Network.Kind.HOSTING)
+    page = read(client, "networks/")
+    assert "We measure on 1 access network." in page
+    assert "On 1 more nobody measures yet" in page
+    assert "Kazakhtelecom (AS9198)" in page
+    assert "1 March 2026" in page
+    assert "28 February 2026" in page
+    assert "attic" not in page
+
+
+def test_neither_keys_nor_addresses_of_a_vantage_are_shown(client: Client) -> None:
+    row = make.vantage(make.network(9198, watched=False), public_key="ab" * 32)
+    make.cell(make.resource(), row.network)
+    assert "abab" not in read(client, "networks/") + read(client, "networks/9198/")
+
+
+def test_a_revoked_vantage_makes_no_watched_network(client: Client) -> None:
+    make.vantage(make.network(9198, watched=False, brand="Kazakhtelecom"), state=Vantage.State.REVOKED)
+    assert "Kazakhtelecom" not in read(client, "networks/") + read(client, "matrix/")
+
+
+def test_networks_of_the_lab_are_shown_in_a_demo_only(client: Client, settings) -> None:
+    make.cell(make.resource(), make.network(64512, brand="Imitated A", imitated=True))
+    assert "Imitated A" not in read(client, "networks/") + read(client, "matrix/")
+    settings.DEMO = True
+    assert "Imitated A" in read(client, "networks/")
+    assert "Imitated A" in read(client, "matrix/")
+
+
+def test_the_matrix_crosses_sites_with_networks(client: Client) -> None:
+    one, other = make.network(1, brand="One"), make.network(2, brand="Other")
+    make.cell(make.resource("orda.kz"), one, State.BLOCKED)
+    make.cell(make.resource("vlast.kz"), other, State.ACCESSIBLE)
+    page = read(client, "matrix/")
+    assert '<th scope="col"><a href="/en/networks/1/">One</a> <span class="soft">AS1</span></th>' in page
+    assert '<td class="tag-blocked">✕ blocked</td><td class="tag-none">– not measured</td>' in page
+    assert '<td class="tag-none">– not measured</td><td class="tag-accessible">✓ accessible</td>' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("q=orda", {"orda.kz"}), ("state=accessible", {"vlast.kz"}), ("", {"orda.kz", "vlast.kz"})]
+)
+def test_the_matrix_is_filtered_by_state_and_text(client: Client, query: str, found: set[str]) -> None:
+    make.cell(make.resource("orda.kz"), make.network(), State.BLOCKED)
+    make.cell(make.resource("vlast.kz"), make.network(), State.ACCESSIBLE)
+    make.resource("never-measured.kz")
+    page = read(client, f"matrix/?{query}")
+    assert {name for name in ("orda.kz", "vlast.kz", "never-measured.kz") if f"<bdi>{name}" in page} == found
+
+
+def test_episodes_stand_newest_first_and_are_filtered(client: Client) -> None:
+    one, other = make.network(1), make.network(2)
+    make.episode(make.resource("older.kz"), one, State.BLOCKED, began=make.AT - timedelta(days=3))
+    make.episode(make.resource("newer.kz"), other, State.DOWN)
+    page = read(client, "episodes/")
+    assert page.index("newer.kz") < page.index("older.kz")
+    assert "newer.kz" not in read(client, "episodes/?network=1")
+    assert "newer.kz" not in read(client, "episodes/?state=blocked")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "episodes/?state=odd",
+        "episodes/?network=77",
+        "episodes/?network=x",
+        "matrix/?state=odd",
+        "networks/1/?state=odd",
+    ],
+)
+def test_a_filter_that_means_nothing_is_answered_in_words(client: Client, path: str) -> None:
+    make.episode(make.resource(), make.network(1))
+    page = read(client, path, status=400)
+    assert 'class="error"' in page
+    assert "<bdi>" not in page
+
+
+def test_a_measurement_shows_the_facts_stage_by_stage_and_what_they_mean(client: Client) -> None:
+    resource = make.resource(facts.HOST)
+    by_control = make.run(make.vantage(make.network(1, watched=False), role=Vantage.Role.CONTROL))
+    control = make.measurement(facts.visit(), resource, by=by_control)
+    row = make.measurement(facts.unsecured("connection_reset"), resource, failure="connection_reset")
+    make.verdict(row, rule="tls_reset_sni", mechanism="tls.reset.sni", controls=[str(control.pk)])
+    page = read(client, f"measurements/{row.pk}/")
+    for words in (
+        "resolver of isp",
+        facts.AT,
+        "connection_reset",
+        "the connection is cut when the site is named",
+        f"/en/measurements/{control.pk}/",
+        f"/api/v1/measurements/{row.pk}",
+        "method/#tls_reset_sni",
+    ):
+        assert words in page
+    opened = read(client, f"measurements/{control.pk}/")
+    assert "CN=Honest CA" in opened
+    assert "The page" in opened
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "site.kz opened, with a valid certificate."),
+        ("ru", "site.kz открылся, сертификат действителен."),
+        ("kk", "site.kz ашылды, сертификаты жарамды."),
+    ],
+)
+def test_a_verdict_is_told_in_the_readers_language(client: Client, language: str, words: str) -> None:
+    row = make.measurement(facts.visit(), make.resource(facts.HOST))
+    make.verdict(row, Verdict.Value.ACCESSIBLE, rule="tls_valid")
+    assert words in client.get(f"/{language}/measurements/{row.pk}/").content.decode()
+
+
+def test_a_measurement_of_the_lab_says_so(client: Client) -> None:
+    row = make.measurement(facts.visit(imitated=True), make.resource(), imitated=True)
+    assert "Imitated: this visit was made in a laboratory" in read(client, f"measurements/{row.pk}/")
+
+
+def everywhere(client: Client, resource: Resource) -> dict[str, str]:
+    """Every page on which evidence about one resource stands."""
+    network = make.network()
+    target = resource.coverage.get(canonical=True).target
+    make.cell(target, network)
+    make.episode(target, network)
+    row = make.measurement(facts.unsecured("connection_reset"), target)
+    make.verdict(row, rule="tls_valid")
+    pages = ("networks/9198/", "matrix/", "episodes/", f"measurements/{row.pk}/")
+    return {page: read(client, page) for page in pages}
+
+
+def test_a_withheld_name_is_nowhere(client: Client) -> None:
+    resource = make.resource("https://site.kz/price-list", display=Resource.Display.WITHHELD)
+    for path, page in everywhere(client, resource).items():
+        assert f"name withheld ({resource.pk})" in page, path
+        assert "site.kz" not in page, path
+
+
+def test_of_some_names_the_domain_alone_is_shown(client: Client) -> None:
+    resource = make.resource("https://site.kz/price-list", display=Resource.Display.DOMAIN_ONLY)
+    for path, page in everywhere(client, resource).items():
+        assert "<bdi>site.kz</bdi>" in page, path
+        assert "price-list" not in page, path
+
+
+def test_a_withheld_resource_hides_a_target_that_another_resource_shares(client: Client) -> None:
+    open_one = make.resource("site.kz")
+    hidden = make.resource("Hidden service", type=Resource.Type.SERVICE, display=Resource.Display.WITHHELD)
+    target = open_one.coverage.get().target
+    Coverage.objects.create(resource=hidden, target=target, canonical=True)
+    make.cell(target, make.network())
+    assert "site.kz" not in read(client, "networks/9198/")
+
+
+def test_what_only_a_stranger_reported_is_not_shown(client: Client) -> None:
+    target = submissions.receive("gossip.kz", at=make.AT).report.target
+    make.cell(target, make.network())
+    make.episode(target, make.network())
+    row = make.measurement(facts.visit(), target)
+    assert "gossip.kz" not in read(client, "networks/9198/") + read(client, "episodes/") + read(client, "matrix/")
+    read(client, f"measurements/{row.pk}/", status=404)
+
+
+def test_no_blocked_name_is_a_link_to_it(client: Client) -> None:
+    for page in everywhere(client, make.resource("site.kz")).values():
+        assert 'href="https://site.kz' not in page
+        assert 'href="/en/resources/site.kz/"' in page
+
+
+def test_many_rows_take_as_many_queries_as_few(client: Client, django_assert_max_num_queries) -> None:
+    networks = [make.network(asn) for asn in range(1, 4)]
+    for number in range(60):
+        resource = make.resource(f"site-{number}.kz")
+        for network in networks:
+            make.cell(resource, network)
+            make.episode(resource, network)
+    for path in ("networks/", "networks/1/", "matrix/", "matrix/?q=site", "episodes/", "episodes/?page=3"):
+        with django_assert_max_num_queries(22):
+            read(client, path)
+
+
+def test_the_matrix_has_pages_of_fifty_that_keep_the_filter(client: Client) -> None:
+    for number in range(60):
+        make.cell(make.resource(f"site-{number}.kz"), make.network())
+    page = read(client, "matrix/?state=blocked")
+    assert page.count('<td class="tag-blocked">') == 50
+    assert "state=blocked&amp;page=2" in page
+    assert len(page) < 30_000
+
+
+@pytest.mark.parametrize("path", ["networks/1/", "networks/99999999999999999999/"])
+def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
+    read(client, path, status=404)
+
+
+def test_a_control_network_says_that_it_is_for_comparison(client: Client) -> None:
+    make.network(24940, watched=False, kind=Network.Kind.HOSTING)
+    assert "Controls may be made from it" in read(client, "networks/24940/")

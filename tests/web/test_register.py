@@ -1,0 +1,258 @@
+"""The front page, the look-up, the list and the page of one resource."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+
+from checks.models import Network, Run, State, Vantage
+from registry import dates, log
+from registry.models import Resource
+from tests import make
+
+pytestmark = pytest.mark.django_db
+LANGUAGES = ("kk", "ru", "en")
+PAGES = ("", "look-up/", "look-up/?q=nothing.kz", "resources/", "resources/?sort=-began&type=domain")
+
+
+def text(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status
+    return response.content.decode()
+
+
+def full_record(name: str = "orda.kz") -> Resource:
+    """A resource of which everything is known."""
+    one = make.resource(name)
+    basis = make.restriction(
+        one, make.act(by=make.authority()), kind="court", fact="It was ordered.", conflicting=True, confidence="medium"
+    )
+    basis.sources.add(make.source("A newspaper", url="https://news.example.org/1"))
+    make.statement(basis, words="We block nothing.")
+    make.listing(one)
+    for asn, state in ((9198, State.BLOCKED), (21299, State.ACCESSIBLE)):
+        make.cell(one, make.network(asn), state, mechanism="tls.reset.sni" if state == State.BLOCKED else "")
+        make.episode(one, make.network(asn), state, began=make.AT - timedelta(days=3))
+    log.append("create", one, fields={}, reason="a reader reported it", by="editor-1")
+    return one
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_empty_and_with_rows_in_each_language(client: Client, language: str, page: str) -> None:
+    assert f'<html lang="{language}">' in text(client, f"/{language}/{page}")
+    full_record()
+    assert len(text(client, f"/{language}/{page}").encode()) < 30_000
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_resource_tells_all_that_is_known(client: Client, language: str) -> None:
+    page = text(client, f"/{language}{full_record().get_absolute_url()[3:]}")
+    for told in ("2-1204", "It was ordered.", "We block nothing.", "A newspaper", "a reader reported it", "<svg"):
+        assert told in page
+    assert len(page.encode()) < 30_000
+
+
+def test_the_answer_comes_first(client: Client) -> None:
+    page = text(client, full_record().get_absolute_url().replace("/kk/", "/en/"))
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead
+    assert "unreachable on 1 of 2 networks" in lead[1]
+    assert "the connection is cut when the site is named" in page
+    assert "Sources disagree" in page
+
+
+def test_a_resource_of_which_nothing_is_known_has_a_page_too(client: Client) -> None:
+    make.resource("quiet.kz")
+    page = text(client, "/en/resources/quiet.kz/")
+    assert "It was not measured on any network." in page
+    assert "No restriction is recorded" in page
+
+
+def test_a_blocked_name_is_never_a_link_to_it(client: Client) -> None:
+    full_record()
+    make.resource("https://orda.kz/one")
+    for path in ("/en/", "/en/resources/", "/en/resources/orda.kz/", "/en/look-up/?q=orda.kz"):
+        for address in re.findall(r'href="([^"]*)"', text(client, path)):
+            assert not re.match(r"(https?:)?//(www\.)?orda\.kz", address)
+
+
+def test_a_look_up_with_one_match_leads_to_its_page(client: Client) -> None:
+    full_record()
+    for typed in ("orda.kz", "https://ORDA.kz/some/page", "orda"):
+        assert client.get("/en/look-up/", {"q": typed}).headers["Location"] == "/en/resources/orda.kz/"
+
+
+def test_a_page_below_a_site_is_not_taken_for_the_site(client: Client) -> None:
+    make.resource("https://orda.kz/one")
+    assert "1 entry answers this" in text(client, "/en/look-up/?q=orda.kz")
+
+
+def test_several_matches_are_listed(client: Client) -> None:
+    make.resource("orda.kz")
+    make.resource("https://orda.kz/one")
+    assert "2 entries answer this" in text(client, "/en/look-up/?q=orda.kz")
+
+
+def test_what_is_not_recorded_is_not_called_open(client: Client) -> None:
+    page = text(client, "/en/look-up/?q=nothing.kz")
+    assert "is not in the register" in page
+    assert "no proof that it is open" in page
+
+
+def test_what_is_not_recorded_shows_what_was_measured(client: Client) -> None:
+    make.cell(make.target("reported.kz"), make.network(9198), State.LIKELY_BLOCKED)
+    assert "tag-likely_blocked" in text(client, "/en/look-up/?q=reported.kz")
+
+
+@pytest.mark.parametrize("typed", ["no such thing", "http://[::1", "a\x00b", "x" * 3000, "<script>alert(1)</script>"])
+def test_what_is_no_name_is_answered_in_words_and_kept(client: Client, typed: str) -> None:
+    response = client.get("/en/look-up/", {"q": typed})
+    assert response.status_code == 200
+    assert 'class="errors"' in response.content.decode()
+    assert "<script>alert" not in response.content.decode()
+
+
+def test_the_list_is_filtered_by_what_the_cross_table_links_to(client: Client) -> None:
+    full_record()
+    make.cell(make.resource("silent.kz"), make.network(9198), State.BLOCKED)
+    front = text(client, "/en/")
+    links = re.findall(r'href="(/en/resources/\?legal=[^"]*)"', front)
+    assert len(links) == 2
+    pages = [text(client, link.replace("&amp;", "&")) for link in links]
+    assert ["orda.kz" in page for page in pages] == [True, False]
+    assert ["silent.kz" in page for page in pages] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("situation=unexplained", "silent.kz"),
+        ("kind=court", "orda.kz"),
+        ("type=app", "Signal"),
+        ("q=sil", "silent.kz"),
+    ],
+)
+def test_each_filter_leaves_what_fits(client: Client, query: str, found: str) -> None:
+    full_record()
+    make.cell(make.resource("silent.kz"), make.network(9198), State.BLOCKED)
+    make.resource("Signal", type="app")
+    names = re.findall(r"<bdi>([^<]*)</bdi>", text(client, f"/en/resources/?{query}"))
+    assert names == [found]
+
+
+def test_an_unknown_filter_or_page_is_said_and_does_no_harm(client: Client) -> None:
+    make.resource("orda.kz")
+    page = text(client, "/en/resources/?kind=nonsense&page=99")
+    assert "One of the filters is not known" in page
+    assert "orda.kz" in page
+
+
+def test_pages_keep_the_filters(client: Client) -> None:
+    for number in range(60):
+        make.resource(f"site{number}.kz")
+    assert 'href="?type=domain&amp;page=2"' in text(client, "/en/resources/?type=domain")
+
+
+def test_a_withheld_name_is_neither_shown_nor_linked(client: Client) -> None:
+    one = full_record("secret.kz")
+    Resource.objects.filter(pk=one.pk).update(display=Resource.Display.WITHHELD)
+    for path in ("/en/", "/en/resources/", "/en/look-up/?q=secret"):
+        assert "secret.kz" not in text(client, path)
+    assert "<bdi>secret.kz" not in text(client, "/en/resources/secret.kz/")
+
+
+@pytest.mark.parametrize("path", ["/en/", "/en/resources/", "/en/look-up/?q=site", "/en/resources/site0.kz/"])
+def test_queries_do_not_grow_with_rows(client: Client, path: str) -> None:
+    for name in ("site0.kz", "site1.kz"):
+        full_record(name)
+    few = queries(client, path)
+    for number in range(2, 6):
+        full_record(f"site{number}.kz")
+    make.restriction(Resource.objects.get(slug="site0.kz"), make.act(by=make.authority("another")))
+    assert queries(client, path) == few
+
+
+def queries(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as context:
+        text(client, path)
+    return len(context)
+
+
+def test_the_switch_of_languages_keeps_page_and_query(client: Client) -> None:
+    assert 'href="/ru/resources/?type=app&amp;page=1"' in text(client, "/en/resources/?type=app&page=1")
+
+
+@pytest.mark.parametrize("path", ["/en/", "/en/no-such-page/", "/desk/login/", "/api/v1/"])
+def test_every_page_of_a_demo_says_so(client: Client, settings: LazySettings, path: str) -> None:
+    settings.DEMO = True
+    assert 'class="demo"' in client.get(path, headers={"accept-language": "en"}).content.decode()
+    settings.DEMO = False
+    assert 'class="demo"' not in client.get(path).content.decode()
+
+
+def test_a_request_that_cannot_be_understood_has_a_page(client: Client, settings: LazySettings) -> None:
+    settings.DEMO = True
+    response = client.get("/en/", headers={"host": "elsewhere.kz"})
+    assert response.status_code == 400
+    assert 'class="demo"' in response.content.decode()
+
+
+def test_a_form_that_is_too_old_is_answered_in_words() -> None:
+    response = Client(enforce_csrf_checks=True).post("/desk/login/", headers={"accept-language": "en"})
+    assert response.status_code == 403
+    assert "This form is too old" in response.content.decode()
+
+
+def test_a_demo_page_renews_itself_only_while_its_rounds_run(client: Client, settings: LazySettings) -> None:
+    settings.DEMO = True
+    vantage = make.vantage()
+    for _ in range(3):
+        run = make.run(vantage, judged_at=timezone.now())
+    assert 'http-equiv="refresh"' not in text(client, "/en/")
+    Run.objects.filter(pk=run.pk).update(state=Run.State.READY)
+    assert 'http-equiv="refresh"' in text(client, "/en/")
+
+
+def test_the_front_page_names_the_networks_and_their_last_round(client: Client) -> None:
+    network = make.network(9198, brand="Kazakhtelecom")
+    make.run(Vantage.objects.get(network=network), recorded_at=make.AT)
+    make.network(21299, brand="Unwatched", watched=False)
+    page = text(client, "/en/")
+    assert "Kazakhtelecom (AS9198)" in page
+    assert "Unwatched" not in page
+    assert Network.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "month"),
+    [
+        ("kk", "2026 ж. 22 ", "2026 ж. "),
+        ("ru", "22 ноября 2026 г.", "ноябрь 2026 г."),
+        ("en", "22 November 2026", "November 2026"),
+    ],
+)
+def test_dates_are_written_as_the_language_writes_them(language: str, day: str, month: str) -> None:
+    with translation.override(language):
+        assert date_format(make.day("2026-11-22"), "DATE_FORMAT").startswith(day)
+        assert dates.shown("2026-11").startswith(month)
+
+
+def test_a_mistake_of_ours_has_a_page_that_needs_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.raise_request_exception = False
+
+    def fail(**_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("registry.status.cross_table", fail)
+    response = client.get("/en/")
+    assert response.status_code == 500
+    assert "Something is wrong on our side" in response.content.decode()
