@@ -15,9 +15,13 @@ from typing import Any, Self
 FORMAT = 1
 
 VISIT = "visit"  # an ordinary step of the visit
-SNI_SWAP = "sni_swap"  # same address, another server name: a follow-up on an anomaly
-REPEAT = "repeat"  # same address, same server name again, in turn with one of these two
-BASELINE = "baseline"  # same address, known-good server name: what speed to expect there
+# The second look at an anomaly (`followup.py`):
+SNI_SWAP = "sni_swap"  # same address, a neutral server name
+REPEAT = "repeat"  # same address, the suspected server name again, in turn with one of these two
+BASELINE = "baseline"  # same address, a neutral server name: what speed to expect there
+NO_SNI = "no_sni"  # same address, no server name
+NEUTRAL = "neutral_address"  # the suspected server name at an address that has nothing to do with it
+KNOWN_GOOD = "known_good"  # the neutral name at its own address, in turn with NEUTRAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,9 @@ class Exchange:
     body_length: int | None = None  # bytes read, after content decoding
     body_truncated: bool = False
     body: str | None = None  # the first BODY_KEPT characters, for fingerprints
+    first_byte: float | None = None  # when the response began
+    wire_length: int | None = None  # bytes of the response as they came: with the times, its speed
+    purpose: str = VISIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,8 @@ class Measurement:
     refusals: tuple[Refusal, ...] = ()
     failure: str | None = None  # what ended the visit, None when a final response came
     overloaded: bool = False  # our own event loop lagged: timeouts in here prove nothing
+    unfit: tuple[str, ...] = ()  # preconditions that the vantage did not meet: nothing in here counts
+    ipv6: bool | None = None  # whether IPv6 works at the vantage at all; None: not tried
     format: int = FORMAT
 
     def as_json(self) -> dict[str, Any]:
@@ -169,6 +178,38 @@ class Measurement:
                 for e in document["exchanges"]
             )
             fields["refusals"] = tuple(Refusal(**r) for r in document["refusals"])
+            fields["unfit"] = tuple(str(name) for name in document.get("unfit", ()))
             return cls(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a measurement: {error!r}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """What a vantage found out about itself before a run. None: not tried, or nothing could be told."""
+
+    started: str  # ISO 8601, UTC
+    clock_offset: float | None = None  # seconds that our clock is ahead of the control's
+    must_allow: tuple[tuple[str, bool], ...] = ()  # name, and whether it opened
+    must_block: tuple[tuple[str, bool], ...] = ()
+    captive_portal: bool | None = None  # somebody answers in the place of others
+    ipv6: bool | None = None
+    asn: int | None = None  # of the address that the control saw us come from; the address is not kept
+    failed: tuple[str, ...] = ()  # clock | must_allow | captive_portal | asn: the vantage is silent for this run
+    suspect: bool = False  # a must-block name opened: one unblocking must not silence a country
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote. Raises ValueError for anything else."""
+        try:
+            datetime.fromisoformat(document["started"])
+            fields = dict(document)
+            for name in ("must_allow", "must_block"):
+                fields[name] = tuple((str(host), bool(opened)) for host, opened in document.get(name, ()))
+            fields["failed"] = tuple(str(name) for name in document.get("failed", ()))
+            return cls(**fields)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a self-test: {error!r}") from error

@@ -46,6 +46,18 @@ class Deadlines:
     followup_after: float = 60.0  # pause before the second pass; residual blocking must have ended
 
 
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """What a vantage must show of itself before a run. What is empty or None is not tried."""
+
+    must_allow: tuple[str, ...] = ()  # names that open on every network of the country
+    must_block: tuple[str, ...] = ()  # names that its access networks are known to block
+    portal: str | None = None  # http URL that answers 204 with no body, unless a captive portal answers instead
+    ipv6_hosts: tuple[str, ...] = ()  # IPv6 addresses that accept TCP on port 443
+    echo: str | None = None  # URL where the control says its time and the AS that it sees us come from
+    asn: int | None = None  # the AS that the vantage is admitted for
+
+
 PUBLIC_RESOLVERS = (
     Resolver(PUBLIC, "8.8.8.8"),
     Resolver(DOH, "1.1.1.1", 443, "https://cloudflare-dns.com/dns-query"),
@@ -68,6 +80,7 @@ class World:
     trust: str | None = None  # PEM of the roots to trust instead of certifi's
     neutral_name: str = "www.example.com"  # the server name that follow-ups swap in
     deadlines: Deadlines = field(default_factory=Deadlines)
+    preconditions: Preconditions = field(default_factory=Preconditions)
 
     @classmethod
     def real(cls) -> Self:
@@ -104,6 +117,9 @@ class World:
             fields = json.loads(path.read_text(encoding="utf-8"))
             fields["resolvers"] = tuple(Resolver(**r) for r in fields["resolvers"])
             fields["deadlines"] = Deadlines(**fields["deadlines"])
+            conditions = fields.get("preconditions", {})
+            lists = {key: tuple(conditions.get(key, ())) for key in ("must_allow", "must_block", "ipv6_hosts")}
+            fields["preconditions"] = Preconditions(**{**conditions, **lists})
             if fields["addresses"] is not None:
                 fields["addresses"] = {key: (host, int(port)) for key, (host, port) in fields["addresses"].items()}
             return cls(**fields)
