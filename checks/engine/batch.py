@@ -6,10 +6,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from checks.engine.flow import flowing
 from checks.engine.followup import follow_up, is_anomalous
-from checks.engine.names import parse
+from checks.engine.names import Name, parse
 from checks.engine.records import Measurement
-from checks.engine.stopwatch import pulse
 from checks.engine.visit import visit
 from checks.engine.world import World
 
@@ -30,21 +30,18 @@ async def measure_all(
     names = [parse(url) for url, _ in urls_with_extra]
     free = asyncio.Semaphore(in_flight)
     hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-    async with pulse() as lag, asyncio.TaskGroup() as group:
+    async with flowing() as flow, asyncio.TaskGroup() as group:
 
-        async def one(url: str, host: str, extra: Sequence[str]) -> Measurement:
-            async with hosts[host], free:
-                measurement = await visit(url, world, lag, extra)
+        async def one(name: Name, extra: Sequence[str]) -> Measurement:
+            async with hosts[name.host], free:
+                measurement = await visit(name, world, flow, extra)
             if follow and is_anomalous(measurement):
                 await asyncio.sleep(world.deadlines.followup_after)
-                async with hosts[host], free:
+                async with hosts[name.host], free:
                     measurement = await follow_up(measurement, world)
             if done is not None:
                 done(measurement)
             return measurement
 
-        tasks = [
-            group.create_task(one(name.url, name.host, extra))
-            for name, (_, extra) in zip(names, urls_with_extra, strict=True)
-        ]
+        tasks = [group.create_task(one(name, extra)) for name, (_, extra) in zip(names, urls_with_extra, strict=True)]
     return [task.result() for task in tasks]

@@ -44,11 +44,20 @@ class Plain:
         await self._loop.sock_sendall(self._sock, data)
 
     async def receive(self) -> bytes:
-        await asyncio.sleep(0)  # sock_recv does not yield while data waits: a flood would outrun every deadline
-        return await self._loop.sock_recv(self._sock, READ_SIZE)
+        return await receive(self._sock, READ_SIZE)
 
     def abort(self) -> None:
         abort(self._sock)
+
+
+async def receive(sock: socket.socket, size: int) -> bytes:
+    """What is there, or the next that comes; b"" at the peer's end."""
+    try:
+        data = sock.recv(size)
+    except BlockingIOError:
+        return await asyncio.get_running_loop().sock_recv(sock, size)
+    await asyncio.sleep(0)  # while data waits nothing else would run: a flood would outrun every deadline
+    return data
 
 
 def abort(sock: socket.socket) -> None:

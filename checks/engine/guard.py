@@ -6,6 +6,7 @@ that very address is dialled: no name is resolved twice.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -35,6 +36,8 @@ _REFUSED_V4 = tuple(
         ("240.0.0.0/4", "reserved"),
     )
 )
+
+_BEGINNINGS = [int(block.network_address) for block, _ in _REFUSED_V4]
 
 # Inside 2000::/3, the only part of IPv6 that is given out as global unicast (RFC 4291, IANA).
 _GLOBAL_V6 = IPv6Network("2000::/3")
@@ -79,14 +82,14 @@ def refuse(address: str) -> str | None:
     except ValueError:
         return "not an address"
     if isinstance(ip, IPv4Address):
-        return _reason(ip, _REFUSED_V4)
+        return _reason_v4(ip)
     if ip.scope_id is not None:
         return "scoped"
     if ip.ipv4_mapped is not None:
-        return _reason(ip.ipv4_mapped, _REFUSED_V4)
+        return _reason_v4(ip.ipv4_mapped)
     if ip not in _GLOBAL_V6:
         return "not global unicast"
-    return _reason(ip, _REFUSED_V6)
+    return next((reason for block, reason in _REFUSED_V6 if ip in block), None)
 
 
 def is_bogon(address: str) -> bool:
@@ -101,10 +104,12 @@ def is_bogon(address: str) -> bool:
     return _inside(ip, _BOGONS_V6) or (carried is not None and _inside(carried, _BOGONS_V4))
 
 
-def _reason(
-    ip: IPv4Address | IPv6Address, table: Sequence[tuple[IPv4Network, str]] | Sequence[tuple[IPv6Network, str]]
-) -> str | None:
-    return next((reason for block, reason in table if ip in block), None)
+def _reason_v4(ip: IPv4Address) -> str | None:
+    """No two blocks overlap, so the last one that begins at or below the address is the only candidate."""
+    number = int(ip)
+    at = bisect_right(_BEGINNINGS, number) - 1
+    block, reason = _REFUSED_V4[at]
+    return reason if number <= int(block.broadcast_address) else None
 
 
 def _inside(ip: IPv4Address | IPv6Address, blocks: Sequence[IPv4Network] | Sequence[IPv6Network]) -> bool:

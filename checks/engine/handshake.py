@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from ipaddress import ip_address
-from typing import cast
+from typing import Any, cast
 
 import certifi
 from cryptography import x509
@@ -18,6 +20,7 @@ from OpenSSL import SSL, crypto
 
 from checks.engine.connect import READ_SIZE, Plain
 from checks.engine.failures import NETWORK_ERRORS, Failure, name_failure
+from checks.engine.names import is_address
 from checks.engine.records import VISIT, Certificate, Handshake
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import World
@@ -25,6 +28,9 @@ from checks.engine.world import World
 # X509_V_ERR_* of openssl/x509_vfy.h: not yet valid, expired, and their malformed kin. Everything
 # else that a chain can be accused of means that no root of ours vouches for it.
 _INVALID = frozenset({9, 10, 13, 14, 23, 26, 66, 67, 68})
+
+
+GROUPS = b"X25519:P-256:P-384:P-521"
 
 
 class Secure:
@@ -57,7 +63,7 @@ class Secure:
             except SSL.SysCallError as error:
                 raise EOFError("closed during the handshake") from error
             else:
-                return await self._flush()
+                return  # our last message waits for the request and goes out with it
 
     def abort(self) -> None:
         self._plain.abort()
@@ -93,41 +99,52 @@ async def shake(
     connection = _connection(world.trust, server_name, verify_errors)
     secure = Secure(plain, connection)
     t0 = watch.read()
-    failure: Failure | None
+    failure: Failure | None = None
     try:
         async with watch.within(world.deadlines.handshake):
             await secure.shake_hands()
-        failure = _judge_certificate(connection, server_name, verify_errors)
     except NETWORK_ERRORS as error:
         failure = name_failure(error)
     except BaseException:
         plain.abort()
         raise
+    t = watch.read()
+    chain = _chain(connection)
+    failure = failure or _judge_certificate(chain, server_name, verify_errors)
     if failure is not None:
         plain.abort()
-    return _record(hop, address, port, server_name, t0, watch.read(), failure, connection, purpose), (
-        secure if failure is None else None
+    cipher = connection.get_cipher_name()
+    handshake = Handshake(
+        hop,
+        address,
+        port,
+        server_name,
+        t0,
+        t,
+        failure,
+        version=connection.get_protocol_version_name() if cipher else None,
+        cipher=cipher,
+        alpn=connection.get_alpn_proto_negotiated().decode("ascii", "replace") or None,
+        chain=tuple(_read(der).record for der in chain),
+        purpose=purpose,
     )
+    return handshake, secure if failure is None else None
 
 
-def is_named(leaf: x509.Certificate, server_name: str) -> bool:
-    """Whether the certificate is for this host (RFC 9525): its SAN only, `*` only as the whole first label."""
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):  # ValueError: a SAN that cannot be parsed names nobody
-        return False
-    if _is_ip(server_name):
-        return ip_address(server_name) in names.get_values_for_type(x509.IPAddress)
+def is_named(leaf: bytes, server_name: str) -> bool:
+    """Whether a certificate (DER) is for this host (RFC 9525): its SAN only, `*` only as the whole first label."""
+    names = _read(leaf).names
+    if is_address(server_name):
+        return str(ip_address(server_name)) in names
     host = server_name.lower()
     parent = host.partition(".")[2]
-    patterns = [name.lower().removesuffix(".") for name in names.get_values_for_type(x509.DNSName)]
-    return host in patterns or ("." in parent and f"*.{parent}" in patterns)
+    return host in names or ("." in parent and f"*.{parent}" in names)
 
 
 def _connection(trust: str | None, server_name: str, verify_errors: list[int]) -> SSL.Connection:
     connection = SSL.Connection(_context(trust), None)
     connection.set_app_data(verify_errors)
-    if not _is_ip(server_name):  # RFC 6066 §3: no literal addresses
+    if not is_address(server_name):  # RFC 6066 §3: no literal addresses
         connection.set_tlsext_host_name(server_name.encode("ascii"))
     connection.set_connect_state()
     return connection
@@ -140,6 +157,7 @@ def _context(trust: str | None) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_protos([b"http/1.1"])
+    _set_groups(context)
     context.set_verify(SSL.VERIFY_PEER, _note_error)
     if trust is None:
         context.load_verify_locations(certifi.where())
@@ -150,69 +168,60 @@ def _context(trust: str | None) -> SSL.Context:
     return context
 
 
+def _set_groups(context: SSL.Context) -> None:
+    """Classic key shares only: a post-quantum one makes a ClientHello of two segments, which filters may not read.
+
+    What a filter does to those is another question; ours is whether it blocks the name.
+    """
+    # pyOpenSSL has no method for it (26.0); the function is the library's own public one.
+    library: Any = vars(SSL)["_lib"]
+    if library.SSL_CTX_set1_curves_list(context._context, GROUPS) != 1:
+        raise RuntimeError("OpenSSL does not know our key exchange groups")
+
+
 def _note_error(connection: SSL.Connection, _certificate: crypto.X509, error: int, _depth: int, _ok: int) -> bool:
     if error:
         connection.get_app_data().append(error)
     return True
 
 
-def _judge_certificate(connection: SSL.Connection, server_name: str, verify_errors: list[int]) -> Failure | None:
+def _judge_certificate(chain: Sequence[bytes], server_name: str, verify_errors: Sequence[int]) -> Failure | None:
     if verify_errors:
         return Failure.SSL_INVALID_CERTIFICATE if verify_errors[0] in _INVALID else Failure.SSL_UNKNOWN_AUTHORITY
-    leaf = connection.get_peer_certificate(as_cryptography=True)
-    if leaf is None or not is_named(leaf, server_name):
-        return Failure.SSL_INVALID_HOSTNAME
-    return None
+    return None if chain and is_named(chain[0], server_name) else Failure.SSL_INVALID_HOSTNAME
 
 
-def _record(
-    hop: int,
-    address: str,
-    port: int,
-    server_name: str,
-    t0: float,
-    t: float,
-    failure: Failure | None,
-    connection: SSL.Connection,
-    purpose: str,
-) -> Handshake:
-    chain = tuple(
-        _certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, sent))
-        for sent in connection.get_peer_cert_chain() or ()
-    )
-    cipher = connection.get_cipher_name()
-    alpn = connection.get_alpn_proto_negotiated().decode("ascii", "replace")
-    return Handshake(
-        hop,
-        address,
-        port,
-        server_name,
-        t0,
-        t,
-        failure,
-        version=connection.get_protocol_version_name() if cipher else None,
-        cipher=cipher,
-        alpn=alpn or None,
-        chain=chain,
-        purpose=purpose,
-    )
+def _chain(connection: SSL.Connection) -> list[bytes]:
+    """The certificates as the peer sent them, DER."""
+    sent = connection.get_peer_cert_chain() or ()
+    return [crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in sent]
 
 
-def _certificate(der: bytes) -> Certificate:
-    """What one certificate says; one that cannot be parsed is kept with empty names."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One certificate: as it is recorded, and whom it is for (DNS names in lower case, addresses as text)."""
+
+    record: Certificate
+    names: frozenset[str]
+
+
+@lru_cache(maxsize=1024)
+def _read(der: bytes) -> _Read:
+    """What one certificate says; one that cannot be parsed is kept with empty names, and names nobody."""
     sha256, encoded = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode("ascii")
     try:
         parsed = x509.load_der_x509_certificate(der)
         names = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
         dates = parsed.not_valid_before_utc.isoformat(), parsed.not_valid_after_utc.isoformat()
     except ValueError:
-        return Certificate(sha256, "", "", "", "", encoded)
-    return Certificate(sha256, *names, *dates, encoded)
+        return _Read(Certificate(sha256, "", "", "", "", encoded), frozenset())
+    return _Read(Certificate(sha256, *names, *dates, encoded), _names(parsed))
 
 
-def _is_ip(host: str) -> bool:
+def _names(certificate: x509.Certificate) -> frozenset[str]:
     try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):  # ValueError: a SAN that cannot be parsed names nobody
+        return frozenset()
+    hosts = (name.lower().removesuffix(".") for name in names.get_values_for_type(x509.DNSName))
+    return frozenset([*hosts, *map(str, names.get_values_for_type(x509.IPAddress))])

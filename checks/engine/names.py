@@ -71,7 +71,7 @@ class Name:
 
     @property
     def is_ip(self) -> bool:
-        return _is_ip(self.host)
+        return is_address(self.host)
 
     @property
     def display_host(self) -> str:
@@ -84,6 +84,11 @@ class Name:
         return None if self.is_ip else _ALL_SUFFIXES.privatesuffix(self.host)
 
 
+def is_address(host: str) -> bool:
+    """Whether a canonical host is an IP address: no top-level domain is a number (RFC 3696 §2)."""
+    return ":" in host or host.rpartition(".")[2].isdecimal()
+
+
 def parse(text: str) -> Name:
     """The canonical form of a domain or URL, https where no scheme is given. Raises BadName."""
     text = text.strip(" \t\r\n")
@@ -94,7 +99,7 @@ def parse(text: str) -> Name:
     host_text, port = _split_port(authority, DEFAULT_PORTS[scheme])
     host = _host(host_text)
     whole = path == "/" and port == DEFAULT_PORTS[scheme]
-    kind: Literal["domain", "url", "ip"] = "url" if not whole else "ip" if _is_ip(host) else "domain"
+    kind: Literal["domain", "url", "ip"] = "url" if not whole else "ip" if is_address(host) else "domain"
     return Name(scheme, host, port, path, kind)
 
 

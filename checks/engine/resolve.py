@@ -1,6 +1,6 @@
 """DNS: every resolver of the world is asked for A and AAAA, each on its own, all at once.
 
-dnspython writes and reads the messages; the sockets are ours. What comes back is kept as it came:
+`wire` writes and reads the messages; the sockets are ours. What comes back is kept as it came:
 a bogon, a lie and a second reply are facts, and only `Query.failure` says that no address came.
 """
 
@@ -12,149 +12,55 @@ import socket
 import struct
 from urllib.parse import urlsplit
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
-
-from checks.engine.connect import Plain, Stream, family, open_stream
+from checks.engine.connect import Plain, Stream, family, open_stream, receive
 from checks.engine.failures import NETWORK_ERRORS, Failed, Failure, name_failure
 from checks.engine.fetch import Response, request
+from checks.engine.flow import Gate
 from checks.engine.handshake import shake
-from checks.engine.records import Answer, Query
+from checks.engine.records import Query
 from checks.engine.stopwatch import Stopwatch
+from checks.engine.wire import TYPES, Question, Reply, read
 from checks.engine.world import DOH, PUBLIC, Resolver, World
 
-TYPES = ("A", "AAAA")
-RESEND_AFTER = (1.0, 2.0)  # seconds; UDP loses packets, and a loss is no censorship
-STRAY_LIMIT = 8  # wrong replies kept for one question, so that a flood fills no record
+RESEND_AFTER = (1.0, 2.0, 4.0)  # seconds; UDP loses packets, and a loss is no censorship
+STRAY_LIMIT = 8  # wrong replies kept for one lookup at one resolver, so that a flood fills no record
 _DATAGRAM = 65535
-_KEPT_TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.CNAME)
-
-_RCODES = {
-    dns.rcode.NXDOMAIN: Failure.DNS_NXDOMAIN,
-    dns.rcode.SERVFAIL: Failure.DNS_SERVFAIL,
-    dns.rcode.REFUSED: Failure.DNS_REFUSED,
-}
 
 
 class Lookup:
     """The questions about one host of one hop; `queries` grows while late replies come in."""
 
-    def __init__(self, hop: int, host: str, world: World, watch: Stopwatch) -> None:
+    def __init__(self, hop: int, host: str, world: World, watch: Stopwatch, gate: Gate) -> None:
         self.queries: list[Query] = []
-        self._hop, self._host, self._world, self._watch = hop, host, world, watch
+        self._hop, self._host, self._world, self._watch, self._gate = hop, host, world, watch, gate
 
     async def run(self, background: asyncio.TaskGroup) -> None:
         """Ask everyone. Listening for second replies goes on in `background` when this returns."""
-        async with asyncio.TaskGroup() as group:
-            for resolver in self._world.resolvers:
-                if resolver.role == DOH:
-                    group.create_task(self._ask_doh(resolver))
-                    continue
-                for kind in TYPES:
-                    group.create_task(self._ask_udp(resolver, kind, background))
-
-    async def _ask_udp(self, resolver: Resolver, kind: str, background: asyncio.TaskGroup) -> None:
-        question = dns.message.make_query(self._host, kind)
-        t0 = self._watch.read()
-        sock: socket.socket | None = None
-        try:
-            async with self._watch.within(self._world.deadlines.dns):
-                sock = self._open_udp(resolver)
-                raw, reply = await self._receive_reply(sock, resolver, question, kind, t0)
-        except BaseException as error:
-            if sock is not None:
-                sock.close()
-            if not isinstance(error, NETWORK_ERRORS):
-                raise
-            return self._fail(resolver, kind, "udp", t0, name_failure(error))
-        if reply.flags & dns.flags.TC:
-            sock.close()
-            return await self._ask_tcp(resolver, question, kind)
-        self._keep(resolver, kind, "udp", t0, reply, raw)
-        if resolver.role == PUBLIC:
-            # A forged reply comes first and the true one after it: only who listens on sees both.
-            background.create_task(self._listen_on(sock, resolver, question, kind, t0))
-        else:
-            sock.close()
+        async with self._watch.turn(self._gate):
+            if len(self._world.resolvers) == 1:
+                return await self._ask(self._world.resolvers[0], background)
+            async with asyncio.TaskGroup() as group:
+                for resolver in self._world.resolvers:
+                    group.create_task(self._ask(resolver, background))
         return None
 
-    def _open_udp(self, resolver: Resolver) -> socket.socket:
-        """A connected socket: the kernel passes on only what the resolver's own address and port sent."""
-        target = self._world.dial("udp", resolver.address, resolver.port)
-        sock = socket.socket(family(target[0]), socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.connect(target)
-        except OSError:
-            sock.close()
-            raise
-        return sock
+    async def _ask(self, resolver: Resolver, background: asyncio.TaskGroup) -> None:
+        if resolver.role == DOH:
+            return await self._ask_doh(resolver)
+        return await _Datagrams(self, resolver).ask(background)
 
-    async def _receive_reply(
-        self, sock: socket.socket, resolver: Resolver, question: dns.message.Message, kind: str, t0: float
-    ) -> tuple[bytes, dns.message.Message]:
-        """The first reply that fits, asking again while none comes."""
-        loop = asyncio.get_running_loop()
-        for pause in (*RESEND_AFTER, None):
-            await loop.sock_sendall(sock, question.to_wire())
-            try:
-                async with asyncio.timeout(pause):
-                    return await self._next_fitting(sock, resolver, question, kind, t0)
-            except TimeoutError:
-                continue
-        raise TimeoutError
-
-    async def _next_fitting(
-        self, sock: socket.socket, resolver: Resolver, question: dns.message.Message, kind: str, t0: float
-    ) -> tuple[bytes, dns.message.Message]:
-        """What does not fit the question is noted and outlived."""
-        strays = 0
-        while True:
-            raw = await _receive(sock)
-            reply = _read(raw, question)
-            if isinstance(reply, dns.message.Message):
-                return raw, reply
-            strays += 1
-            if strays <= STRAY_LIMIT:
-                self._fail(resolver, kind, "udp", t0, reply, raw)
-
-    async def _listen_on(
-        self, sock: socket.socket, resolver: Resolver, question: dns.message.Message, kind: str, t0: float
-    ) -> None:
-        """Keep what else is said to the same question; a mere repetition says nothing new."""
-        label = resolver.label
-        seen = {_sense(q) for q in self.queries if q.resolver == label and q.type == kind and q.transport == "udp"}
-        try:
-            async with self._watch.within(self._world.deadlines.late_dns):
-                while len(seen) <= STRAY_LIMIT:
-                    raw = await _receive(sock)
-                    reply = _read(raw, question)
-                    if not isinstance(reply, dns.message.Message):
-                        continue
-                    query = self._query(resolver, kind, "udp", t0, reply, raw, late=True)
-                    if _sense(query) not in seen:
-                        seen.add(_sense(query))
-                        self.queries.append(query)
-        except NETWORK_ERRORS:
-            pass  # silence is what this socket expects
-        finally:
-            sock.close()
-
-    async def _ask_tcp(self, resolver: Resolver, question: dns.message.Message, kind: str) -> None:
+    async def ask_tcp(self, resolver: Resolver, question: Question) -> None:
         t0 = self._watch.read()
         stream: Plain | None = None
         try:
             async with self._watch.within(self._world.deadlines.dns):
                 stream = await open_stream(resolver.address, resolver.port, self._world)
-                wire = question.to_wire()
-                await stream.send(struct.pack("!H", len(wire)) + wire)
+                message = question.message
+                await stream.send(struct.pack("!H", len(message)) + message)
                 raw = await _receive_framed(stream)
-            self._keep_or_fail(resolver, kind, "tcp", t0, raw, question)
+            self._keep_or_fail(resolver, question, "tcp", t0, raw)
         except NETWORK_ERRORS as error:
-            self._fail(resolver, kind, "tcp", t0, name_failure(error))
+            self.fail(resolver, question.kind, "tcp", t0, name_failure(error))
         finally:
             if stream is not None:
                 stream.abort()
@@ -175,7 +81,7 @@ class Lookup:
                 except NETWORK_ERRORS as error:
                     # The other question would only wait for the same: a blocked DoH server costs one deadline.
                     for unanswered in TYPES[number:]:
-                        self._fail(resolver, unanswered, "https", t0, name_failure(error))
+                        self.fail(resolver, unanswered, "https", t0, name_failure(error))
                     return
         finally:
             if stream is not None:
@@ -193,35 +99,55 @@ class Lookup:
 
     async def _post(self, resolver: Resolver, kind: str, t0: float, stream: Stream) -> Stream | None:
         """One question; gives the stream back when the server will take another on it."""
-        question = dns.message.make_query(self._host, kind, id=0)  # 0: RFC 8484 §4.1
+        question = Question.new(self._host, kind, id=0)  # 0: RFC 8484 §4.1
         url = urlsplit(resolver.url or "")
         response = Response()
-        await request(stream, "POST", url.netloc, url.path or "/", _DOH_HEADERS, response, content=question.to_wire())
+        await request(stream, "POST", url.netloc, url.path or "/", _DOH_HEADERS, response, content=question.message)
         if response.status == 200:
-            self._keep_or_fail(resolver, kind, "https", t0, bytes(response.body), question)
+            self._keep_or_fail(resolver, question, "https", t0, bytes(response.body))
         else:
-            self._fail(resolver, kind, "https", t0, Failure.HTTP_UNEXPECTED_STATUS)
+            self.fail(resolver, kind, "https", t0, Failure.HTTP_UNEXPECTED_STATUS)
         if "close" in (response.header("connection") or "").lower():
             stream.abort()
             return None
         return stream
 
-    def _keep_or_fail(
-        self, resolver: Resolver, kind: str, transport: str, t0: float, raw: bytes, question: dns.message.Message
-    ) -> None:
-        reply = _read(raw, question)
-        if isinstance(reply, dns.message.Message):
-            self._keep(resolver, kind, transport, t0, reply, raw)
+    def _keep_or_fail(self, resolver: Resolver, question: Question, transport: str, t0: float, raw: bytes) -> None:
+        reply = read(raw, question)
+        if isinstance(reply, Reply):
+            self.keep(resolver, question.kind, transport, t0, reply, raw)
         else:
-            self._fail(resolver, kind, transport, t0, reply, raw)
+            self.fail(resolver, question.kind, transport, t0, reply, raw)
 
-    def _keep(
-        self, resolver: Resolver, kind: str, transport: str, t0: float, reply: dns.message.Message, raw: bytes
+    def fail(
+        self, resolver: Resolver, kind: str, transport: str, t0: float, failure: Failure, raw: bytes | None = None
     ) -> None:
-        self.queries.append(self._query(resolver, kind, transport, t0, reply, raw))
+        self._note(resolver, kind, transport, t0, failure, None, raw)
 
-    def _fail(
-        self, resolver: Resolver, kind: str, transport: str, t0: float, failure: str | None, raw: bytes | None = None
+    def keep(
+        self,
+        resolver: Resolver,
+        kind: str,
+        transport: str,
+        t0: float,
+        reply: Reply,
+        raw: bytes,
+        *,
+        late: bool = False,
+    ) -> None:
+        self._note(resolver, kind, transport, t0, reply.failure(kind), reply, raw, late=late)
+
+    def _note(
+        self,
+        resolver: Resolver,
+        kind: str,
+        transport: str,
+        t0: float,
+        failure: Failure | None,
+        reply: Reply | None,
+        raw: bytes | None,
+        *,
+        late: bool = False,
     ) -> None:
         self.queries.append(
             Query(
@@ -234,48 +160,155 @@ class Lookup:
                 t0,
                 self._watch.read(),
                 failure,
-                raw=base64.b64encode(raw).decode("ascii") if raw is not None else None,
+                reply.rcode if reply else None,
+                reply.answers if reply else (),
+                late,
+                base64.b64encode(raw).decode("ascii") if raw is not None else None,
             )
         )
 
-    def _query(
-        self,
-        resolver: Resolver,
-        kind: str,
-        transport: str,
-        t0: float,
-        reply: dns.message.Message,
-        raw: bytes,
-        *,
-        late: bool = False,
-    ) -> Query:
-        answers = _answers(reply)
-        return Query(
-            self._hop,
-            self._host,
-            kind,
-            resolver.label,
-            resolver.role,
-            transport,
-            t0,
-            self._watch.read(),
-            _failure(reply, kind, answers),
-            dns.rcode.to_text(reply.rcode()),
-            answers,
-            late,
-            base64.b64encode(raw).decode("ascii"),
-        )
+    @property
+    def host(self) -> str:
+        return self._host
+
+    @property
+    def world(self) -> World:
+        return self._world
+
+    @property
+    def watch(self) -> Stopwatch:
+        return self._watch
+
+
+class _Datagrams:
+    """The questions of one lookup to one resolver, over one UDP socket."""
+
+    def __init__(self, lookup: Lookup, resolver: Resolver) -> None:
+        self._lookup, self._resolver = lookup, resolver
+        # Only a public resolver is far enough away for a forger to race it. A network's own is asked as its
+        # customers ask it: a filter that compares letter for letter must not miss us.
+        mixed = resolver.role == PUBLIC
+        self._open = {kind: Question.new(lookup.host, kind, mixed=mixed) for kind in TYPES}
+        self._said: dict[str, list[frozenset[str]]] = {kind: [] for kind in TYPES}
+        self._answered: dict[str, Question] = {}
+        self._truncated: list[Question] = []
+        self._strays = 0
+        self._t0 = 0.0
+
+    async def ask(self, background: asyncio.TaskGroup) -> None:
+        watch, deadlines = self._lookup.watch, self._lookup.world.deadlines
+        self._t0 = watch.read()
+        sock: socket.socket | None = None
+        try:
+            async with watch.within(deadlines.dns):
+                sock = self._dial()
+                await self._until_answered(sock)
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            if not isinstance(error, NETWORK_ERRORS):
+                raise
+            for kind in self._open:
+                self._lookup.fail(self._resolver, kind, "udp", self._t0, name_failure(error))
+        else:
+            if self._resolver.role == PUBLIC and self._answered:
+                # A forged reply comes first and the true one after it: only who listens on sees both.
+                background.create_task(self._listen_on(sock))
+            else:
+                sock.close()
+        for question in self._truncated:
+            await self._lookup.ask_tcp(self._resolver, question)
+
+    def _dial(self) -> socket.socket:
+        """A connected socket: the kernel passes on only what the resolver's own address and port sent."""
+        target = self._lookup.world.dial("udp", self._resolver.address, self._resolver.port)
+        sock = socket.socket(family(target[0]), socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            sock.connect(target)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    async def _until_answered(self, sock: socket.socket) -> None:
+        """Take what comes, asking again while a question is open."""
+        for pause in (*RESEND_AFTER, None):
+            for question in self._open.values():
+                sock.send(question.message)
+            try:
+                async with asyncio.timeout(pause):
+                    while self._open:
+                        self._take(await receive(sock, _DATAGRAM), sock)
+                return
+            except TimeoutError:
+                continue
+        raise TimeoutError
+
+    def _take(self, raw: bytes, sock: socket.socket) -> None:
+        """One datagram: the reply to an open question, one more to an answered one, or a stray."""
+        for kind, question in self._open.items():
+            reply = read(raw, question)
+            if isinstance(reply, Reply):
+                if (
+                    not reply.same_case and question.mixed
+                ):  # forged, or by a server that knows no better: ask as everybody does
+                    self._stray(kind, Failure.DNS_MISBEHAVING, raw)
+                    self._open[kind] = Question.new(self._lookup.host, kind, mixed=False)
+                    sock.send(self._open[kind].message)
+                elif reply.truncated:
+                    self._truncated.append(self._open.pop(kind))
+                else:
+                    self._answered[kind] = self._open.pop(kind)
+                    self._say(kind, reply, raw, late=False)
+                return
+        if not self._is_repeated(raw):
+            kind = self._meant(raw)
+            failure = read(raw, self._open[kind])
+            self._stray(kind, failure if isinstance(failure, Failure) else Failure.DNS_MISBEHAVING, raw)
+
+    def _is_repeated(self, raw: bytes) -> bool:
+        """One more reply to an answered question: kept when it says something else, since one of them is forged."""
+        for kind, question in self._answered.items():
+            reply = read(raw, question)
+            if isinstance(reply, Reply):
+                if reply.same_case:
+                    self._say(kind, reply, raw, late=True)
+                return True
+        return False
+
+    def _meant(self, raw: bytes) -> str:
+        """The open question that a stray is about; if that cannot be told, the first."""
+        asked = raw[12:].lower()
+        return next((k for k, q in self._open.items() if asked.startswith(q.wire.lower())), next(iter(self._open)))
+
+    def _say(self, kind: str, reply: Reply, raw: bytes, *, late: bool) -> None:
+        """Keep a reply, unless the same was said before."""
+        sense = frozenset([reply.rcode, *(a.value for a in reply.answers if a.type in TYPES)])
+        if sense not in self._said[kind] and len(self._said[kind]) <= STRAY_LIMIT:
+            self._said[kind].append(sense)
+            self._lookup.keep(self._resolver, kind, "udp", self._t0, reply, raw, late=late)
+
+    def _stray(self, kind: str, failure: Failure, raw: bytes) -> None:
+        self._strays += 1
+        if self._strays <= STRAY_LIMIT:
+            self._lookup.fail(self._resolver, kind, "udp", self._t0, failure, raw)
+
+    async def _listen_on(self, sock: socket.socket) -> None:
+        try:
+            async with self._lookup.watch.within(self._lookup.world.deadlines.late_dns):
+                while True:
+                    self._is_repeated(await receive(sock, _DATAGRAM))
+        except NETWORK_ERRORS:
+            pass  # silence is what this socket expects
+        finally:
+            sock.close()
 
 
 _DOH_HEADERS = (
     ("Content-Type", "application/dns-message"),
     ("Accept", "application/dns-message"),
 )
-
-
-async def _receive(sock: socket.socket) -> bytes:
-    await asyncio.sleep(0)  # as in connect: a flood must not outrun the deadline
-    return await asyncio.get_running_loop().sock_recv(sock, _DATAGRAM)
 
 
 async def _receive_framed(stream: Stream) -> bytes:
@@ -287,34 +320,3 @@ async def _receive_framed(stream: Stream) -> bytes:
             raise EOFError("closed before the reply was complete")
         received += data
     return received[2 : 2 + struct.unpack_from("!H", received)[0]]
-
-
-def _read(raw: bytes, question: dns.message.Message) -> dns.message.Message | Failure:
-    """The reply, or why this datagram is none to our question."""
-    if len(raw) >= 2 and struct.unpack_from("!H", raw)[0] != question.id:
-        return Failure.DNS_WRONG_ID
-    try:
-        reply = dns.message.from_wire(raw)
-    except (dns.exception.DNSException, ValueError):  # dnspython lets a few ValueErrors of hostile rdata through
-        return Failure.DNS_MISBEHAVING
-    return reply if question.is_response(reply) else Failure.DNS_MISBEHAVING
-
-
-def _answers(reply: dns.message.Message) -> tuple[Answer, ...]:
-    return tuple(
-        Answer(dns.rdatatype.to_text(rrset.rdtype), record.to_text().removesuffix("."), rrset.ttl)
-        for rrset in reply.answer
-        if rrset.rdtype in _KEPT_TYPES
-        for record in rrset
-    )
-
-
-def _failure(reply: dns.message.Message, kind: str, answers: tuple[Answer, ...]) -> Failure | None:
-    if reply.rcode() != dns.rcode.NOERROR:
-        return _RCODES.get(reply.rcode(), Failure.DNS_MISBEHAVING)
-    return None if any(answer.type == kind for answer in answers) else Failure.DNS_NO_ANSWER
-
-
-def _sense(query: Query) -> tuple[str | None, frozenset[str]]:
-    """What a reply says, whatever the order it says it in."""
-    return query.rcode, frozenset(query.addresses)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from checks.engine.failures import Interrupted
-
-LAG_LIMIT = 0.25  # seconds; a loop that comes later than this cannot tell a slow network from itself
-_BEAT = 0.1
+from checks.engine.flow import Gate
 
 
 class Stopwatch:
@@ -28,49 +25,57 @@ class Stopwatch:
     def read(self) -> float:
         return round(self._loop.time() - self._began, 6)
 
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[None]:
-        """A deadline that starts now, at a step's first packet.
+    def within(self, seconds: float) -> _Step:
+        """A deadline that starts now, at a step's first packet: `async with watch.within(5):`.
 
         Raises TimeoutError when the step had all its seconds, and Interrupted when the measurement
         ended before: such a step says nothing about the network.
         """
         own = self._loop.time() + seconds
+        return _Step(min(own, self._end), cut_short=self._end < own)
+
+    def turn(self, gate: Gate) -> _Turn:
+        """A place behind the gate; waiting for it moves the measurement's own deadline on."""
+        return _Turn(self, gate)
+
+    def postpone(self, seconds: float) -> None:
+        self._end += seconds
+
+
+# Classes, not generators: a visit passes several of these, and a generator costs four times as much.
+
+
+class _Step:
+    __slots__ = ("_cut_short", "_timeout")
+
+    def __init__(self, when: float, *, cut_short: bool) -> None:
+        self._timeout = asyncio.timeout_at(when)
+        self._cut_short = cut_short
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         try:
-            async with asyncio.timeout_at(min(own, self._end)) as deadline:
-                yield
-        except TimeoutError as error:
-            if deadline.expired() and self._end < own:
-                raise Interrupted from error
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError as timeout:
+            if self._cut_short:
+                raise Interrupted from timeout
             raise
 
 
-class Pulse:
-    """Watches how late the event loop comes. An overloaded prober manufactures censorship."""
+class _Turn:
+    __slots__ = ("_gate", "_watch")
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + _BEAT
-        self._last_lag = float("-inf")
+    def __init__(self, watch: Stopwatch, gate: Gate) -> None:
+        self._watch, self._gate = watch, gate
 
-    def lagged_since(self, moment: float) -> bool:
-        """Whether the loop came more than LAG_LIMIT late at any time since `moment` (loop time)."""
-        return self._last_lag >= moment or self._loop.time() - self._due > LAG_LIMIT
+    async def __aenter__(self) -> None:
+        asked = self._watch.read()
+        await self._gate.__aenter__()
+        self._watch.postpone(self._watch.read() - asked)
 
-    async def _beat(self) -> None:
-        while True:
-            self._due = self._loop.time() + _BEAT
-            await asyncio.sleep(_BEAT)
-            if self._loop.time() - self._due > LAG_LIMIT:
-                self._last_lag = self._loop.time()
-
-
-@asynccontextmanager
-async def pulse() -> AsyncIterator[Pulse]:
-    """A pulse that beats for as long as the block runs."""
-    watch = Pulse()
-    beating = asyncio.create_task(watch._beat())
-    try:
-        yield watch
-    finally:
-        beating.cancel()
+    async def __aexit__(self, *_: object) -> None:
+        await self._gate.__aexit__()

@@ -14,14 +14,15 @@ import certifi
 from uuid_utils.compat import uuid7
 
 from checks.engine import guard
-from checks.engine.connect import Stream, connect
+from checks.engine.connect import Plain, Stream, connect
 from checks.engine.failures import Failure
 from checks.engine.fetch import get
+from checks.engine.flow import Flow, flowing
 from checks.engine.handshake import shake
 from checks.engine.names import BadName, Name, parse
 from checks.engine.records import Connect, Exchange, Handshake, Measurement, Query, Refusal
 from checks.engine.resolve import Lookup
-from checks.engine.stopwatch import Pulse, Stopwatch, pulse
+from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import ISP, World
 
 SOFTWARE = "tizilim-engine/0.1.0"
@@ -31,15 +32,15 @@ V4_CAP, V6_CAP = 4, 2  # addresses dialled per source of addresses
 
 async def measure(url: str, world: World, *, extra_addresses: Sequence[str] = ()) -> Measurement:
     """Visit `url` once. `extra_addresses` (a control's) are dialled too, at the first hop. Raises BadName."""
-    async with pulse() as watch:
-        return await visit(url, world, watch, extra_addresses)
-
-
-async def visit(url: str, world: World, lag: Pulse, extra_addresses: Sequence[str] = ()) -> Measurement:
-    """The same for callers who watch the loop's lag once for many visits."""
     name = parse(url)
+    async with flowing() as flow:
+        return await visit(name, world, flow, extra_addresses)
+
+
+async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[str] = ()) -> Measurement:
+    """The same for callers with many visits in one flow."""
     started = datetime.now(UTC)
-    course = _Visit(world, Stopwatch(world.deadlines.visit))
+    course = _Visit(world, Stopwatch(world.deadlines.visit), flow)
     async with asyncio.TaskGroup() as background:
         failure = await course.follow(name, extra_addresses, background)
     return Measurement(
@@ -57,15 +58,15 @@ async def visit(url: str, world: World, lag: Pulse, extra_addresses: Sequence[st
         exchanges=tuple(course.exchanges),
         refusals=tuple(course.refusals),
         failure=failure,
-        overloaded=lag.lagged_since(course.watch.began),
+        overloaded=flow.lagged_since(course.watch.began),
     )
 
 
 class _Visit:
     """What one visit has seen so far."""
 
-    def __init__(self, world: World, watch: Stopwatch) -> None:
-        self.world, self.watch = world, watch
+    def __init__(self, world: World, watch: Stopwatch, flow: Flow) -> None:
+        self.world, self.watch, self.flow = world, watch, flow
         self.lookups: list[Lookup] = []
         self.connects: list[Connect] = []
         self.handshakes: list[Handshake] = []
@@ -100,6 +101,8 @@ class _Visit:
         """
         fetching = asyncio.Lock()
         addresses = await self._addresses(hop, name, extra, background)
+        if len(addresses) == 1:
+            return await self._attempt(hop, addresses[0], name, fetching)
         attempts = [background.create_task(self._attempt(hop, address, name, fetching)) for address in addresses]
         for attempt in asyncio.as_completed(attempts):
             if exchange := await attempt:
@@ -111,7 +114,7 @@ class _Visit:
         if name.is_ip:
             sources: list[Iterable[str]] = [[name.host]]
         else:
-            lookup = Lookup(hop, name.host, self.world, self.watch)
+            lookup = Lookup(hop, name.host, self.world, self.watch, self.flow.lookups)
             self.lookups.append(lookup)
             await lookup.run(background)
             sources = [
@@ -138,14 +141,21 @@ class _Visit:
         self.connects.append(connected)
         if plain is None:
             return None
+        try:
+            async with self.watch.turn(self.flow.secured):
+                return await self._converse(hop, address, name, plain, fetching)
+        finally:
+            plain.abort()
+
+    async def _converse(
+        self, hop: int, address: str, name: Name, plain: Plain, fetching: asyncio.Lock
+    ) -> Exchange | None:
+        """What is said on one connection."""
         stream: Stream | None = plain
         if name.scheme == "https":
             handshake, stream = await shake(hop, address, name.port, plain, name.host, self.world, self.watch)
             self.handshakes.append(handshake)
-        if stream is None:
-            return None
-        if fetching.locked():
-            stream.abort()
+        if stream is None or fetching.locked():
             return None
         await fetching.acquire()
         exchange = await get(stream, hop, address, name.port, name, self.watch, self.world.deadlines.fetch)

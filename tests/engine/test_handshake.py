@@ -3,9 +3,11 @@ import hashlib
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL
 
 from checks.engine.connect import connect
-from checks.engine.handshake import is_named, shake
+from checks.engine.handshake import _context, is_named, shake
 from checks.engine.records import Connect, Handshake
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import World
@@ -122,9 +124,19 @@ async def test_a_step_cut_by_our_own_deadline_says_nothing_about_the_network():
     ],
 )
 def test_a_star_stands_for_one_whole_first_label(san, host, named):
-    assert is_named(authority().certificate(san), host) is named
+    assert is_named(authority().certificate(san).public_bytes(Encoding.DER), host) is named
 
 
 def test_the_common_name_proves_nothing():
     root = x509.load_pem_x509_certificate(authority().pem.encode())
-    assert not is_named(root, "Root of the tests")
+    assert not is_named(root.public_bytes(Encoding.DER), "Root of the tests")
+
+
+def test_the_client_hello_fits_into_one_segment():
+    """A filter that reads one packet must see the name as it sees it from most clients."""
+    connection = SSL.Connection(_context(None), None)
+    connection.set_tlsext_host_name(b"a" * 60 + b".example.kz")
+    connection.set_connect_state()
+    with pytest.raises(SSL.WantReadError):
+        connection.do_handshake()
+    assert len(connection.bio_read(65536)) < 1200

@@ -1,0 +1,102 @@
+"""How much is in flight at once. An overloaded prober manufactures censorship, so the loop watches its own lag.
+
+Everyone may begin: names and connections are cheap, and whoever waits for a black hole must start early. Handshakes
+and pages pass a gate that opens while the loop comes on time and closes when it comes late (additive increase,
+multiplicative decrease). Waiting at a gate never counts against a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+LAG_LIMIT = 0.25  # seconds; a loop that comes later than this cannot tell a slow network from itself
+LAG_AIM = 0.05  # what the gates are steered to: far enough below the limit for a burst of replies
+_BEAT = 0.05
+
+
+class Gate:
+    """A semaphore whose size follows the loop's lag. First come, first served."""
+
+    def __init__(self, size: int, *, floor: int, ceiling: int) -> None:
+        self._size, self._floor, self._ceiling = float(size), floor, ceiling
+        self._inside = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def size(self) -> int:
+        return int(self._size)
+
+    async def __aenter__(self) -> None:
+        if self._inside < self.size and not self._waiting:
+            self._inside += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn  # whoever wakes us has counted us in
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                await self.__aexit__()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._wake()
+
+    def steer(self, lag: float) -> None:
+        """Close by a third when the loop is late, open by a tenth when it is not and somebody waits."""
+        if lag > LAG_AIM:
+            self._size = max(self._floor, self._size * 2 / 3)
+        elif self._waiting:
+            self._size = min(self._ceiling, self._size * 1.1 + 1)
+            self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self._inside < self.size:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._inside += 1
+                turn.set_result(None)
+
+
+class Flow:
+    """The gates of one event loop, and how late that loop came."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.lookups = Gate(size, floor=16, ceiling=2000)
+        self.secured = Gate(size, floor=16, ceiling=2000)  # from the ClientHello to the end of the page
+        self.worst = 0.0  # seconds, of the whole run
+        self._due = self._loop.time() + _BEAT
+        self._last_lag = float("-inf")
+
+    def lagged_since(self, moment: float) -> bool:
+        """Whether the loop came more than LAG_LIMIT late at any time since `moment` (loop time)."""
+        return self._last_lag >= moment or self._loop.time() - self._due > LAG_LIMIT
+
+    async def _beat(self) -> None:
+        while True:
+            self._due = self._loop.time() + _BEAT
+            await asyncio.sleep(_BEAT)
+            lag = self._loop.time() - self._due
+            self.worst = max(self.worst, lag)
+            if lag > LAG_LIMIT:
+                self._last_lag = self._loop.time()
+            self.lookups.steer(lag)
+            self.secured.steer(lag)
+
+
+@asynccontextmanager
+async def flowing() -> AsyncIterator[Flow]:
+    """A flow that watches the loop for as long as the block runs."""
+    flow = Flow()
+    beating = asyncio.create_task(flow._beat())
+    try:
+        yield flow
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
