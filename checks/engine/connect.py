@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from typing import Protocol
@@ -33,31 +34,79 @@ class Stream(Protocol):
         ...
 
 
+class Incoming:
+    """What arrives at a connected, non-blocking socket.
+
+    The loop watches it from the first wait to the end; to register it anew for each wait, as `loop.sock_recv` does,
+    costs as much as all else that a visit does in Python.
+    """
+
+    __slots__ = ("_loop", "_sock", "_waiter", "_watched")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._watched = False
+
+    async def receive(self, size: int) -> bytes:
+        """What is there, or the next that comes; b"" at the peer's end."""
+        try:
+            data = self._sock.recv(size)
+        except BlockingIOError:
+            return await self._wait(size)
+        await asyncio.sleep(0)  # while data waits nothing else would run: a flood would outrun every deadline
+        return data
+
+    async def _wait(self, size: int) -> bytes:
+        while True:
+            if not self._watched:
+                self._loop.add_reader(self._sock, self._wake)
+                self._watched = True
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+                return self._sock.recv(size)
+            except BlockingIOError:
+                continue
+            finally:
+                self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is None:
+            self.ignore()  # nobody wants it now, and the loop would call us without end
+        elif not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def ignore(self) -> None:
+        """Watch no longer. Must be called before the socket is closed."""
+        if self._watched:
+            self._loop.remove_reader(self._sock)
+            self._watched = False
+
+
 class Plain:
     """A connected TCP socket as a Stream."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._loop = asyncio.get_running_loop()
+        self._incoming = Incoming(sock)
 
     async def send(self, data: bytes) -> None:
-        await self._loop.sock_sendall(self._sock, data)
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._incoming.ignore()
+            await asyncio.get_running_loop().sock_sendall(self._sock, data[sent:])
 
     async def receive(self) -> bytes:
-        return await receive(self._sock, READ_SIZE)
+        return await self._incoming.receive(READ_SIZE)
 
     def abort(self) -> None:
+        self._incoming.ignore()
         abort(self._sock)
-
-
-async def receive(sock: socket.socket, size: int) -> bytes:
-    """What is there, or the next that comes; b"" at the peer's end."""
-    try:
-        data = sock.recv(size)
-    except BlockingIOError:
-        return await asyncio.get_running_loop().sock_recv(sock, size)
-    await asyncio.sleep(0)  # while data waits nothing else would run: a flood would outrun every deadline
-    return data
 
 
 def abort(sock: socket.socket) -> None:
@@ -73,11 +122,32 @@ async def open_stream(address: str, port: int, world: World) -> Plain:
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, target)
+        await _connected(sock, target)
     except BaseException:
         abort(sock)
         raise
     return Plain(sock)
+
+
+async def _connected(sock: socket.socket, target: tuple[str, int]) -> None:
+    """Connect a non-blocking socket to an address; nothing is looked up. Raises OSError."""
+    try:
+        sock.connect(target)
+    except BlockingIOError:
+        loop = asyncio.get_running_loop()
+        writable: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(sock, _settle, writable)
+        try:
+            await writable
+        finally:
+            loop.remove_writer(sock)
+        if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(number, os.strerror(number)) from None
+
+
+def _settle(writable: asyncio.Future[None]) -> None:
+    if not writable.done():
+        writable.set_result(None)
 
 
 async def connect(

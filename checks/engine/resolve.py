@@ -12,7 +12,7 @@ import socket
 import struct
 from urllib.parse import urlsplit
 
-from checks.engine.connect import Plain, Stream, family, open_stream, receive
+from checks.engine.connect import Incoming, Plain, Stream, family, open_stream
 from checks.engine.failures import NETWORK_ERRORS, Failed, Failure, name_failure
 from checks.engine.fetch import Response, request
 from checks.engine.flow import Gate
@@ -198,14 +198,14 @@ class _Datagrams:
     async def ask(self, background: asyncio.TaskGroup) -> None:
         watch, deadlines = self._lookup.watch, self._lookup.world.deadlines
         self._t0 = watch.read()
-        sock: socket.socket | None = None
+        line: _Line | None = None
         try:
             async with watch.within(deadlines.dns):
-                sock = self._dial()
-                await self._until_answered(sock)
+                line = _Line(self._lookup.world.dial("udp", self._resolver.address, self._resolver.port))
+                await self._until_answered(line)
         except BaseException as error:
-            if sock is not None:
-                sock.close()
+            if line is not None:
+                line.close()
             if not isinstance(error, NETWORK_ERRORS):
                 raise
             for kind in self._open:
@@ -213,39 +213,27 @@ class _Datagrams:
         else:
             if self._resolver.role == PUBLIC and self._answered:
                 # A forged reply comes first and the true one after it: only who listens on sees both.
-                background.create_task(self._listen_on(sock))
+                background.create_task(self._listen_on(line))
             else:
-                sock.close()
+                line.close()
         for question in self._truncated:
             await self._lookup.ask_tcp(self._resolver, question)
 
-    def _dial(self) -> socket.socket:
-        """A connected socket: the kernel passes on only what the resolver's own address and port sent."""
-        target = self._lookup.world.dial("udp", self._resolver.address, self._resolver.port)
-        sock = socket.socket(family(target[0]), socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.connect(target)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-
-    async def _until_answered(self, sock: socket.socket) -> None:
+    async def _until_answered(self, line: _Line) -> None:
         """Take what comes, asking again while a question is open."""
         for pause in (*RESEND_AFTER, None):
             for question in self._open.values():
-                sock.send(question.message)
+                line.send(question.message)
             try:
                 async with asyncio.timeout(pause):
                     while self._open:
-                        self._take(await receive(sock, _DATAGRAM), sock)
+                        self._take(await line.receive(), line)
                 return
             except TimeoutError:
                 continue
         raise TimeoutError
 
-    def _take(self, raw: bytes, sock: socket.socket) -> None:
+    def _take(self, raw: bytes, line: _Line) -> None:
         """One datagram: the reply to an open question, one more to an answered one, or a stray."""
         for kind, question in self._open.items():
             reply = read(raw, question)
@@ -255,7 +243,7 @@ class _Datagrams:
                 ):  # forged, or by a server that knows no better: ask as everybody does
                     self._stray(kind, Failure.DNS_MISBEHAVING, raw)
                     self._open[kind] = Question.new(self._lookup.host, kind, mixed=False)
-                    sock.send(self._open[kind].message)
+                    line.send(self._open[kind].message)
                 elif reply.truncated:
                     self._truncated.append(self._open.pop(kind))
                 else:
@@ -294,15 +282,39 @@ class _Datagrams:
         if self._strays <= STRAY_LIMIT:
             self._lookup.fail(self._resolver, kind, "udp", self._t0, failure, raw)
 
-    async def _listen_on(self, sock: socket.socket) -> None:
+    async def _listen_on(self, line: _Line) -> None:
         try:
             async with self._lookup.watch.within(self._lookup.world.deadlines.late_dns):
                 while True:
-                    self._is_repeated(await receive(sock, _DATAGRAM))
+                    self._is_repeated(await line.receive())
         except NETWORK_ERRORS:
             pass  # silence is what this socket expects
         finally:
-            sock.close()
+            line.close()
+
+
+class _Line:
+    """A connected UDP socket: the kernel passes on only what the resolver's own address and port sent."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._sock = socket.socket(family(target[0]), socket.SOCK_DGRAM)
+        try:
+            self._sock.setblocking(False)
+            self._sock.connect(target)
+        except OSError:
+            self._sock.close()
+            raise
+        self._incoming = Incoming(self._sock)
+
+    def send(self, data: bytes) -> None:
+        self._sock.send(data)
+
+    async def receive(self) -> bytes:
+        return await self._incoming.receive(_DATAGRAM)
+
+    def close(self) -> None:
+        self._incoming.ignore()
+        self._sock.close()
 
 
 _DOH_HEADERS = (
