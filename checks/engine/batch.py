@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from checks.engine.flow import flowing
-from checks.engine.followup import follow_up, is_anomalous
+from checks.engine.flow import Flow, flowing
+from checks.engine.followup import SecondLook, is_anomalous
 from checks.engine.names import Name, parse
-from checks.engine.records import Measurement
+from checks.engine.records import Measurement, SelfTest
+from checks.engine.selftest import self_test
 from checks.engine.visit import visit
 from checks.engine.world import World
 
@@ -27,10 +29,36 @@ async def measure_all(
     An anomaly is followed up `followup_after` seconds after its visit, when residual blocking has
     ended; nothing waits in the place of another visit. Raises BadName before anything is measured.
     """
-    names = [parse(url) for url, _ in urls_with_extra]
+    jobs = [(parse(url), extra) for url, extra in urls_with_extra]
+    async with flowing() as flow:
+        return await _measure(jobs, world, flow, in_flight, done, follow)
+
+
+async def measure_run(
+    urls_with_extra: Sequence[tuple[str, Sequence[str]]], world: World, *, in_flight: int = 50
+) -> tuple[SelfTest, list[Measurement]]:
+    """Test the vantage, then measure; a vantage that fails its test measures nothing. Raises BadName."""
+    jobs = [(parse(url), extra) for url, extra in urls_with_extra]
+    async with flowing() as flow:
+        test = await self_test(world, flow)
+        measured: list[Measurement] = []
+        if not test.failed:
+            measured = await _measure(jobs, replace(world, ipv6=test.ipv6), flow, in_flight, None, follow=True)
+        return replace(test, lag=round(flow.worst, 3)), measured
+
+
+async def _measure(
+    jobs: Sequence[tuple[Name, Sequence[str]]],
+    world: World,
+    flow: Flow,
+    in_flight: int,
+    done: Callable[[Measurement], None] | None,
+    follow: bool,
+) -> list[Measurement]:
     free = asyncio.Semaphore(in_flight)
     hosts: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-    async with flowing() as flow, asyncio.TaskGroup() as group:
+    look = SecondLook(world, flow)
+    async with asyncio.TaskGroup() as group:
 
         async def one(name: Name, extra: Sequence[str]) -> Measurement:
             async with hosts[name.host], free:
@@ -38,10 +66,10 @@ async def measure_all(
             if follow and is_anomalous(measurement):
                 await asyncio.sleep(world.deadlines.followup_after)
                 async with hosts[name.host], free:
-                    measurement = await follow_up(measurement, world)
+                    measurement = await look.at(measurement)
             if done is not None:
                 done(measurement)
             return measurement
 
-        tasks = [group.create_task(one(name, extra)) for name, (_, extra) in zip(names, urls_with_extra, strict=True)]
+        tasks = [group.create_task(one(name, extra)) for name, extra in jobs]
     return [task.result() for task in tasks]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import html
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
 import h11
@@ -15,7 +16,7 @@ import h11
 from checks.engine.connect import Stream
 from checks.engine.failures import NETWORK_ERRORS, Failure, name_failure
 from checks.engine.names import Name
-from checks.engine.records import Exchange
+from checks.engine.records import VISIT, Exchange
 from checks.engine.stopwatch import Stopwatch
 
 HEAD_LIMIT = 64 * 1024  # bytes of status line and headers
@@ -48,6 +49,8 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytearray = field(default_factory=bytearray)
     truncated: bool = False
+    began: float | None = None  # the loop's time at its first byte
+    wire_length: int = 0  # bytes as they came
 
     def header(self, name: str) -> str | None:
         """The first header of this (lower-case) name."""
@@ -70,7 +73,7 @@ async def request(
     head = h11.Request(method=method, target=target, headers=[("Host", authority), *headers, *length])
     sent = [http.send(head), http.send(h11.Data(data=content)) if content else b"", http.send(h11.EndOfMessage())]
     await stream.send(b"".join(part or b"" for part in sent))
-    incoming = _Incoming(http, stream)
+    incoming = _Incoming(http, stream, response)
     decode = _Decoder(None)
     while True:
         event = await incoming.next_event()
@@ -82,17 +85,25 @@ async def request(
             decode = _Decoder(response.header("content-encoding"))
         elif isinstance(event, h11.Data):
             response.body += decode(bytes(event.data), BODY_LIMIT - len(response.body))
-            if len(response.body) >= BODY_LIMIT or incoming.wire >= WIRE_LIMIT:
+            if len(response.body) >= BODY_LIMIT or response.wire_length >= WIRE_LIMIT:
                 response.truncated = True
                 return
-        elif isinstance(event, h11.InformationalResponse) and incoming.wire > HEAD_LIMIT:
+        elif isinstance(event, h11.InformationalResponse) and response.wire_length > HEAD_LIMIT:
             raise h11.RemoteProtocolError("interim responses without end")
         elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
             return
 
 
 async def get(
-    stream: Stream, hop: int, address: str, port: int, name: Name, watch: Stopwatch, seconds: float
+    stream: Stream,
+    hop: int,
+    address: str,
+    port: int,
+    name: Name,
+    watch: Stopwatch,
+    seconds: float,
+    *,
+    purpose: str = VISIT,
 ) -> Exchange:
     """GET the page of `name`; a redirect is only noted as `location`."""
     response = Response()
@@ -105,15 +116,28 @@ async def get(
         failure = name_failure(error)
     finally:
         stream.abort()
-    return _record(hop, address, port, name.url, t0, watch.read(), failure, response)
+    exchange = Exchange(
+        hop,
+        address,
+        port,
+        name.url,
+        t0,
+        watch.read(),
+        failure,
+        response.status,
+        response.headers,
+        first_byte=None if response.began is None else watch.at(response.began),
+        wire_length=response.wire_length or None,
+        purpose=purpose,
+    )
+    return exchange if response.status is None else _with_page(exchange, response)
 
 
 class _Incoming:
-    """The events of one response, and how many bytes of the peer's they took."""
+    """The events of one response; `response` learns when its first byte came and how many there were."""
 
-    def __init__(self, http: h11.Connection, stream: Stream) -> None:
-        self._http, self._stream = http, stream
-        self.wire = 0
+    def __init__(self, http: h11.Connection, stream: Stream, response: Response) -> None:
+        self._http, self._stream, self._response = http, stream, response
 
     async def next_event(self) -> object:
         while True:
@@ -126,7 +150,9 @@ class _Incoming:
             if event is not h11.NEED_DATA:
                 return event
             data = await self._stream.receive()
-            self.wire += len(data)
+            if self._response.began is None:
+                self._response.began = asyncio.get_running_loop().time()
+            self._response.wire_length += len(data)
             self._http.receive_data(data)
 
 
@@ -152,25 +178,12 @@ class _Decoder:
             self._fresh = False
 
 
-def _record(
-    hop: int, address: str, port: int, url: str, t0: float, t: float, failure: Failure | None, response: Response
-) -> Exchange:
-    exchange = Exchange(hop, address, port, url, t0, t, failure, response.status, response.headers)
-    if response.status is None:
-        return exchange
+def _with_page(exchange: Exchange, response: Response) -> Exchange:
     text = _text(response)
     title = _TITLE.search(text)
-    return Exchange(
-        hop,
-        address,
-        port,
-        url,
-        t0,
-        t,
-        failure,
-        response.status,
-        response.headers,
-        location=_location(url, response),
+    return replace(
+        exchange,
+        location=_location(exchange.url, response),
         title=" ".join(html.unescape(title[1]).split())[:TITLE_KEPT] if title else None,
         body_sha256=hashlib.sha256(response.body).hexdigest(),
         body_length=len(response.body),

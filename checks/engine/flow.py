@@ -1,8 +1,8 @@
 """How much is in flight at once. An overloaded prober manufactures censorship, so the loop watches its own lag.
 
-Everyone may begin: names and connections are cheap, and whoever waits for a black hole must start early. Handshakes
-and pages pass a gate that opens while the loop comes on time and closes when it comes late (additive increase,
-multiplicative decrease). Waiting at a gate never counts against a deadline.
+Names and connections come first: they are cheap, and whoever waits for a black hole must start early. Handshakes
+and pages pass a gate of their own. Both gates open while the loop comes on time and close when it comes late; waiting
+at one never counts against a deadline.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _BEAT = 0.05
 class Gate:
     """A semaphore whose size follows the loop's lag. First come, first served."""
 
-    def __init__(self, size: int, *, floor: int, ceiling: int) -> None:
-        self._size, self._floor, self._ceiling = float(size), floor, ceiling
+    def __init__(self, size: int, *, growth: float, floor: int = 16, ceiling: int = 2000) -> None:
+        self._size, self._growth, self._floor, self._ceiling = float(size), growth, floor, ceiling
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -47,11 +47,11 @@ class Gate:
         self._wake()
 
     def steer(self, lag: float) -> None:
-        """Close by a third when the loop is late, open by a tenth when it is not and somebody waits."""
+        """Close by a third when the loop is late; open by `growth` when it is not and somebody waits."""
         if lag > LAG_AIM:
             self._size = max(self._floor, self._size * 2 / 3)
         elif self._waiting:
-            self._size = min(self._ceiling, self._size * 1.1 + 1)
+            self._size = min(self._ceiling, self._size * self._growth)
             self._wake()
 
     def _wake(self) -> None:
@@ -65,10 +65,10 @@ class Gate:
 class Flow:
     """The gates of one event loop, and how late that loop came."""
 
-    def __init__(self, size: int = 64) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.lookups = Gate(size, floor=16, ceiling=2000)
-        self.secured = Gate(size, floor=16, ceiling=2000)  # from the ClientHello to the end of the page
+        self.lookups = Gate(256, growth=1.25)  # a lookup costs a tenth of a handshake
+        self.secured = Gate(64, growth=1.1)  # from the ClientHello to the end of the page
         self.worst = 0.0  # seconds, of the whole run
         self._due = self._loop.time() + _BEAT
         self._last_lag = float("-inf")

@@ -93,8 +93,12 @@ async def shake(
     watch: Stopwatch,
     *,
     purpose: str = VISIT,
+    proven: bool = True,
 ) -> tuple[Handshake, Secure | None]:
-    """One handshake on a fresh connection. The stream is given only when the peer proved its name."""
+    """One handshake on a fresh connection; with an empty server name it names nobody.
+
+    The stream is given when the peer proved its name, or anyhow when it need not be `proven`.
+    """
     verify_errors: list[int] = []
     connection = _connection(world.trust, server_name, verify_errors)
     secure = Secure(plain, connection)
@@ -110,8 +114,10 @@ async def shake(
         raise
     t = watch.read()
     chain = _chain(connection)
+    done = failure is None
     failure = failure or _judge_certificate(chain, server_name, verify_errors)
-    if failure is not None:
+    usable = done and (failure is None or not proven)
+    if not usable:
         plain.abort()
     cipher = connection.get_cipher_name()
     handshake = Handshake(
@@ -128,7 +134,7 @@ async def shake(
         chain=tuple(_read(der).record for der in chain),
         purpose=purpose,
     )
-    return handshake, secure if failure is None else None
+    return handshake, secure if usable else None
 
 
 def is_named(leaf: bytes, server_name: str) -> bool:
@@ -144,7 +150,7 @@ def is_named(leaf: bytes, server_name: str) -> bool:
 def _connection(trust: str | None, server_name: str, verify_errors: list[int]) -> SSL.Connection:
     connection = SSL.Connection(_context(trust), None)
     connection.set_app_data(verify_errors)
-    if not is_address(server_name):  # RFC 6066 §3: no literal addresses
+    if server_name and not is_address(server_name):  # RFC 6066 §3: no literal addresses
         connection.set_tlsext_host_name(server_name.encode("ascii"))
     connection.set_connect_state()
     return connection

@@ -151,7 +151,6 @@ class Measurement:
     refusals: tuple[Refusal, ...] = ()
     failure: str | None = None  # what ended the visit, None when a final response came
     overloaded: bool = False  # our own event loop lagged: timeouts in here prove nothing
-    unfit: tuple[str, ...] = ()  # preconditions that the vantage did not meet: nothing in here counts
     ipv6: bool | None = None  # whether IPv6 works at the vantage at all; None: not tried
     format: int = FORMAT
 
@@ -178,7 +177,6 @@ class Measurement:
                 for e in document["exchanges"]
             )
             fields["refusals"] = tuple(Refusal(**r) for r in document["refusals"])
-            fields["unfit"] = tuple(str(name) for name in document.get("unfit", ()))
             return cls(**fields)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a measurement: {error!r}") from error
@@ -186,17 +184,19 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What a vantage found out about itself before a run. None: not tried, or nothing could be told."""
+    """What a vantage found out about itself before and during a run. None: not tried, or nothing could be told."""
 
     started: str  # ISO 8601, UTC
     clock_offset: float | None = None  # seconds that our clock is ahead of the control's
     must_allow: tuple[tuple[str, bool], ...] = ()  # name, and whether it opened
     must_block: tuple[tuple[str, bool], ...] = ()
     captive_portal: bool | None = None  # somebody answers in the place of others
+    invented_names: bool | None = None  # the resolver has an address for a name that nobody can have
     ipv6: bool | None = None
     asn: int | None = None  # of the address that the control saw us come from; the address is not kept
     failed: tuple[str, ...] = ()  # clock | must_allow | captive_portal | asn: the vantage is silent for this run
     suspect: bool = False  # a must-block name opened: one unblocking must not silence a country
+    lag: float | None = None  # seconds that our loop came late at worst; over flow.LAG_LIMIT timeouts prove nothing
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

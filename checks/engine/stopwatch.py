@@ -23,7 +23,11 @@ class Stopwatch:
         return self._began
 
     def read(self) -> float:
-        return round(self._loop.time() - self._began, 6)
+        return self.at(self._loop.time())
+
+    def at(self, moment: float) -> float:
+        """A moment of the loop's time, in seconds since the measurement began."""
+        return round(moment - self._began, 6)
 
     def within(self, seconds: float) -> _Step:
         """A deadline that starts now, at a step's first packet: `async with watch.within(5):`.

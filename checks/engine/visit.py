@@ -58,6 +58,7 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
         exchanges=tuple(course.exchanges),
         refusals=tuple(course.refusals),
         failure=failure,
+        ipv6=world.ipv6,
         overloaded=flow.lagged_since(course.watch.began),
     )
 

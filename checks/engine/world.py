@@ -81,6 +81,7 @@ class World:
     neutral_name: str = "www.example.com"  # the server name that follow-ups swap in
     deadlines: Deadlines = field(default_factory=Deadlines)
     preconditions: Preconditions = field(default_factory=Preconditions)
+    ipv6: bool | None = None  # whether the line carries IPv6, as the self-test of this run found
 
     @classmethod
     def real(cls) -> Self:

@@ -3,42 +3,78 @@ import asyncio
 import pytest
 
 from checks.engine.batch import measure_all
-from checks.engine.followup import follow_up, is_anomalous
+from checks.engine.flow import flowing
+from checks.engine.followup import SecondLook, is_anomalous
 from checks.engine.names import BadName
-from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VISIT, Measurement
+from checks.engine.records import BASELINE, KNOWN_GOOD, NEUTRAL, NO_SNI, REPEAT, SNI_SWAP, VISIT, Measurement
 from checks.engine.visit import measure
-from tests.servers import SITE, Servers, after_request, authority, censor, hang_up, page, reset, say, silence
+from checks.engine.world import DOH, ISP, Resolver, World
+from tests.servers import (
+    RESOLVER,
+    SITE,
+    Servers,
+    after_request,
+    answer,
+    authority,
+    censor,
+    hang_up,
+    page,
+    reset,
+    say,
+    silence,
+)
 
 INNER = "93.184.216.200"
+NEUTRAL_ADDRESS = "93.184.216.201"
 
 
 async def slow_down(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
     await asyncio.sleep(1.1)  # the censor's own doing: a handshake over a second is what is tested
 
 
+async def look_again(measurement: Measurement, world: World) -> Measurement:
+    async with flowing() as flow:
+        return await SecondLook(world, flow).at(measurement)
+
+
 async def visit_behind(act, certificate: str = "site.kz", **deadlines: float) -> Measurement:
-    """A visit to https://site.kz and its follow-up, with this censor of its name before it."""
+    """A visit to https://site.kz and its second look, with this censor of its name before it and nowhere else."""
+
+    def resolve(query):
+        neutral = query.question[0].name.to_text() == "www.example.com."
+        return [answer(query, NEUTRAL_ADDRESS if neutral else SITE)]
+
     async with Servers() as net:
-        await net.name(SITE)
+        await net.dns(resolve)
+        await net.web(page(), "www.example.com", NEUTRAL_ADDRESS)
         await net.tcp(page(), 443, INNER, authority().context(certificate))
         await net.tcp(censor("site.kz", act, net.real("tcp", 443, INNER)), 443)
         world = net.world(**deadlines)
-        return await follow_up(await measure("site.kz", world), world)
+        return await look_again(await measure("site.kz", world), world)
 
 
 @pytest.mark.parametrize(
     ("act", "failure"), [(reset, "connection_reset"), (silence, "generic_timeout_error"), (hang_up, "eof_error")]
 )
-async def test_a_cut_handshake_is_tried_again_with_a_neutral_name_in_turn(act, failure):
+async def test_a_cut_handshake_is_looked_at_from_every_side(act, failure):
     measurement = await visit_behind(act, "www.example.com", handshake=1)
-    assert [(h.purpose, h.server_name, h.failure) for h in measurement.handshakes] == [
-        (VISIT, "site.kz", failure),
-        (SNI_SWAP, "www.example.com", None),
-        (REPEAT, "site.kz", failure),
-        (SNI_SWAP, "www.example.com", None),
-        (REPEAT, "site.kz", failure),
+    assert [(h.purpose, h.address, h.server_name, h.failure) for h in measurement.handshakes] == [
+        (VISIT, SITE, "site.kz", failure),
+        (SNI_SWAP, SITE, "www.example.com", None),
+        (NO_SNI, SITE, "", "ssl_invalid_hostname"),
+        (REPEAT, SITE, "site.kz", failure),
+        (SNI_SWAP, SITE, "www.example.com", None),
+        (REPEAT, SITE, "site.kz", failure),
+        (SNI_SWAP, SITE, "www.example.com", None),
+        (REPEAT, SITE, "site.kz", failure),
+        (KNOWN_GOOD, NEUTRAL_ADDRESS, "www.example.com", None),
+        (NEUTRAL, NEUTRAL_ADDRESS, "site.kz", "ssl_invalid_hostname"),
+        (KNOWN_GOOD, NEUTRAL_ADDRESS, "www.example.com", None),
     ]
-    assert [c.failure for c in measurement.connects] == [None] * 5
+    assert {c.failure for c in measurement.connects} == {None}
+    assert [(c.purpose, c.address) for c in measurement.connects] == [
+        (h.purpose, h.address) for h in measurement.handshakes
+    ]
     assert measurement.failure == failure
 
 
@@ -52,9 +88,77 @@ async def test_a_swap_answered_with_another_certificate_is_an_answer_and_says_so
 async def test_a_slow_handshake_is_compared_with_a_baseline():
     measurement = await visit_behind(slow_down, "site.kz")
     assert measurement.failure is None
-    assert [h.purpose for h in measurement.handshakes] == [VISIT, BASELINE, REPEAT, BASELINE, REPEAT]
+    assert [h.purpose for h in measurement.handshakes] == [VISIT, *[BASELINE, REPEAT] * 3]
     visited, baseline = measurement.handshakes[:2]
     assert baseline.t - baseline.t0 < visited.t - visited.t0
+
+
+async def test_a_page_cut_by_its_host_is_asked_for_again_in_turn_with_the_neutral_host():
+    async def cut_by_host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await (reset if b"Host: site.kz" in head else say(b"HTTP/1.1 204 No Content\r\n\r\n"))(reader, writer)
+
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(cut_by_host, 80)
+        measurement = await look_again(await measure("http://site.kz/", net.world()), net.world())
+    assert [(e.purpose, e.url, e.failure) for e in measurement.exchanges] == [
+        (VISIT, "http://site.kz/", "connection_reset"),
+        *[(BASELINE, "http://www.example.com/", None), (REPEAT, "http://site.kz/", "connection_reset")] * 3,
+    ]
+
+
+async def test_a_slow_page_is_measured_beside_the_neutral_page_at_the_same_address():
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n")
+        for _ in range(4):
+            await asyncio.sleep(0.25 if b"Host: site.kz" in head else 0)  # the censor's own doing
+            writer.write(b"." * 10000)
+            await writer.drain()
+        writer.close()
+
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.web(trickle)
+        measurement = await look_again(await measure("site.kz", net.world()), net.world())
+    assert measurement.failure is None
+    assert [e.purpose for e in measurement.exchanges] == [VISIT, *[BASELINE, REPEAT] * 3]
+    assert [h.failure for h in measurement.handshakes if h.purpose == BASELINE] == ["ssl_invalid_hostname"] * 3
+
+    def speed(exchange):
+        return exchange.wire_length / (exchange.t - exchange.first_byte)
+
+    visited, baseline = measurement.exchanges[:2]
+    assert baseline.wire_length == visited.wire_length > 40000
+    assert speed(baseline) > speed(visited)
+
+
+async def test_an_address_that_does_not_answer_is_tried_again_and_so_is_a_known_good_one():
+    def resolve(query):
+        neutral = query.question[0].name.to_text() == "www.example.com."
+        return [answer(query, NEUTRAL_ADDRESS if neutral else SITE)]
+
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(), "www.example.com", NEUTRAL_ADDRESS)
+        net.full(443)
+        world = net.world(connect=0.3)
+        measurement = await look_again(await measure("site.kz", world), world)
+    assert [(c.purpose, c.address, c.failure) for c in measurement.connects] == [
+        (VISIT, SITE, "generic_timeout_error"),
+        *[(REPEAT, SITE, "generic_timeout_error")] * 3,
+        (KNOWN_GOOD, NEUTRAL_ADDRESS, None),
+    ]
+
+
+async def test_a_line_without_the_neutral_name_does_without_it():
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, rcode=3)])
+        await net.tcp(after_request(reset), 443)
+        world = net.world(Resolver(ISP, RESOLVER), Resolver(DOH, SITE, 443, "https://dns.site.kz/dns-query"))
+        measurement = await look_again(await measure(f"https://{SITE}/", world), world)
+    assert {h.purpose for h in measurement.handshakes} == {VISIT, SNI_SWAP, NO_SNI, REPEAT}
 
 
 async def test_times_of_the_second_look_go_on_after_the_visit():
@@ -73,7 +177,7 @@ async def test_only_an_anomaly_is_followed_up(server, anomalous):
         measurement = await measure("site.kz", net.world())
         assert is_anomalous(measurement) is anomalous
         if not anomalous:
-            assert await follow_up(measurement, net.world()) == measurement
+            assert await look_again(measurement, net.world()) == measurement
 
 
 async def test_a_bad_certificate_is_no_anomaly_of_the_server_name():
@@ -93,7 +197,7 @@ async def test_a_batch_keeps_its_order_and_follows_anomalies_up():
         measurements = await measure_all(jobs, net.world(), in_flight=2, done=finished.append)
     assert [m.url for m in measurements] == ["https://cut.kz/", "https://site.kz/", "https://site.kz/news"]
     assert {m.id for m in finished} == {m.id for m in measurements}
-    assert len(measurements[0].handshakes) == 5
+    assert {h.purpose for h in measurements[0].handshakes} > {VISIT, SNI_SWAP, REPEAT}
     assert [m.failure for m in measurements] == ["connection_reset", None, None]
     assert INNER in [c.address for c in measurements[2].connects]
 

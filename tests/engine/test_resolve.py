@@ -19,7 +19,7 @@ DOH_RESOLVER = Resolver(DOH, SITE, 443, "https://dns.site.kz/dns-query")
 
 async def ask(world: World) -> list[Query]:
     """What the lookup of one name recorded about A."""
-    lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit), Gate(8, floor=1, ceiling=8))
+    lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit), Gate(8, growth=1))
     async with asyncio.TaskGroup() as background:
         await lookup.run(background)
     return [query for query in lookup.queries if query.type == "A"]

@@ -1,0 +1,122 @@
+"""Overload is not censorship: gates close when the loop comes late, and what was seen meanwhile says so."""
+
+import asyncio
+import time
+
+from checks.engine.batch import measure_all
+from checks.engine.flow import LAG_LIMIT, Flow, Gate, flowing
+from checks.engine.stopwatch import Stopwatch
+from tests.servers import SITE, Servers, page
+
+
+async def test_a_gate_lets_in_as_many_as_its_size_and_first_come_first():
+    gate = Gate(2, growth=1)
+    order: list[int] = []
+    inside = most = 0
+
+    async def one(number: int) -> None:
+        nonlocal inside, most
+        async with gate:
+            inside += 1
+            most = max(most, inside)
+            order.append(number)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*map(one, range(10)))
+    assert (most, order) == (2, list(range(10)))
+
+
+async def test_whoever_gives_up_waiting_takes_no_place():
+    gate = Gate(1, growth=1)
+    async with gate:
+        waiting = [asyncio.create_task(gate.__aenter__()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+    await asyncio.wait(waiting[:2])
+    assert [task.cancelled() for task in waiting[:2]] == [True, False]
+    assert not waiting[2].done()
+    await gate.__aexit__()
+    await waiting[2]
+    await gate.__aexit__()
+    async with asyncio.timeout(1), gate:
+        pass
+
+
+async def test_one_cancelled_at_the_very_moment_of_its_turn_gives_it_back():
+    gate = Gate(1, growth=1)
+    await gate.__aenter__()
+    waiting = asyncio.create_task(gate.__aenter__())
+    await asyncio.sleep(0)
+    await gate.__aexit__()  # it is the task's turn now,
+    waiting.cancel()  # and it never learns of it
+    await asyncio.wait([waiting])
+    async with asyncio.timeout(1), gate:
+        pass
+
+
+async def test_a_gate_closes_while_the_loop_is_late_and_opens_for_those_who_wait():
+    gate = Gate(64, growth=1.1, floor=16, ceiling=100)
+    for _ in range(10):
+        gate.steer(1.0)
+    assert gate.size == 16
+    gate.steer(0.0)
+    assert gate.size == 16  # nobody waits
+    inside = [asyncio.create_task(gate.__aenter__()) for _ in range(200)]
+    await asyncio.sleep(0)
+    for _ in range(60):
+        gate.steer(0.0)
+    await asyncio.sleep(0)
+    assert gate.size == 100
+    assert sum(task.done() for task in inside) == 100
+    for task in inside:
+        task.cancel()
+
+
+async def test_waiting_for_a_turn_moves_the_deadline_on():
+    gate = Gate(1, growth=1)
+    watch = Stopwatch(0.2)
+    await gate.__aenter__()
+    asyncio.get_running_loop().call_later(0.3, asyncio.create_task, _leave(gate))
+    async with watch.turn(gate), watch.within(0.1):  # it waited for longer than the measurement may take
+        await asyncio.sleep(0.01)
+
+
+async def _leave(gate: Gate) -> None:
+    await gate.__aexit__()
+
+
+async def test_a_late_loop_is_remembered_from_the_moment_it_was_late():
+    loop = asyncio.get_running_loop()
+    async with flowing() as flow:
+        await asyncio.sleep(0.1)
+        before = loop.time()
+        time.sleep(2 * LAG_LIMIT)  # noqa: ASYNC251 (as a garbage collector or a busy neighbour does)
+        assert flow.lagged_since(before)
+        await asyncio.sleep(0.2)
+        after = loop.time()
+        assert flow.lagged_since(before)
+        assert not Flow().lagged_since(after)
+        assert flow.worst > LAG_LIMIT
+
+
+async def test_what_was_measured_while_the_loop_was_late_says_so():
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        time.sleep(2 * LAG_LIMIT)  # noqa: ASYNC251 (that is what is tested)
+        await page()(reader, writer)
+
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.web(busy)
+        [measurement] = await measure_all([("site.kz", ())], net.world())
+    assert measurement.overloaded
+
+
+async def test_hundreds_in_flight_lose_none():
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        jobs = [(f"http://site{number}.kz/", ()) for number in range(400)]
+        measurements = await measure_all(jobs, net.world(), in_flight=400)
+    assert [m.failure for m in measurements if not m.overloaded and m.failure] == []
+    assert len(measurements) == 400

@@ -1,0 +1,178 @@
+"""What a vantage proves about itself before a run."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from checks.engine.batch import measure_run
+from checks.engine.records import SelfTest
+from checks.engine.world import ISP, Preconditions, Resolver, World
+from tests.servers import RESOLVER, SITE, Servers, answer, authority, page, redirect, silence
+
+NOWHERE = "93.184.216.99"
+NAMES = ("one.kz", "two.kz", "three.kz", "four.kz", "five.kz")
+
+
+def resolve(query):
+    """Everything but what nobody can have."""
+    known = query.question[0].name.to_text().endswith(".kz.")
+    return [answer(query, SITE)] if known else [answer(query, rcode=3)]
+
+
+async def run(net: Servers, world: World | None = None, **conditions) -> SelfTest:
+    tested = replace(world or net.world(), preconditions=Preconditions(**conditions))
+    test, _ = await measure_run([], tested)
+    return test
+
+
+def echo(offset: float = 0.0, asn: object = 64496):
+    return page(json.dumps({"time": time.time() + offset, "asn": asn}).encode())
+
+
+async def test_a_vantage_of_which_nothing_is_asked_is_fit():
+    async with Servers() as net:
+        await net.dns(resolve)
+        test = await run(net)
+    assert (test.failed, test.suspect, test.clock_offset, test.captive_portal, test.ipv6) == (
+        (),
+        False,
+        None,
+        None,
+        None,
+    )
+
+
+async def test_names_that_must_open_are_tried_and_told_one_by_one():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(), "one.kz")
+        test = await run(net, must_allow=("one.kz", "two.kz"))
+    assert test.must_allow == (("one.kz", True), ("two.kz", False))
+    assert test.failed == ("must_allow",)
+
+
+async def test_one_of_five_may_be_down_itself():
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, NOWHERE if b"five" in query.to_wire() else SITE)])
+        await net.tcp(page(), 80)
+        await net.tcp(page(), 443, tls=authority().context("*.kz"))
+        urls = tuple(f"http://{name}/" for name in NAMES)
+        test = await run(net, must_allow=urls)
+    assert [opened for _, opened in test.must_allow] == [True, True, True, True, False]
+    assert test.failed == ()
+
+
+async def test_a_blocked_name_that_opens_makes_suspect_and_not_silent():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(), "one.kz")
+        test = await run(net, must_block=("one.kz",))
+    assert (test.must_block, test.suspect, test.failed) == ((("one.kz", True),), True, ())
+
+
+@pytest.mark.parametrize(
+    ("server", "captive"),
+    [
+        (page(b"", "204 No Content"), False),
+        (page(b"<title>Sign in</title>"), True),
+        (redirect("http://portal.kz/"), True),
+        (silence, None),
+    ],
+)
+async def test_whoever_answers_for_the_empty_page_is_a_portal(server, captive):
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.tcp(server, 80)
+        test = await run(net, net.world(fetch=0.5), portal="http://empty.kz/")
+    assert test.captive_portal is captive
+    assert test.failed == (("captive_portal",) if captive else ())
+
+
+@pytest.mark.parametrize(("offset", "failed"), [(0, ()), (-3600, ("clock",)), (3600, ("clock",))])
+async def test_the_clock_is_compared_with_the_controls(offset, failed):
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(echo(offset), "echo.kz")
+        test = await run(net, echo="https://echo.kz/")
+    assert test.clock_offset == pytest.approx(-offset, abs=30)
+    assert test.failed == failed
+
+
+async def test_without_a_control_pages_tell_the_time():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(b"", "200 OK", "Date: Tue, 03 Mar 2020 12:00:00 GMT"), "one.kz")
+        test = await run(net, must_allow=("one.kz",))
+    assert test.clock_offset is not None
+    assert test.failed == ("clock",)
+
+
+@pytest.mark.parametrize(("asn", "failed"), [(64496, ()), (64511, ("asn",)), (None, ()), ("AS1", ()), ({}, ())])
+async def test_a_vantage_in_another_network_than_its_own_is_silent(asn, failed):
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(echo(asn=asn), "echo.kz")
+        test = await run(net, echo="https://echo.kz/", asn=64496)
+    assert test.failed == failed
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b"{}", b'{"time": "soon"}', b'{"time": 1e99}', b"\xff"])
+async def test_an_echo_that_says_nothing_tells_nothing(said):
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(said), "echo.kz")
+        test = await run(net, echo="https://echo.kz/", asn=64496)
+    assert (test.clock_offset, test.asn, test.failed) == (None, None, ())
+
+
+async def test_a_resolver_that_invents_names_is_told():
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.web(page(), "one.kz")
+        assert (await run(net, must_allow=("one.kz",))).invented_names is True
+
+
+async def test_a_resolver_that_denies_what_nobody_has_invents_none():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(), "one.kz")
+        assert (await run(net, must_allow=("one.kz",))).invented_names is False
+
+
+async def test_a_line_without_ipv6_is_told_and_its_measurements_know():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page())
+        world = replace(net.world(), preconditions=Preconditions(ipv6_hosts=("2606:2800:220::1",)))
+        test, [measurement] = await measure_run([("site.kz", ())], world)
+    assert (test.ipv6, measurement.ipv6) == (False, False)
+
+
+async def test_a_vantage_that_fails_measures_nothing():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page())
+        world = replace(net.world(), preconditions=Preconditions(must_allow=("one.kz",)))
+        test, measured = await measure_run([("site.kz", ())], world)
+    assert (test.failed, measured) == (("must_allow",), [])
+
+
+async def test_a_run_tells_how_late_its_loop_came():
+    async with Servers() as net:
+        await net.dns(resolve)
+        test = await run(net, net.world(Resolver(ISP, RESOLVER)))
+    assert test.lag is not None
+    assert test.lag >= 0
+
+
+def test_a_self_test_survives_its_json_form():
+    test = SelfTest("2026-03-01T12:00:00+00:00", 0.5, (("one.kz", True),), failed=("asn",), lag=0.1)
+    assert SelfTest.from_json(json.loads(json.dumps(test.as_json()))) == test
+
+
+@pytest.mark.parametrize("wrong", [{}, {"started": 5}, {"started": "2026-03-01", "must_allow": 5}, {"started": "x"}])
+def test_what_is_no_self_test_is_refused(wrong):
+    with pytest.raises(ValueError):
+        SelfTest.from_json(wrong)
