@@ -3,53 +3,99 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from checks.engine.batch import measure_all
+from checks.engine import ooni
+from checks.engine.batch import measure_all, measure_run
+from checks.engine.loop import run
 from checks.engine.names import BadName, Name, parse
-from checks.engine.records import VISIT, Measurement
-from checks.engine.world import World
+from checks.engine.records import Measurement
+from checks.engine.tell import tell, tell_test
+from checks.engine.world import ISP, Resolver, World
 
-MEASURED, BAD_INPUT, STOPPED = 0, 2, 130
+MEASURED, BAD_INPUT, OVERLOADED, UNFIT, STOPPED = 0, 2, 3, 4, 130
+BAR = 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         world = World.load(options.world) if options.world else World.real()
-        names = [_parse(text) for text in options.url]
+        if options.resolver:
+            kept = [resolver for resolver in world.resolvers if resolver.role != ISP]
+            world = replace(world, resolvers=(*map(_resolver, options.resolver), *kept))
+        urls = [*options.url, *_lines(options.list)] if options.list else options.url
+        names = list({name.url: name for name in map(_parse, urls)}.values())
+        controls = _controls(options.control) if options.control else {}
+        if not (names or options.self_test):
+            raise ValueError("name at least one URL, or a file of them with --list")
     except ValueError as error:
         print(f"checks.engine: {error}", file=sys.stderr)
         return BAD_INPUT
-
-    def show(measurement: Measurement) -> None:
-        print(json.dumps(measurement.as_json(), ensure_ascii=False) if options.json else _tell(measurement), flush=True)
-
+    # Each visit holds a socket for each resolver and address; the usual soft limit is 1,024.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        asyncio.run(measure_all([(name.url, ()) for name in names], world, done=show, follow=options.follow_up))
+        if options.self_test:
+            test, _ = run(measure_run([], world))
+            print(json.dumps(test.as_json(), ensure_ascii=False) if options.json else tell_test(test))
+            if test.failed or not names:
+                return UNFIT if test.failed else MEASURED
+        show = _Show(len(names), _form(options, controls))
+        jobs = [(name.url, _addresses(controls.get(name.url, ()))) for name in names]
+        run(measure_all(jobs, world, in_flight=options.in_flight, done=show, follow=options.follow_up))
     except KeyboardInterrupt:
         return STOPPED
-    return MEASURED
+    return OVERLOADED if show.overloaded else MEASURED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m checks.engine",
         description="Visit each URL once and say what happened at every step: DNS, TCP, TLS, HTTP.",
-        epilog="Exit codes: 0 everything was measured, whatever was found; 2 a URL or the world file is wrong; "
-        "130 stopped by Ctrl-C.",
+        epilog="Exit codes: 0 everything was measured, whatever was found; 2 an argument or a file is wrong; "
+        "3 measured, but this machine was too busy and some timeouts prove nothing; 4 the self-test failed and nothing "
+        "was measured; 130 stopped by Ctrl-C.",
     )
-    parser.add_argument("url", nargs="+", metavar="URL", help="a URL or a domain (https is assumed)")
-    parser.add_argument("--world", type=Path, metavar="FILE", help="measure in this imitated network (checks.lab)")
-    parser.add_argument("--json", action="store_true", help="print one measurement a line as JSON")
+    parser.add_argument("url", nargs="*", metavar="URL", help="a URL or a domain (https is assumed)")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="more URLs, one a line; - is standard input")
     parser.add_argument(
-        "--follow-up", action="store_true", help="after an anomaly wait a minute, then try another server name there"
+        "--resolver",
+        action="append",
+        metavar="A:P",
+        help="ask this DNS server instead of the machine's own; repeatable",
     )
+    parser.add_argument(
+        "--control",
+        type=Path,
+        metavar="FILE",
+        help="measurements of a control (--json, one a line): its addresses are visited too, its end is shown beside",
+    )
+    parser.add_argument("--world", type=Path, metavar="FILE", help="measure in this imitated network (checks.lab)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one measurement a line as JSON")
+    form.add_argument("--ooni", action="store_true", help="print one measurement a line in OONI's data format")
+    parser.add_argument(
+        "--follow-up", action="store_true", help="after an anomaly wait a minute, then look at it from every side"
+    )
+    parser.add_argument(
+        "--self-test", action="store_true", help="first say what this vantage can prove of itself; stop if it is unfit"
+    )
+    parser.add_argument("--in-flight", type=_positive, default=200, metavar="N", help="visits at once (200)")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
 
 
 def _parse(text: str) -> Name:
@@ -59,40 +105,72 @@ def _parse(text: str) -> Name:
         raise ValueError(f"{text!r}: {bad.message} ({bad.code})") from bad
 
 
-def _tell(m: Measurement) -> str:
-    """The measurement for people, one step a line, in the order of the steps."""
-    where = f"imitated network {m.world}" if m.imitated else "this machine's own network"
-    lines = [f"{m.url}  ({where}, {m.runtime:.2f} s)"]
-    for q in m.queries:
-        said = ", ".join(f"{a.type} {a.value}" for a in q.answers)
-        late = " (a second, late reply)" if q.late else ""
-        lines.append(_line("DNS", q.hop, f"{q.name} {q.type} at {q.resolver}{late}", q.failure, said, q.t - q.t0))
-    for r in m.refusals:
-        lines.append(f"  guard hop {r.hop}  {r.address}: not dialled ({r.reason})")
-    for c in m.connects:
-        lines.append(_line("TCP", c.hop, f"{c.address} port {c.port}{_purpose(c.purpose)}", c.failure, "", c.t - c.t0))
-    for h in m.handshakes:
-        detail = f"{h.version}, issuer {h.chain[0].issuer}" if h.version and h.chain else ""
-        what = f"{h.address} as {h.server_name}{_purpose(h.purpose)}"
-        lines.append(_line("TLS", h.hop, what, h.failure, detail, h.t - h.t0))
-    for e in m.exchanges:
-        detail = f"status {e.status}, {e.body_length} bytes, title {e.title!r}" if e.status else ""
-        if e.location:
-            detail += f", redirects to {e.location}"
-        lines.append(_line("HTTP", e.hop, e.url, e.failure, detail, e.t - e.t0))
-    lines.append(f"  ended with {m.failure}" if m.failure else "  ended with a final response")
-    if m.overloaded:
-        lines.append("  this machine was overloaded: its timeouts prove nothing")
-    return "\n".join(lines)
+def _resolver(text: str) -> Resolver:
+    address, _, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "53")
+    address = address.strip("[]")
+    try:
+        return Resolver.checked(ISP, address, int(port))
+    except ValueError:
+        raise ValueError(f"{text!r} is no DNS server: write its address, as 192.0.2.1:53 or [2001:db8::1]:53") from None
 
 
-def _line(step: str, hop: int, what: str, failure: str | None, detail: str, seconds: float) -> str:
-    outcome = f"FAILED {failure}" if failure else "ok"
-    return f"  {step:<4} hop {hop}  {what}: {outcome} in {seconds:.3f} s" + (f" ({detail})" if detail else "")
+def _lines(path: Path) -> list[str]:
+    try:
+        text = sys.stdin.read() if path == Path("-") else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
-def _purpose(purpose: str) -> str:
-    return "" if purpose == VISIT else f" [{purpose}]"
+def _controls(path: Path) -> dict[str, list[Measurement]]:
+    found: dict[str, list[Measurement]] = {}
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            measurement = Measurement.from_json(json.loads(line))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: no measurement of a control: {error}") from error
+        found.setdefault(measurement.url, []).append(measurement)
+    return found
+
+
+def _addresses(controls: Iterable[Measurement]) -> list[str]:
+    got = (address for c in controls for query in c.queries if query.hop == 0 for address in query.addresses)
+    return list(dict.fromkeys(got))
+
+
+def _form(options: argparse.Namespace, controls: dict[str, list[Measurement]]) -> Any:
+    """How a measurement is printed."""
+    if options.json:
+        return lambda m: json.dumps(m.as_json(), ensure_ascii=False)
+    if options.ooni:
+        return lambda m: json.dumps(ooni.export(m), ensure_ascii=False)
+    return lambda m: tell(m, controls.get(m.url, ()))
+
+
+class _Show:
+    """Prints each measurement as it is final; of a list, also how far it is, on a terminal."""
+
+    def __init__(self, total: int, form: Any) -> None:
+        self.overloaded = False
+        self._form, self._total, self._done = form, total, 0
+        self._bar = total > 1 and sys.stderr.isatty()
+        self._draw()
+
+    def __call__(self, measurement: Measurement) -> None:
+        self._done += 1
+        self.overloaded = self.overloaded or measurement.overloaded
+        if self._bar:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print(self._form(measurement), flush=True)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._bar:
+            filled = BAR * self._done // self._total
+            end = "\n" if self._done == self._total else ""
+            bar = f"\r[{'#' * filled}{'.' * (BAR - filled)}] {self._done}/{self._total}"
+            print(bar, end=end, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

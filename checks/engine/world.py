@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +28,13 @@ class Resolver:
     address: str
     port: int = 53
     url: str | None = None
+
+    @classmethod
+    def checked(cls, role: str, address: str, port: int) -> Self:
+        """Raises ValueError for what is no IP address or no port."""
+        if not 1 <= port <= 65535:
+            raise ValueError(f"{port} is no port")
+        return cls(role, str(ip_address(address)), port)
 
     @property
     def label(self) -> str:

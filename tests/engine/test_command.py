@@ -2,11 +2,14 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checks.engine.records import Measurement
+from checks.engine.visit import measure
+from checks.engine.world import Preconditions
 from tests.servers import SITE, Servers, after_request, page, reset
 
 
@@ -48,6 +51,72 @@ async def test_programs_read_one_measurement_a_line(tmp_path):
     }
 
 
+async def test_what_was_named_twice_is_measured_once(tmp_path):
+    _, output, _ = await measured(tmp_path, "http://site.kz", "HTTP://SITE.KZ:80/", "--json")
+    assert len(output.splitlines()) == 1
+
+
+async def test_a_list_is_read_from_a_file_without_its_comments(tmp_path):
+    (tmp_path / "list").write_text("# what to measure\nhttp://site.kz\n\nhttps://site.kz/\n")
+    code, output, errors = await measured(tmp_path, "--list", str(tmp_path / "list"), "--json")
+    assert (code, errors) == (0, "")
+    assert {json.loads(line)["url"] for line in output.splitlines()} == {"http://site.kz/", "https://site.kz/"}
+
+
+async def test_another_resolver_is_asked_in_the_place_of_the_networks_own(tmp_path):
+    _, output, _ = await measured(tmp_path, "http://site.kz", "--resolver", "93.184.217.99:5353", "--json")
+    assert {q["resolver"] for q in json.loads(output)["queries"]} == {"93.184.217.99:5353"}
+
+
+async def test_a_control_lends_its_addresses_and_its_end_stands_beside_ours(tmp_path):
+    async with Servers() as net:
+        await net.name("93.184.216.77")
+        control = await measure("http://site.kz/", net.world())
+    (tmp_path / "control.jsonl").write_text(json.dumps(control.as_json()) + "\n")
+    _, output, _ = await measured(tmp_path, "http://site.kz", "--control", str(tmp_path / "control.jsonl"))
+    assert "93.184.216.77 port 80: FAILED network_unreachable" in output
+    assert output.endswith("  ended with a final response\n  a control ended with network_unreachable\n")
+
+
+async def test_tools_for_oonis_data_read_its_format(tmp_path):
+    _, output, _ = await measured(tmp_path, "http://site.kz", "--ooni")
+    document = json.loads(output)
+    assert (document["data_format_version"], document["input"]) == ("0.2.0", "http://site.kz/")
+
+
+async def test_a_vantage_tells_what_it_can_prove_of_itself(tmp_path):
+    code, output, _ = await measured(tmp_path, "--self-test")
+    assert code == 0
+    assert output.endswith("  fit to measure\n")
+
+
+async def test_an_unfit_vantage_measures_nothing(tmp_path):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        world = replace(net.world(), preconditions=Preconditions(must_allow=("absent.kz",)))
+        world.save(tmp_path / "world.json")
+        code, output, _ = await run("http://site.kz", "--self-test", "--world", str(tmp_path / "world.json"))
+    assert code == 4
+    assert "must open: absent.kz: DID NOT OPEN" in output
+    assert "http://site.kz/" not in output
+
+
+async def test_a_list_on_a_terminal_shows_how_far_it_is(tmp_path):
+    """`script` gives the command a terminal of its own."""
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        net.world().save(tmp_path / "world.json")
+        command = f"{sys.executable} -m checks.engine http://a.kz http://b.kz --world {tmp_path / 'world.json'}"
+        process = await asyncio.create_subprocess_exec(
+            "script", "-qec", command, "/dev/null", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+    assert b"] 1/2" in output
+    assert f"[{'#' * 30}] 2/2".encode() in output
+
+
 async def test_a_second_look_is_taken_when_asked_for(tmp_path):
     _, output, _ = await measured(tmp_path, "site.kz", "--follow-up")
     assert f"TLS  hop 0  {SITE} as www.example.com [sni_swap]: FAILED connection_reset" in output
@@ -58,6 +127,11 @@ async def test_a_second_look_is_taken_when_asked_for(tmp_path):
     [
         (["localhost"], "Names under .localhost do not exist on the public internet. (special_use)"),
         (["site.kz", "--world", "/nowhere.json"], "/nowhere.json is no world file"),
+        ([], "name at least one URL"),
+        (["--list", "/nowhere.txt"], "/nowhere.txt cannot be read"),
+        (["site.kz", "--resolver", "dns.kz"], "'dns.kz' is no DNS server: write its address"),
+        (["site.kz", "--resolver", "192.0.2.1:99999"], "'192.0.2.1:99999' is no DNS server"),
+        (["site.kz", "--control", "pyproject.toml"], "pyproject.toml, line 1: no measurement of a control"),
     ],
 )
 async def test_bad_input_is_one_sentence_and_exit_code_2(arguments, sentence):

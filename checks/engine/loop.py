@@ -1,0 +1,24 @@
+"""The event loop of a measuring process: uvloop where it is installed, else Python's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Like `asyncio.run`, on that loop."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)

@@ -1,0 +1,109 @@
+"""Our measurements in OONI's data format, field by field as df-000, 001, 002, 005 and 006 have them."""
+
+import base64
+import json
+from datetime import datetime
+
+import pytest
+from cryptography import x509
+
+from checks.engine.ooni import export
+from checks.engine.records import Measurement
+from checks.engine.visit import measure
+from checks.engine.world import DOH, ISP, PUBLIC, Resolver
+from tests.servers import RESOLVER, SITE, Servers, after_request, page, redirect, reset
+
+V6 = "2606:2800:220::34"
+
+
+async def visited(server=None, url: str = "site.kz", **extra) -> Measurement:
+    resolvers = (
+        Resolver(ISP, RESOLVER),
+        Resolver(PUBLIC, RESOLVER),
+        Resolver(DOH, RESOLVER, 443, "https://dns.kz/dns-query"),
+    )
+    async with Servers() as net:
+        await net.name(SITE, V6)
+        await (
+            net.tcp(server, 443) if server else net.web(page(b"<title>\xd2\x9a</title>", "200 OK", "X-A: 1", "X-A: 2"))
+        )
+        await net.tcp(redirect("https://site.kz/"), 80)
+        return await measure(url, net.world(*resolvers))
+
+
+async def test_the_envelope_names_our_software_and_hides_the_probe():
+    measurement = await visited()
+    document = export(measurement, asn=9198, network="KAZTELECOM-AS", country="KZ")
+    assert json.loads(json.dumps(document)) == document
+    assert (document["probe_asn"], document["probe_cc"], document["probe_network_name"]) == (
+        "AS9198",
+        "KZ",
+        "KAZTELECOM-AS",
+    )
+    assert (document["probe_ip"], document["resolver_ip"]) == ("127.0.0.1", RESOLVER)
+    assert (document["software_name"], document["test_name"]) == ("tizilim-engine", "tizilim_visit")
+    assert document["annotations"]["imitated"] == "true"
+    assert all(isinstance(value, str) for value in document["annotations"].values())
+    started = datetime.strptime(document["measurement_start_time"], "%Y-%m-%d %H:%M:%S")
+    assert started.isoformat() == measurement.started[:19]
+
+
+async def test_a_network_that_is_not_told_has_oonis_words_for_it():
+    document = export(await visited())
+    assert (document["probe_asn"], document["probe_cc"]) == ("AS0", "ZZ")
+
+
+async def test_queries_are_of_df_002():
+    queries = export(await visited())["test_keys"]["queries"]
+    engines = {(q["engine"], tag) for q in queries for tag in q["tags"][1:]}
+    assert engines == {("udp", "isp"), ("udp", "public")}
+    assert {q["engine"] for q in queries} == {"udp", "doh"}
+    one = next(q for q in queries if q["engine"] == "udp" and q["query_type"] == "A")
+    assert (one["hostname"], one["failure"], one["rcode"], one["resolver_address"]) == (
+        "site.kz", None, 0, f"{RESOLVER}:53",
+    )  # fmt: skip
+    assert one["answers"] == [{"answer_type": "A", "ipv4": SITE, "ttl": 60}]
+    assert base64.b64decode(one["raw_response"])
+    assert any(a.get("ipv6") == V6 for q in queries for a in q["answers"] or ())
+    assert next(q for q in queries if q["engine"] == "doh")["answers"] is None
+
+
+async def test_connects_are_of_df_005_and_handshakes_of_df_006():
+    keys = export(await visited())["test_keys"]
+    assert {(c["ip"], c["port"]): c["status"] for c in keys["tcp_connect"]} == {
+        (SITE, 443): {"failure": None, "success": True},
+        (V6, 443): {"failure": "network_unreachable", "success": False},
+    }
+    [handshake] = keys["tls_handshakes"]
+    assert (handshake["address"], handshake["server_name"], handshake["failure"]) == (f"{SITE}:443", "site.kz", None)
+    assert (handshake["tls_version"], handshake["negotiated_protocol"]) == ("TLSv1.3", "http/1.1")
+    assert handshake["no_tls_verify"] is False
+    x509.load_der_x509_certificate(base64.b64decode(handshake["peer_certificates"][0]["data"]))
+
+
+async def test_requests_are_of_df_001_the_newest_first():
+    newest, oldest = export(await visited(url="http://site.kz/"))["test_keys"]["requests"]
+    assert (newest["request"]["url"], oldest["request"]["url"]) == ("https://site.kz/", "http://site.kz/")
+    assert (newest["tags"], oldest["tags"]) == (["depth=1"], ["depth=0"])
+    assert (newest["response"]["code"], newest["response"]["body"]) == (200, "<title>Қ</title>")
+    assert newest["response"]["headers"]["X-A"] == "1"  # of several the first
+    assert newest["response"]["headers_list"][-2:] == [["X-A", "1"], ["X-A", "2"]]
+    assert newest["request"]["headers"]["Host"] == "site.kz"
+    assert (newest["alpn"], oldest["alpn"]) == ("http/1.1", "")
+
+
+async def test_a_failure_keeps_its_name():
+    keys = export(await visited(after_request(reset)))["test_keys"]
+    assert (keys["failure"], keys["tls_handshakes"][0]["failure"]) == ("connection_reset", "connection_reset")
+    assert keys["tls_handshakes"][0]["tls_version"] == ""
+    assert keys["requests"] == []
+
+
+@pytest.mark.parametrize("length", [100, 20_000])
+async def test_a_page_of_which_we_keep_the_beginning_is_marked_truncated(length):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.web(page(b"." * length))
+        document = export(await measure("site.kz", net.world()))
+    response = document["test_keys"]["requests"][0]["response"]
+    assert response["body_is_truncated"] is (length > 8192)
