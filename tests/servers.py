@@ -254,8 +254,10 @@ class Authority:
         issuer, issuer_key = (self._name, self._root_key) if signed else (subject, self._key)
         return self._sign(subject, self._key.public_key(), issuer, issuer_key, san=name, days=days)
 
-    def context(self, name: str, *, days: tuple[int, int] = (-30, 30), signed: bool = True) -> ssl.SSLContext:
-        """What a TLS server shows that has such a certificate."""
+    def context(
+        self, name: str, *, days: tuple[int, int] = (-30, 30), signed: bool = True, padding: int = 0
+    ) -> ssl.SSLContext:
+        """What a TLS server shows that has such a certificate, and so many useless ones after it."""
         leaf = self.certificate(name, days=days, signed=signed)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
@@ -263,7 +265,7 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         with tempfile.NamedTemporaryFile() as file:
-            file.write(leaf.public_bytes(serialization.Encoding.PEM) + private)
+            file.write(leaf.public_bytes(serialization.Encoding.PEM) * (1 + padding) + private)
             file.flush()
             context.load_cert_chain(file.name)
         return context

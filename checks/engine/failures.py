@@ -71,8 +71,13 @@ _ERRNOS = {
     errno.ECONNRESET: Failure.CONNECTION_RESET,
     errno.ECONNABORTED: Failure.CONNECTION_ABORTED,
     errno.EPIPE: Failure.CONNECTION_CLOSED,
+    errno.ESHUTDOWN: Failure.CONNECTION_CLOSED,
     errno.ENOTCONN: Failure.CONNECTION_CLOSED,
     errno.EHOSTUNREACH: Failure.HOST_UNREACHABLE,
+    # What Linux makes of the rarer ICMP messages: host unknown, host isolated, protocol unreachable.
+    errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
+    errno.ENONET: Failure.HOST_UNREACHABLE,
+    errno.ENOPROTOOPT: Failure.HOST_UNREACHABLE,
     errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
     errno.ENETDOWN: Failure.NETWORK_DOWN,
     errno.ENETRESET: Failure.NETWORK_RESET,

@@ -136,6 +136,8 @@ def _split_port(authority: str, default: int) -> tuple[str, int]:
         raise BadName("userinfo", "Leave out the user name: an address to register has no @ before its path.")
     if "%" in authority:
         raise BadName("percent", "Write the domain itself in plain letters, without % signs.")
+    if authority.startswith("[") and "]" not in authority:
+        raise BadName("not_a_name", "Close the bracket after the IPv6 address: [2606:2800:220::34].")
     host, colon, port = authority.rpartition(":") if not authority.endswith("]") else (authority, "", "")
     if not colon:
         return authority, default

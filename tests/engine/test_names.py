@@ -55,6 +55,7 @@ REFUSED = [
     ("xn--a.kz", "not_a_name"),
     ("2606:2800:220::34", "not_a_name"),
     ("[2606:2800::zz]", "not_a_name"),
+    ("http://[2606:2800::34", "not_a_name"),
     ("[fe80::1%25eth0]", "percent"),
     ("127.1", "numeric_host"),
     ("0x7f.0.0.1", "numeric_host"),
