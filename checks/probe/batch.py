@@ -15,7 +15,7 @@ from datetime import datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from checks.engine.records import Measurement
+from checks.engine.records import Measurement, SelfTest
 
 FORMAT = 1
 SIZE_LIMIT = 64 * 1024 * 1024  # bytes of JSON; 500 visits with their evidence take a fifth of it
@@ -28,13 +28,14 @@ class BadBatch(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The measurements of one attempt at one run."""
+    """The measurements of one attempt at one run; none when the vantage failed its self-test."""
 
     vantage: str
     run: int
     attempt: int
     sent: datetime
     measurements: tuple[Measurement, ...]
+    self_test: SelfTest | None = None
 
 
 def seal(batch: Batch, key: Ed25519PrivateKey) -> tuple[bytes, bytes]:
@@ -46,6 +47,7 @@ def seal(batch: Batch, key: Ed25519PrivateKey) -> tuple[bytes, bytes]:
         "attempt": batch.attempt,
         "sent": batch.sent.isoformat(),
         "measurements": [m.as_json() for m in batch.measurements],
+        "self_test": batch.self_test.as_json() if batch.self_test else None,
     }
     body = zlib.compress(json.dumps(document, separators=(",", ":")).encode())
     return body, key.sign(_PREFIX + body)
@@ -82,6 +84,7 @@ def _read(data: bytes) -> Batch:
             attempt=int(document["attempt"]),
             sent=datetime.fromisoformat(document["sent"]),
             measurements=tuple(measurements_of(document["measurements"])),
+            self_test=SelfTest.from_json(document["self_test"]) if document.get("self_test") else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadBatch(f"not a batch: {error}") from error

@@ -1,21 +1,28 @@
 """What a probe process must know: its broker, and for each vantage a name, a key and a world.
 
 One JSON file, for example:
-{"broker": "redis://registry.example.org/0", "vantages": [{"name": "astana-1", "key": "astana-1.key"}]}
-Paths are relative to the file. Without "world" a vantage measures this machine's own network.
+{"broker": "redis://registry.example.org/0", "echo": "https://registry.example.org/echo",
+ "vantages": [{"name": "astana-1", "key": "astana-1.key", "country": "kz", "asn": 9198}]}
+Paths are relative to the file. Without "world" a vantage measures this machine's own network, and proves itself first:
+by the names that its country's pack says must open and must be blocked ("country", "kz" unless given; "control": true
+for a control, where nothing is blocked), by its AS number, and by the clock of the control ("echo").
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from checks.engine.world import World
+from checks.engine.world import Preconditions, World
+
+COUNTRIES = Path(__file__).resolve().parent.parent / "countries"
+PORTAL = "http://connectivitycheck.gstatic.com/generate_204"  # what Android asks; answers 204 and nothing
+IPV6_HOSTS = ("2001:4860:4860::8888", "2606:4700:4700::1111")  # public resolvers that accept TCP on 443
 
 
 class BadConfig(ValueError):
@@ -44,7 +51,7 @@ class Config:
         """Read a configuration. Raises BadConfig."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            vantages = tuple(_vantage(entry, path.parent) for entry in document["vantages"])
+            vantages = tuple(_vantage(entry, path.parent, document.get("echo")) for entry in document["vantages"])
             if not vantages:
                 raise ValueError('"vantages" is empty')
             return cls(str(document["broker"]), vantages, dict(document.get("broker_options", {})))
@@ -54,13 +61,32 @@ class Config:
             raise BadConfig(f"{path}: {error}") from error
 
 
-def _vantage(entry: dict[str, Any], folder: Path) -> ProbeVantage:
+def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVantage:
     world = entry.get("world")
     return ProbeVantage(
         name=str(entry["name"]),
         key=read_key(folder / entry["key"]),
-        world=World.load(folder / world) if world else World.real(),
+        world=World.load(folder / world) if world else replace(World.real(), preconditions=_preconditions(entry, echo)),
     )
+
+
+def _preconditions(entry: dict[str, Any], echo: str | None) -> Preconditions:
+    """What a vantage on a real network must show of itself. Raises OSError for a country without a pack."""
+    pack = COUNTRIES / str(entry.get("country", "kz"))
+    return Preconditions(
+        must_allow=read_names(pack / "must_allow.txt"),
+        must_block=() if entry.get("control") else read_names(pack / "must_block.txt"),
+        portal=PORTAL,
+        ipv6_hosts=IPV6_HOSTS,
+        echo=echo,
+        asn=int(entry["asn"]) if "asn" in entry else None,
+    )
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The names of a pack's list, one a line, without its comments. Raises OSError."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
