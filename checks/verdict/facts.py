@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from itertools import pairwise
@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 
 from checks.engine.failures import Failure
 from checks.engine.guard import is_bogon
-from checks.engine.records import BASELINE, SNI_SWAP, VISIT, Connect, Exchange, Handshake, Measurement, Query
+from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VISIT, Connect, Exchange, Handshake, Measurement, Query
 from checks.verdict.fingerprints import PageMatch, References
 
 PAIRING = timedelta(minutes=10)  # DESIGN.md §4: a control older than this says nothing about now
 THROTTLE_RATIO = 5.0  # research: handshakes of throttled sites took 2-4 s beside a baseline of 0.2-0.4 s
 THROTTLE_SECONDS = 1.0
+THROTTLE_LENGTH = 16 * 1024  # bytes: of less, the speed is the line's round trip
 LENGTH_RATIO = 0.7  # OONI ts-017; Jones et al., IMC 2014: finds 95 % of block pages
 CHALLENGES = frozenset({403, 451, 503})  # what servers answer when they, not the network, turn a visitor away
 HOPS_LIMIT = 20
@@ -52,6 +53,7 @@ FailureClass = Literal["none", "timeout", "reset", "refused", "eof", "unreachabl
 Pair = Literal["ok", "failed_alike", "failed_otherwise", "split", "not_measured", "no_control"]
 Swap = Literal["answered", "failed", "not_measured"]
 Throttle = Literal["not_measured", "no", "slow_control_fast", "slow_control_slow", "slow_no_control"]
+Slowed = Literal["nothing", "handshake", "page"]
 Response = Literal["none", "secure", "cleartext", "elsewhere"]
 Page = Literal["same", "differs", "not_measured", "no_control"]
 Leaf = Literal["same", "other", "not_measured"]
@@ -76,6 +78,7 @@ _CLASSES: dict[str, FailureClass] = {
     Failure.SSL_UNKNOWN_AUTHORITY: "certificate",
     Failure.SSL_INVALID_CERTIFICATE: "certificate",
 }
+_SILENCE = frozenset({Failure.TIMEOUT, Failure.CONNECTION_RESET})
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
 
@@ -97,6 +100,8 @@ class Facts:
     self_signed: bool
     swap: Swap
     throttle: Throttle
+    slowed: Slowed  # what `throttle` is about
+    residual: bool  # a neutral name was answered, and no longer once the suspected name had been cut
     response: Response
     status: int | None
     page: Page
@@ -143,22 +148,24 @@ class _Failed:
 def of(measurement: Measurement, controls: Sequence[Measurement], references: References | None = None) -> Facts:
     """The normal form of one measurement beside those of its controls that are usable."""
     references = references or References()
-    usable = [control for control in controls if _usable(control, measurement)]
+    looked = measurement  # with its second look, which says what no visit can
+    measurement = _visit_only(measurement)
+    usable = [_visit_only(control) for control in controls if _usable(control, measurement)]
     hops = list(_hops(measurement))
     hop, dns = _decisive(measurement, usable, hops)
-    throttle, slow = _throttle(measurement, usable)
-    if slow is not None:
-        hop = next((h for h in hops if h.number == slow.hop), hop)
+    throttle, slowed, slow_hop = _throttle(looked, usable)
+    if slow_hop is not None:
+        hop = next((h for h in hops if h.number == slow_hop), hop)
     loaded = _loads(measurement, hop, dns)
     step, attempts = _attempts(measurement, usable, hop, dns)
-    worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(measurement, a) != "answered"), default=None)
+    worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(looked, a) != "answered"), default=None)
     final = _final(measurement)
     resolving, failing = _dns_controls(measurement, usable, hop.host)
     return Facts(
         hop=hop.number,
         hop_host=hop.host,
         hop_secure=hop.secure,
-        probe=_probe(measurement, attempts),
+        probe=_probe(measurement, attempts, certain=loaded and not throttle.startswith("slow")),
         controls=tuple(control.id for control in usable),
         dns=dns,
         dns_resolving=resolving,
@@ -168,8 +175,10 @@ def of(measurement: Measurement, controls: Sequence[Measurement], references: Re
         pair=worst.pair if worst else "not_measured" if usable else "no_control",
         leaf=_leaf(worst, usable),
         self_signed=_self_signed(worst),
-        swap=_swap(measurement, worst),
+        swap=_swap(looked, worst),
         throttle=throttle,
+        slowed=slowed,
+        residual=_residual(looked),
         response=_response(measurement, usable, hops, final) if loaded else "none",
         status=final.status if final else None,
         page=_page(final, usable),
@@ -198,8 +207,18 @@ def _is_ours(failure: str | None) -> bool:
     return failure is not None and failure.startswith(_OURS)
 
 
-def _probe(measurement: Measurement, attempts: Sequence[_Failed]) -> Probe:
-    if measurement.overloaded:
+def _visit_only(measurement: Measurement) -> Measurement:
+    """Without the connections and pages of its second look; its handshakes say themselves what they were for."""
+    return replace(
+        measurement,
+        connects=tuple(c for c in measurement.connects if c.purpose == VISIT),
+        exchanges=tuple(e for e in measurement.exchanges if e.purpose == VISIT),
+    )
+
+
+def _probe(measurement: Measurement, attempts: Sequence[_Failed], *, certain: bool) -> Probe:
+    """A page that opened at a busy probe did open; whatever went wrong there may be our own doing."""
+    if measurement.overloaded and not certain:
         return "overloaded"
     ours = _is_ours(measurement.failure) or (bool(attempts) and all(_is_ours(a.failure) for a in attempts))
     return "failed" if ours else "fit"
@@ -374,7 +393,7 @@ def _attempts(
     trusted = dns in ("literal", "consistent")
     exchanges = here(measurement.exchanges)
     handshakes = here(h for h in measurement.handshakes if h.purpose == VISIT)
-    connects = here(c for c in measurement.connects if c.purpose == VISIT and _counts(c))
+    connects = here(c for c in measurement.connects if _counts(c, measurement))
     if any(e.failure for e in exchanges):
         return "http", compared(exchanges)
     if handshakes and all(h.failure for h in handshakes):
@@ -390,9 +409,9 @@ def _compare(controls: Sequence[Measurement], hop: _Hop, own: _Observation, fail
     return _Failed(failure, pair, own if isinstance(own, Handshake) else None)
 
 
-def _counts(connect: Connect) -> bool:
+def _counts(connect: Connect, by: Measurement) -> bool:
     """Without a route, IPv6 fails for everything: that is the line, not the site (ooni/probe#2456)."""
-    return not (":" in connect.address and _class(connect.failure) == "unreachable")
+    return ":" not in connect.address or (by.ipv6 is not False and _class(connect.failure) != "unreachable")
 
 
 def _like(control: Measurement, own: _Observation) -> list[str | None]:
@@ -401,8 +420,8 @@ def _like(control: Measurement, own: _Observation) -> list[str | None]:
         return [e.failure for e in control.exchanges if e.url == own.url]
     if isinstance(own, Handshake) and (seen := _same(control, own)):
         return [h.failure for h in seen]
-    connects = [c for c in control.connects if (c.address, c.port, c.purpose) == (own.address, own.port, VISIT)]
-    failures = [c.failure for c in connects if _counts(c)]
+    connects = [c for c in control.connects if (c.address, c.port) == (own.address, own.port)]
+    failures = [c.failure for c in connects if _counts(c, control)]
     return [f for f in failures if f] if isinstance(own, Handshake) else failures
 
 
@@ -442,13 +461,39 @@ def _last_host(measurement: Measurement) -> str:
 
 
 def _swap(measurement: Measurement, attempt: _Failed | None) -> Swap:
-    """Answered means that a server spoke TLS to us, whatever its certificate (OONI ts-024)."""
-    own = attempt.handshake if attempt else None
-    swaps = [h for h in measurement.handshakes if own and h.purpose == SNI_SWAP and h.address == own.address]
-    if not swaps:
+    """Another name on the same address: another server name in TLS, another Host in cleartext."""
+    if attempt is None:
         return "not_measured"
-    answered = any(not h.failure or h.chain or _class(h.failure) == "certificate" for h in swaps)
-    return "answered" if answered else "failed"
+    if attempt.handshake is not None:
+        address = attempt.handshake.address
+        answers = [_spoke(h) for h in measurement.handshakes if h.purpose == SNI_SWAP and h.address == address]
+    else:
+        answers = [not e.failure for e in measurement.exchanges if e.purpose == BASELINE and e.url.startswith("http:")]
+    if not answers:
+        return "not_measured"
+    return "answered" if any(answers) else "failed"
+
+
+def _spoke(handshake: Handshake) -> bool:
+    """A server spoke TLS to us, whatever its certificate (OONI ts-024)."""
+    return not handshake.failure or bool(handshake.chain) or _class(handshake.failure) == "certificate"
+
+
+def _residual(measurement: Measurement) -> bool:
+    """The first neutral handshake spoke; the one right after a cut repetition on the same address did not."""
+    by_address: dict[str, list[Connect]] = {}
+    for connect in sorted(measurement.connects, key=lambda c: c.t0):
+        if connect.purpose in (SNI_SWAP, REPEAT):
+            by_address.setdefault(connect.address, []).append(connect)
+    spoken = {(h.address, h.purpose) for h in measurement.handshakes if h.purpose == SNI_SWAP and _spoke(h)}
+    return any(
+        (address, SNI_SWAP) in spoken
+        and any(
+            before.purpose == REPEAT and after.purpose == SNI_SWAP and after.failure in _SILENCE
+            for before, after in pairwise(tries)
+        )
+        for address, tries in by_address.items()
+    )
 
 
 def _leaf(attempt: _Failed | None, controls: Sequence[Measurement]) -> Leaf:
@@ -464,18 +509,28 @@ def _self_signed(attempt: _Failed | None) -> bool:
     return len(chain) == 1 and chain[0].subject == chain[0].issuer
 
 
-def _throttle(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, Handshake | None]:
+def _throttle(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, Slowed, int | None]:
+    """How slow the name is beside a neutral one on its address, in what, and at which hop."""
+    state, slowed, hop = _slow_handshake(measurement, controls)
+    if state in ("not_measured", "no"):
+        by_page, page_hop = _slow_page(measurement, controls)
+        if by_page not in ("not_measured", "no") or state == "not_measured":
+            return by_page, "page" if by_page.startswith("slow") else "nothing", page_hop
+    return state, slowed, hop
+
+
+def _slow_handshake(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, Slowed, int | None]:
     """The name's fastest handshake beside the slowest of the baseline names on that address."""
     state: Throttle = "not_measured"
     for own in (h for h in measurement.handshakes if h.purpose == VISIT and not h.failure):
         baselines = [
             h.t - h.t0
             for h in measurement.handshakes
-            if h.purpose == BASELINE and h.address == own.address and not h.failure
+            if h.purpose == BASELINE and h.address == own.address and _spoke(h)
         ]
         if not baselines:
             continue
-        took = min(h.t - h.t0 for h in _same(measurement, own) if not h.failure)
+        took = min(h.t - h.t0 for h in measurement.handshakes if not h.failure and _is_named(h, own))
         if took < THROTTLE_SECONDS or took < THROTTLE_RATIO * max(baselines):
             state = "no" if state == "not_measured" else state
             continue
@@ -483,10 +538,49 @@ def _throttle(measurement: Measurement, controls: Sequence[Measurement]) -> tupl
         if not theirs:
             state = "slow_no_control"
         elif min(theirs) < THROTTLE_SECONDS:
-            return "slow_control_fast", own
+            return "slow_control_fast", "handshake", own.hop
+        else:
+            state = "slow_control_slow"
+    return state, "handshake" if state.startswith("slow") else "nothing", None
+
+
+def _is_named(handshake: Handshake, own: Handshake) -> bool:
+    """The same name on the same address, in the visit or in the second look."""
+    return handshake.purpose in (VISIT, REPEAT) and (
+        (handshake.address, handshake.port, handshake.server_name) == (own.address, own.port, own.server_name)
+    )
+
+
+def _slow_page(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, int | None]:
+    """The page's fastest transfer beside the slowest of the neutral name's on that address."""
+    state: Throttle = "not_measured"
+    for own in (e for e in measurement.exchanges if e.purpose == VISIT):
+        here = [e for e in measurement.exchanges if (e.hop, e.address) == (own.hop, own.address)]
+        speeds = [_speed(e) for e in here if e.purpose in (VISIT, REPEAT) and e.url == own.url]
+        baselines = [speed for e in here if e.purpose == BASELINE and (speed := _speed(e)) is not None]
+        fastest = max((speed for speed in speeds if speed is not None), default=None)
+        if not baselines or fastest is None:
+            continue
+        if THROTTLE_RATIO * fastest > min(baselines):
+            state = "no" if state == "not_measured" else state
+            continue
+        theirs = [speed for c in controls for e in c.exchanges if e.url == own.url and (speed := _speed(e)) is not None]
+        if not theirs:
+            state = "slow_no_control"
+        elif max(theirs) >= THROTTLE_RATIO * fastest:
+            return "slow_control_fast", own.hop
         else:
             state = "slow_control_slow"
     return state, None
+
+
+def _speed(exchange: Exchange) -> float | None:
+    """Bytes per second from the first byte on; None for what is too short to have a speed, or ended by itself."""
+    if exchange.failure not in (None, Failure.TIMEOUT) or exchange.first_byte is None:
+        return None
+    took = exchange.t - exchange.first_byte
+    length = exchange.wire_length or 0
+    return length / took if length >= THROTTLE_LENGTH and took > 0 else None
 
 
 # --- pages and certificates -----------------------------------------------------------------------

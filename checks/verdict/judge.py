@@ -28,7 +28,7 @@ class Judgement:
     confidence: Confidence
     notes: tuple[str, ...]
     artefact: bool  # only a censor shows this: a fingerprint, an interception CA, a bogon of the network's own
-    confirmed: bool  # another server name was answered on the same address
+    confirmed: bool  # another server name, or Host, was answered on the same address
     hop: int
     hop_host: str
     controls: tuple[str, ...]
@@ -51,7 +51,7 @@ def conclude(facts: Facts, trust_store: str, fingerprints: str) -> Judgement:
         confidence=_confidence(rule.weight),
         notes=_notes(facts, rule),
         artefact=rule.artefact,
-        confirmed=mechanism is not None and mechanism.endswith(".sni") and facts.swap == "answered",
+        confirmed=mechanism is not None and mechanism.endswith((".sni", ".host")) and facts.swap == "answered",
         hop=facts.hop,
         hop_host=facts.hop_host,
         controls=facts.controls,
@@ -76,4 +76,6 @@ def _notes(facts: Facts, rule: Rule) -> tuple[str, ...]:
         notes.append("server_side")
     if rule.verdict is Verdict.ACCESSIBLE and facts.forged:
         notes.append("dns_tampering")
+    if facts.residual:
+        notes.append("residual_blocking")
     return tuple(notes)

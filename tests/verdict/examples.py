@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checks.engine.records import Measurement
+from checks.engine.records import BASELINE, REPEAT, Measurement
 from tests.verdict.make import (
     AT,
     BOGON,
@@ -19,6 +19,7 @@ from tests.verdict.make import (
     plain_exchange,
     query,
     swap,
+    transfer,
     unconnected,
     unfetched,
     unresolved,
@@ -38,6 +39,14 @@ OTHER_PAGE = {"title": "Welcome back", "body": "Other words", "body_sha256": "dd
 NOWHERE = (query(failure="dns_nxdomain_error"), query(role="doh", failure="dns_nxdomain_error"))
 DEAD_NAME = unresolved("dns_nxdomain_error", queries=NOWHERE)
 SLOW = visit(handshakes=(handshake(took=3.0), baseline(0.2)))
+OK_PAGE = visit(exchanges=(transfer(1.0),))
+SLOW_PAGE = visit(
+    exchanges=(
+        transfer(30.0),
+        transfer(1.5, url="https://www.example.com/", purpose=BASELINE),
+        transfer(28.0, purpose=REPEAT),
+    )
+)
 DIVERTED = plain(
     queries=(query(AT), query(AT, role="doh"), query(ELSEWHERE, host="other.kz", hop=1)),
     exchanges=(
@@ -48,9 +57,10 @@ DIVERTED = plain(
 )
 
 EXAMPLES: dict[str, Example] = {
-    "probe_overloaded": (replace(OK, overloaded=True), [OK], None),
+    "probe_overloaded": (replace(unsecured(TIMEOUT), overloaded=True), [OK], None),
     "probe_failed": (unsecured("unknown_failure"), [OK], None),
     "tls_throttled": (SLOW, [OK], "tls.throttle.sni"),
+    "page_throttled": (SLOW_PAGE, [OK_PAGE], "tls.throttle.sni"),
     "tls_slow_no_control": (SLOW, [], None),
     "tls_valid": (OK, [], None),
     "http_same_page": (plain(), [PLAIN_OK], None),
@@ -99,7 +109,7 @@ EXAMPLES: dict[str, Example] = {
     "tls_timeout": (unsecured(TIMEOUT, swap(TIMEOUT)), [OK], "tls.timeout"),
     "tls_eof": (unsecured(EOF), [OK], "tls.eof"),
     "tls_foreign_certificate": (unsecured("ssl_unknown_authority", chain=FOREIGN), [OK], "tls.mitm"),
-    "http_reset": (unfetched(RESET), [PLAIN_OK], "http.reset.host"),
+    "http_reset": (unfetched(RESET), [PLAIN_OK], "http.reset"),
     "http_timeout": (unfetched(TIMEOUT), [PLAIN_OK], "http.timeout"),
     "http_eof": (unfetched(EOF), [PLAIN_OK], "http.eof"),
     "http_blockpage_vague": (plain(exchanges=(plain_exchange(**VAGUE_PAGE),)), [PLAIN_OK], "http.blockpage"),

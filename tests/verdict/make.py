@@ -62,6 +62,11 @@ def exchange(address: str = AT, failure: str | None = None, url: str = f"https:/
     return Exchange(address=address, url=url, failure=failure, **fields)
 
 
+def transfer(seconds: float, length: int = 200_000, **more: Any) -> Exchange:
+    """A page of so many bytes that took so long from its first byte."""
+    return exchange(first_byte=1.0, t=1.0 + seconds, wire_length=length, **more)
+
+
 def visit(**fields: Any) -> Measurement:
     """An https visit that opened; give the steps that went otherwise. DoH and the ISP's resolver agree."""
     steps: dict[str, Any] = {
@@ -119,8 +124,9 @@ def plain_exchange(address: str = AT, failure: str | None = None, **more: Any) -
     return exchange(address, failure, **{"url": f"http://{HOST}/", "port": 80, **more})
 
 
-def unfetched(failure: str, **fields: Any) -> Measurement:
-    return plain(exchanges=(plain_exchange(failure=failure),), failure=failure, **fields)
+def unfetched(failure: str, *more: Exchange, **fields: Any) -> Measurement:
+    """The page failed; `more` are exchanges of the second pass."""
+    return plain(exchanges=(plain_exchange(failure=failure), *more), failure=failure, **fields)
 
 
 def misled(*steps: Handshake, address: str = ELSEWHERE, **fields: Any) -> Measurement:

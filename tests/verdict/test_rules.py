@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.records import Measurement
+from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, Measurement
 from checks.verdict import facts
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Judgement, explain, judge
@@ -23,9 +23,11 @@ from tests.verdict.examples import (
     INTERCEPTED,
     NOWHERE,
     OK,
+    OK_PAGE,
     PLAIN_OK,
     RESET,
     SLOW,
+    SLOW_PAGE,
     TIMEOUT,
     Example,
 )
@@ -44,7 +46,9 @@ from tests.verdict.make import (
     plain_exchange,
     query,
     swap,
+    transfer,
     unconnected,
+    unfetched,
     unresolved,
     unsecured,
     visit,
@@ -353,3 +357,74 @@ def test_a_page_from_a_second_shared_address_is_as_good_when_the_first_one_answe
     )
     assert judged(shared, PLAIN_OK).rule == "http_same_page"
     assert judged(replace(shared, connects=shared.connects[1:]), PLAIN_OK).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_page_that_opened_at_a_busy_probe_did_open():
+    assert judged(replace(OK, overloaded=True), OK).rule == "tls_valid"
+
+
+@pytest.mark.parametrize("measurement", [SLOW, SLOW_PAGE, unconnected(TIMEOUT), unsecured("connection_reset")])
+def test_whatever_went_wrong_at_a_busy_probe_may_be_its_own_doing(measurement):
+    assert judged(replace(measurement, overloaded=True), OK, OK_PAGE).rule == "probe_overloaded"
+
+
+def test_what_a_second_look_fetched_is_no_page_of_the_visit():
+    looked = unfetched(TIMEOUT, plain_exchange(purpose=BASELINE))
+    assert judged(looked, PLAIN_OK).rule == "http_timeout"
+
+
+def test_a_cut_page_is_about_its_host_when_another_host_is_answered_there():
+    neutral = plain_exchange(url="http://www.example.com/", purpose=BASELINE)
+    judgement = judged(unfetched(RESET, neutral), PLAIN_OK)
+    assert (judgement.mechanism, judgement.confirmed) == ("http.reset.host", True)
+
+
+@pytest.mark.parametrize(
+    ("control", "rule"),
+    [([OK_PAGE], "page_throttled"), ([visit(exchanges=(transfer(25.0),))], "tls_valid"), ([], "tls_slow_no_control")],
+)
+def test_a_slow_page_is_throttled_only_if_the_control_is_fast(control, rule):
+    assert judged(SLOW_PAGE, *control).rule == rule
+
+
+def test_a_page_too_short_to_have_a_speed_is_not_slow():
+    short = visit(
+        exchanges=(
+            transfer(3.0, 2000),
+            transfer(0.1, 2000, url="https://www.example.com/", purpose=BASELINE),
+            transfer(3.0, 2000, purpose=REPEAT),
+        )
+    )
+    assert judged(short, OK_PAGE).rule == "tls_valid"
+
+
+def test_throttling_of_a_cleartext_page_is_by_its_host():
+    slow = plain(
+        exchanges=(
+            plain_exchange(first_byte=1.0, t=31.0, wire_length=200_000),
+            plain_exchange(first_byte=1.0, t=2.0, wire_length=200_000, url="http://www.example.com/", purpose=BASELINE),
+        )
+    )
+    fast = plain(exchanges=(plain_exchange(first_byte=1.0, t=2.0, wire_length=200_000),))
+    assert judged(slow, fast).mechanism == "http.throttle.host"
+
+
+def test_a_neutral_name_that_falls_silent_after_the_suspected_one_is_noted_as_residual():
+    cut = unsecured(TIMEOUT, swap(), handshake(failure=TIMEOUT, chain=(), purpose=REPEAT))
+    tries = [(SNI_SWAP, None), (REPEAT, None), (SNI_SWAP, TIMEOUT), (REPEAT, TIMEOUT)]
+    connects = [connect(failure=failed, purpose=what, t0=10.0 + n) for n, (what, failed) in enumerate(tries)]
+    residual = judged(replace(cut, connects=(connect(), *connects)), OK)
+    assert (residual.rule, residual.notes) == ("tls_timeout_sni", ("residual_blocking",))
+    assert judged(replace(cut, connects=(connect(), *connects[:2])), OK).notes == ()
+
+
+def test_a_line_without_ipv6_is_not_judged_by_it():
+    both = visit(
+        queries=(query(AT, "2606:2800::1"), query(AT, role="doh")),
+        connects=(connect(failure="connection_refused"), connect("2606:2800::1", TIMEOUT)),
+        handshakes=(),
+        exchanges=(),
+        failure="connection_refused",
+    )
+    down = visit(connects=(connect(failure="connection_refused"),), handshakes=(), exchanges=(), failure="x")
+    assert judged(replace(both, ipv6=False), down).rule == "down_alike"
