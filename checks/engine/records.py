@@ -15,6 +15,7 @@ from typing import Any, Self
 FORMAT = 1
 
 VISIT = "visit"  # an ordinary step of the visit
+VALIDATE = "validate"  # TLS beside a cleartext visit: does the address prove to be the site's?
 # The second look at an anomaly (`followup.py`):
 SNI_SWAP = "sni_swap"  # same address, a neutral server name
 REPEAT = "repeat"  # same address, the suspected server name again, in turn with one of these two

@@ -19,8 +19,8 @@ from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow, flowing
 from checks.engine.handshake import shake
-from checks.engine.names import BadName, Name, parse
-from checks.engine.records import Connect, Exchange, Handshake, Measurement, Query, Refusal
+from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse
+from checks.engine.records import VALIDATE, VISIT, Connect, Exchange, Handshake, Measurement, Query, Refusal
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import ISP, World
@@ -102,6 +102,9 @@ class _Visit:
         """
         fetching = asyncio.Lock()
         addresses = await self._addresses(hop, name, extra, background)
+        if name.scheme == "http" and not name.is_ip:
+            for address in addresses:
+                background.create_task(self._validate(hop, address, name))
         if len(addresses) == 1:
             return await self._attempt(hop, addresses[0], name, fetching)
         attempts = [background.create_task(self._attempt(hop, address, name, fetching)) for address in addresses]
@@ -148,6 +151,20 @@ class _Visit:
         finally:
             plain.abort()
 
+    async def _validate(self, hop: int, address: str, name: Name) -> None:
+        """TLS on the usual port beside a cleartext visit: a valid certificate tells that the resolver did not lie."""
+        port = DEFAULT_PORTS["https"]
+        connected, plain = await connect(hop, address, port, self.world, self.watch, purpose=VALIDATE)
+        self.connects.append(connected)
+        if plain is not None:
+            async with self.watch.turn(self.flow.secured):
+                handshake, stream = await shake(
+                    hop, address, port, plain, name.host, self.world, self.watch, purpose=VALIDATE
+                )
+            self.handshakes.append(handshake)
+            if stream is not None:
+                stream.abort()
+
     async def _converse(
         self, hop: int, address: str, name: Name, plain: Plain, fetching: asyncio.Lock
     ) -> Exchange | None:
@@ -167,7 +184,7 @@ class _Visit:
         """The deepest step that failed at this hop, of IPv4 before IPv6; a resolver's word comes last."""
         kinds: tuple[Sequence[Handshake | Connect], ...] = (self.handshakes, self.connects)
         for steps in kinds:
-            failed = [step for step in steps if step.hop == hop and step.failure is not None]
+            failed = [step for step in steps if step.hop == hop and step.purpose == VISIT and step.failure is not None]
             for step in sorted(failed, key=lambda step: ":" in step.address):
                 return step.failure or Failure.UNKNOWN
         queries: list[Query] = self.lookups[-1].queries if self.lookups else []

@@ -18,7 +18,18 @@ from urllib.parse import urlsplit
 
 from checks.engine.failures import Failure
 from checks.engine.guard import is_bogon
-from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VISIT, Connect, Exchange, Handshake, Measurement, Query
+from checks.engine.records import (
+    BASELINE,
+    REPEAT,
+    SNI_SWAP,
+    VALIDATE,
+    VISIT,
+    Connect,
+    Exchange,
+    Handshake,
+    Measurement,
+    Query,
+)
 from checks.verdict.fingerprints import PageMatch, References
 
 PAIRING = timedelta(minutes=10)  # DESIGN.md §4: a control older than this says nothing about now
@@ -299,7 +310,7 @@ def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: st
     ours = any(
         _class(h.failure) == "certificate"
         for h in measurement.handshakes
-        if h.address == address and h.server_name == host and h.purpose == VISIT
+        if h.address == address and h.server_name == host and h.purpose in (VISIT, VALIDATE)
     )
     theirs = [s for c in controls for s in _steps(c) if s.address == address and s.port == HTTPS]
     return ours or any(step.failure for step in theirs)
@@ -660,7 +671,11 @@ def _agree(one: Exchange, other: Exchange) -> bool:
 
 def _valid(measurement: Measurement, host: str) -> set[str]:
     """Addresses that proved to be the site, by a valid certificate for the name."""
-    return {h.address for h in measurement.handshakes if not h.failure and h.server_name == host and h.purpose == VISIT}
+    return {
+        h.address
+        for h in measurement.handshakes
+        if not h.failure and h.server_name == host and h.purpose in (VISIT, VALIDATE)
+    }
 
 
 def _class(failure: str | None) -> FailureClass:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from checks.engine.names import BadName
-from checks.engine.records import Measurement
+from checks.engine.records import VALIDATE, VISIT, Measurement
 from checks.engine.visit import REDIRECT_LIMIT, measure
 from checks.engine.world import ISP, PUBLIC, Resolver
 from tests.servers import RESOLVER, SITE, Servers, after_request, answer, page, redirect, reset, silence
@@ -185,7 +185,29 @@ async def test_a_redirect_to_a_name_with_a_private_address_is_refused_and_record
         await net.tcp(redirect("http://inside.site.kz/"), 80)
         measurement = await measure("http://site.kz/", net.world())
     assert [(r.hop, r.address) for r in measurement.refusals] == [(1, "10.0.0.7")]
-    assert [c.hop for c in measurement.connects] == [0]
+    assert {c.hop for c in measurement.connects} == {0}
+
+
+async def test_tls_beside_a_cleartext_visit_tells_whose_the_address_is():
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        await net.web(page())
+        measurement = await measure("http://site.kz/", net.world())
+    assert [(h.purpose, h.server_name, h.failure) for h in measurement.handshakes] == [(VALIDATE, "site.kz", None)]
+    assert {(c.purpose, c.port) for c in measurement.connects} == {(VISIT, 80), (VALIDATE, 443)}
+    assert [e.url for e in measurement.exchanges] == ["http://site.kz/"]
+
+
+async def test_a_cleartext_site_without_tls_has_no_failure():
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        measurement = await measure("http://site.kz/", net.world())
+    assert [(c.port, c.failure) for c in measurement.connects if c.purpose == VALIDATE] == [
+        (443, "network_unreachable")
+    ]
+    assert measurement.failure is None
 
 
 @pytest.mark.parametrize("location", ["ftp://site.kz/", "http://0x7f.1/", "http://[::zz]/", "http://site.kz:22/"])

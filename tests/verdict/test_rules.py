@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, Measurement
+from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VALIDATE, Measurement
 from checks.verdict import facts
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Judgement, explain, judge
@@ -428,3 +428,20 @@ def test_a_line_without_ipv6_is_not_judged_by_it():
     )
     down = visit(connects=(connect(failure="connection_refused"),), handshakes=(), exchanges=(), failure="x")
     assert judged(replace(both, ipv6=False), down).rule == "down_alike"
+
+
+def test_a_cleartext_site_at_an_odd_address_with_its_own_certificate_is_a_cdn():
+    odd = plain(
+        queries=(query(ELSEWHERE), query(AT, role="doh")),
+        connects=(connect(ELSEWHERE, port=80), connect(ELSEWHERE, purpose=VALIDATE)),
+        handshakes=(handshake(ELSEWHERE, purpose=VALIDATE),),
+        exchanges=(plain_exchange(ELSEWHERE),),
+    )
+    assert judged(odd, PLAIN_OK).rule == "http_same_page"
+
+
+def test_tls_that_fails_beside_a_cleartext_page_is_no_failure_of_the_page():
+    beside = plain(
+        connects=(connect(port=80), connect(purpose=VALIDATE)), handshakes=(handshake(failure=RESET, purpose=VALIDATE),)
+    )
+    assert judged(beside, PLAIN_OK).rule == "http_same_page"
