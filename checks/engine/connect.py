@@ -118,10 +118,8 @@ def abort(sock: socket.socket) -> None:
 async def open_stream(address: str, port: int, world: World) -> Plain:
     """Dial a configured server or an address that the guard has passed. Raises OSError."""
     target = world.dial("tcp", address, port)
-    sock = socket.socket(family(target[0]), socket.SOCK_STREAM)
+    sock = socket.socket(family(target[0]), socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await _connected(sock, target)
     except BaseException:
         abort(sock)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 LAG_LIMIT = 0.25  # seconds; a loop that comes later than this cannot tell a slow network from itself
 LAG_AIM = 0.05  # what the gates are steered to: far enough below the limit for a burst of replies
 _BEAT = 0.05
+_LOSS_ROUND = 1.0  # seconds: what is lost in so short a time was sent at once
 
 
 class Gate:
@@ -46,6 +47,11 @@ class Gate:
         self._inside -= 1
         self._wake()
 
+    def lose(self) -> None:
+        """What was let in was too much for somebody else: close by half, and open slowly from now on."""
+        self._size = max(self._floor, self._size / 2)
+        self._growth = min(self._growth, 1.02)
+
     def steer(self, lag: float) -> None:
         """Close by a third when the loop is late; open by `growth` when it is not and somebody waits."""
         if lag > LAG_AIM:
@@ -67,11 +73,25 @@ class Flow:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.lookups = Gate(256, growth=1.25)  # a lookup costs a tenth of a handshake
+        self.lookups = Gate(64, growth=1.25)  # a lookup costs a tenth of a handshake
         self.secured = Gate(64, growth=1.1)  # from the ClientHello to the end of the page
         self.worst = 0.0  # seconds, of the whole run
         self._due = self._loop.time() + _BEAT
-        self._last_lag = float("-inf")
+        self._last_lag = self._last_loss = float("-inf")
+
+    def lost_question(self) -> None:
+        """A resolver answered only when it was asked again: it, or the line, drops what we send.
+
+        Home routers take some 150 questions at a time. Many lost at once are one loss.
+        """
+        now = self._loop.time()
+        if now - self._last_loss > _LOSS_ROUND:
+            self.lookups.lose()
+        self._last_loss = now
+
+    def lost_since(self, moment: float) -> bool:
+        """Whether questions were lost at any time since `moment` (loop time), so that silence proves nothing."""
+        return self._last_loss >= moment
 
     def lagged_since(self, moment: float) -> bool:
         """Whether the loop came more than LAG_LIMIT late at any time since `moment` (loop time)."""

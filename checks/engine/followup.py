@@ -127,7 +127,7 @@ class SecondLook:
 
     async def _neutral_address(self) -> str | None:
         """Where the neutral name lives, by DoH if it answers: once a batch."""
-        lookup = Lookup(0, self._world.neutral_name, self._world, Stopwatch(30.0), self._flow.lookups)
+        lookup = Lookup(0, self._world.neutral_name, self._world, Stopwatch(30.0), self._flow)
         async with asyncio.TaskGroup() as background:
             await lookup.run(background)
         by_trust = sorted(lookup.queries, key=lambda query: query.role != DOH)

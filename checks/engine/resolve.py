@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from checks.engine.connect import Incoming, Plain, Stream, family, open_stream
 from checks.engine.failures import NETWORK_ERRORS, Failed, Failure, name_failure
 from checks.engine.fetch import Response, request
-from checks.engine.flow import Gate
+from checks.engine.flow import Flow
 from checks.engine.handshake import shake
 from checks.engine.records import Query
 from checks.engine.stopwatch import Stopwatch
@@ -30,17 +30,18 @@ _DATAGRAM = 65535
 class Lookup:
     """The questions about one host of one hop; `queries` grows while late replies come in."""
 
-    def __init__(self, hop: int, host: str, world: World, watch: Stopwatch, gate: Gate) -> None:
+    def __init__(self, hop: int, host: str, world: World, watch: Stopwatch, flow: Flow) -> None:
         self.queries: list[Query] = []
-        self._hop, self._host, self._world, self._watch, self._gate = hop, host, world, watch, gate
+        self.host, self.world, self.watch, self.flow = host, world, watch, flow
+        self._hop = hop
 
     async def run(self, background: asyncio.TaskGroup) -> None:
         """Ask everyone. Listening for second replies goes on in `background` when this returns."""
-        async with self._watch.turn(self._gate):
-            if len(self._world.resolvers) == 1:
-                return await self._ask(self._world.resolvers[0], background)
+        async with self.watch.turn(self.flow.lookups):
+            if len(self.world.resolvers) == 1:
+                return await self._ask(self.world.resolvers[0], background)
             async with asyncio.TaskGroup() as group:
-                for resolver in self._world.resolvers:
+                for resolver in self.world.resolvers:
                     group.create_task(self._ask(resolver, background))
         return None
 
@@ -50,11 +51,11 @@ class Lookup:
         return await _Datagrams(self, resolver).ask(background)
 
     async def ask_tcp(self, resolver: Resolver, question: Question) -> None:
-        t0 = self._watch.read()
+        t0 = self.watch.read()
         stream: Plain | None = None
         try:
-            async with self._watch.within(self._world.deadlines.dns):
-                stream = await open_stream(resolver.address, resolver.port, self._world)
+            async with self.watch.within(self.world.deadlines.dns):
+                stream = await open_stream(resolver.address, resolver.port, self.world)
                 message = question.message
                 await stream.send(struct.pack("!H", len(message)) + message)
                 raw = await _receive_framed(stream)
@@ -73,9 +74,9 @@ class Lookup:
         stream: Stream | None = None
         try:
             for number, kind in enumerate(TYPES):
-                t0 = self._watch.read()
+                t0 = self.watch.read()
                 try:
-                    async with self._watch.within(self._world.deadlines.dns):
+                    async with self.watch.within(self.world.deadlines.dns):
                         stream = stream or await self._open_doh(resolver)
                         stream = await self._post(resolver, kind, t0, stream)
                 except NETWORK_ERRORS as error:
@@ -89,17 +90,15 @@ class Lookup:
 
     async def _open_doh(self, resolver: Resolver) -> Stream:
         host = urlsplit(resolver.url or "").hostname or ""
-        plain = await open_stream(resolver.address, resolver.port, self._world)
-        handshake, secure = await shake(
-            self._hop, resolver.address, resolver.port, plain, host, self._world, self._watch
-        )
+        plain = await open_stream(resolver.address, resolver.port, self.world)
+        handshake, secure = await shake(self._hop, resolver.address, resolver.port, plain, host, self.world, self.watch)
         if secure is None:
             raise Failed(Failure(handshake.failure or Failure.UNKNOWN))
         return secure
 
     async def _post(self, resolver: Resolver, kind: str, t0: float, stream: Stream) -> Stream | None:
         """One question; gives the stream back when the server will take another on it."""
-        question = Question.new(self._host, kind, id=0)  # 0: RFC 8484 §4.1
+        question = Question.new(self.host, kind, id=0)  # 0: RFC 8484 §4.1
         url = urlsplit(resolver.url or "")
         response = Response()
         await request(stream, "POST", url.netloc, url.path or "/", _DOH_HEADERS, response, content=question.message)
@@ -152,13 +151,13 @@ class Lookup:
         self.queries.append(
             Query(
                 self._hop,
-                self._host,
+                self.host,
                 kind,
                 resolver.label,
                 resolver.role,
                 transport,
                 t0,
-                self._watch.read(),
+                self.watch.read(),
                 failure,
                 reply.rcode if reply else None,
                 reply.answers if reply else (),
@@ -166,18 +165,6 @@ class Lookup:
                 base64.b64encode(raw).decode("ascii") if raw is not None else None,
             )
         )
-
-    @property
-    def host(self) -> str:
-        return self._host
-
-    @property
-    def world(self) -> World:
-        return self._world
-
-    @property
-    def watch(self) -> Stopwatch:
-        return self._watch
 
 
 class _Datagrams:
@@ -193,16 +180,26 @@ class _Datagrams:
         self._answered: dict[str, Question] = {}
         self._truncated: list[Question] = []
         self._strays = 0
+        self._resent = False
         self._t0 = 0.0
 
     async def ask(self, background: asyncio.TaskGroup) -> None:
         watch, deadlines = self._lookup.watch, self._lookup.world.deadlines
         self._t0 = watch.read()
         line: _Line | None = None
+        began = asyncio.get_running_loop().time()
         try:
-            async with watch.within(deadlines.dns):
-                line = _Line(self._lookup.world.dial("udp", self._resolver.address, self._resolver.port))
-                await self._until_answered(line)
+            line = _Line(self._lookup.world.dial("udp", self._resolver.address, self._resolver.port))
+            try:
+                async with watch.within(deadlines.dns):
+                    await self._until_answered(line)
+            except TimeoutError:
+                if not self._lookup.flow.lost_since(began):
+                    raise
+                # Others lost theirs on the way, too: silence means something only when it is asked into quietly.
+                self._t0 = watch.read()
+                async with watch.within(deadlines.dns):
+                    await self._until_answered(line)
         except BaseException as error:
             if line is not None:
                 line.close()
@@ -221,7 +218,8 @@ class _Datagrams:
 
     async def _until_answered(self, line: _Line) -> None:
         """Take what comes, asking again while a question is open."""
-        for pause in (*RESEND_AFTER, None):
+        for number, pause in enumerate((*RESEND_AFTER, None)):
+            self._resent = number > 0
             for question in self._open.values():
                 line.send(question.message)
             try:
@@ -249,6 +247,8 @@ class _Datagrams:
                 else:
                     self._answered[kind] = self._open.pop(kind)
                     self._say(kind, reply, raw, late=False)
+                if self._resent:
+                    self._lookup.flow.lost_question()
                 return
         if not self._is_repeated(raw):
             kind = self._meant(raw)
@@ -297,9 +297,8 @@ class _Line:
     """A connected UDP socket: the kernel passes on only what the resolver's own address and port sent."""
 
     def __init__(self, target: tuple[str, int]) -> None:
-        self._sock = socket.socket(family(target[0]), socket.SOCK_DGRAM)
+        self._sock = socket.socket(family(target[0]), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            self._sock.setblocking(False)
             self._sock.connect(target)
         except OSError:
             self._sock.close()

@@ -93,7 +93,7 @@ async def _captive(portal: str | None, world: World, flow: Flow) -> bool | None:
 
 async def _invented(world: World, flow: Flow) -> bool | None:
     """Whether the network's resolver has an address for a name of 80 random bits."""
-    lookup = Lookup(0, f"{secrets.token_hex(10)}.com", world, Stopwatch(world.deadlines.visit), flow.lookups)
+    lookup = Lookup(0, f"{secrets.token_hex(10)}.com", world, Stopwatch(world.deadlines.visit), flow)
     async with asyncio.TaskGroup() as background:
         await lookup.run(background)
     said = [query for query in lookup.queries if query.role == ISP and query.rcode is not None]

@@ -118,7 +118,7 @@ class _Visit:
         if name.is_ip:
             sources: list[Iterable[str]] = [[name.host]]
         else:
-            lookup = Lookup(hop, name.host, self.world, self.watch, self.flow.lookups)
+            lookup = Lookup(hop, name.host, self.world, self.watch, self.flow)
             self.lookups.append(lookup)
             await lookup.run(background)
             sources = [

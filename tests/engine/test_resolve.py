@@ -6,7 +6,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from checks.engine.flow import Gate
+from checks.engine.flow import Flow
 from checks.engine.records import Query
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
@@ -19,7 +19,7 @@ DOH_RESOLVER = Resolver(DOH, SITE, 443, "https://dns.site.kz/dns-query")
 
 async def ask(world: World) -> list[Query]:
     """What the lookup of one name recorded about A."""
-    lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit), Gate(8, growth=1))
+    lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit), Flow())
     async with asyncio.TaskGroup() as background:
         await lookup.run(background)
     return [query for query in lookup.queries if query.type == "A"]
@@ -88,6 +88,41 @@ async def test_a_lost_question_is_asked_again():
         await net.dns(forget_the_first)
         [query] = await ask(net.world())
     assert query.addresses == (SITE,)
+
+
+async def test_a_resolver_that_drops_what_is_too_much_for_it_is_asked_less_and_again():
+    """Like a home router's: it answers half of what it is asked, and one name never before the first deadline."""
+    asked: list[str] = []
+
+    def overloaded(query: dns.message.Message) -> list[bytes]:
+        name = query.question[0].name.to_text()
+        asked.append(name)
+        patience = 8 if name == "lost.kz." else 2  # questions about it that are dropped, two at a time
+        return [answer(query, SITE)] if asked.count(name) > patience else []
+
+    async with Servers() as net:
+        await net.dns(overloaded)
+        world, flow = net.world(dns=4.0), Flow()
+        before = flow.lookups.size
+        lookups = [Lookup(0, host, world, Stopwatch(30), flow) for host in ("lost.kz", "site.kz")]
+        async with asyncio.TaskGroup() as background:
+            await asyncio.gather(*(lookup.run(background) for lookup in lookups))
+    assert [q.addresses for lookup in lookups for q in lookup.queries if q.type == "A"] == [(SITE,), (SITE,)]
+    assert flow.lookups.size < before
+
+
+async def test_silence_about_one_name_where_nothing_else_is_lost_is_a_timeout_at_once():
+    asked = 0
+
+    def silent(query: dns.message.Message) -> list[bytes]:
+        nonlocal asked
+        asked += 1
+        return []
+
+    async with Servers() as net:
+        await net.dns(silent)
+        [query] = await ask(net.world(dns=1.5))
+    assert (query.failure, asked) == ("generic_timeout_error", 4)
 
 
 def with_other_id(wire: bytes) -> bytes:
