@@ -20,7 +20,7 @@ import atheris
 
 with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
     from checks.engine.failures import NETWORK_ERRORS
-    from checks.engine.fetch import BODY_LIMIT, Response, request
+    from checks.engine.http import BODY_LIMIT, Response, request
     from checks.engine.names import BadName, parse
     from checks.engine.records import Measurement
     from checks.engine.wire import Question, _read_ordinary, read, read_any

@@ -41,27 +41,22 @@ class Incoming:
     costs as much as all else that a visit does in Python.
     """
 
-    __slots__ = ("_loop", "_sock", "_waiter", "_watched")
+    __slots__ = ("_loop", "_number", "_sock", "_waiter", "_watched")
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._sock, self._number = sock, sock.fileno()
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._watched = False
 
     async def receive(self, size: int) -> bytes:
-        """What is there, or the next that comes; b"" at the peer's end."""
-        try:
-            data = self._sock.recv(size)
-        except BlockingIOError:
-            return await self._wait(size)
-        await asyncio.sleep(0)  # while data waits nothing else would run: a flood would outrun every deadline
-        return data
+        """The next that comes; b"" at the peer's end.
 
-    async def _wait(self, size: int) -> bytes:
+        It waits for the loop also when something is there: a flood must not outrun every deadline.
+        """
         while True:
             if not self._watched:
-                self._loop.add_reader(self._sock, self._wake)
+                self._loop.add_reader(self._number, self._wake)
                 self._watched = True
             self._waiter = self._loop.create_future()
             try:
@@ -81,7 +76,7 @@ class Incoming:
     def ignore(self) -> None:
         """Watch no longer. Must be called before the socket is closed."""
         if self._watched:
-            self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(self._number)
             self._watched = False
 
 
@@ -134,13 +129,14 @@ async def _connected(sock: socket.socket, target: tuple[str, int]) -> None:
     except BlockingIOError:
         loop = asyncio.get_running_loop()
         writable: asyncio.Future[None] = loop.create_future()
-        loop.add_writer(sock, _settle, writable)
+        number = sock.fileno()
+        loop.add_writer(number, _settle, writable)
         try:
             await writable
         finally:
-            loop.remove_writer(sock)
-        if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(number, os.strerror(number)) from None
+            loop.remove_writer(number)
+        if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(error, os.strerror(error)) from None
 
 
 def _settle(writable: asyncio.Future[None]) -> None:

@@ -31,6 +31,7 @@ _INVALID = frozenset({9, 10, 13, 14, 23, 26, 66, 67, 68})
 
 
 GROUPS = b"X25519:P-256:P-384:P-521"
+CIPHER_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"  # as browsers order them
 
 
 class Secure:
@@ -75,6 +76,8 @@ class Secure:
             except SSL.WantReadError:
                 return
             await self._plain.send(data)
+            if len(data) < READ_SIZE:
+                return
 
     async def _fill(self) -> None:
         if data := await self._plain.receive():
@@ -163,6 +166,7 @@ def _context(trust: str | None) -> SSL.Context:
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_protos([b"http/1.1"])
+    context.set_tls13_ciphersuites(CIPHER_SUITES)
     _set_groups(context)
     context.set_verify(SSL.VERIFY_PEER, _note_error)
     if trust is None:

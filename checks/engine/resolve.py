@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from checks.engine.connect import Incoming, Plain, Stream, family, open_stream
 from checks.engine.failures import NETWORK_ERRORS, Failed, Failure, name_failure
-from checks.engine.fetch import Response, request
 from checks.engine.flow import Flow
 from checks.engine.handshake import shake
+from checks.engine.http import Response, request
 from checks.engine.records import Query
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.wire import TYPES, Question, Reply, read

@@ -5,7 +5,8 @@ import zlib
 
 import pytest
 
-from checks.engine.fetch import BODY_KEPT, BODY_LIMIT
+from checks.engine.fetch import BODY_KEPT
+from checks.engine.http import BODY_LIMIT
 from checks.engine.records import Exchange
 from checks.engine.visit import measure
 from tests.servers import SITE, Servers, after_request, hang_up, page, redirect, reset, say, silence

@@ -11,7 +11,7 @@ import dns.message
 import dns.rrset
 import pytest
 
-from checks.engine.fetch import BODY_LIMIT
+from checks.engine.http import BODY_LIMIT
 from checks.engine.records import Measurement
 from checks.engine.visit import measure
 from checks.engine.world import PUBLIC, Resolver

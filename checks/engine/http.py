@@ -1,0 +1,204 @@
+"""HTTP/1.1: one request and its bounded response.
+
+A response whose head comes in one piece, with a length or none, is read here; everything else is left to h11, whose
+state machine costs a fifth of a visit. `tests/fuzz.py` holds that both say the same of the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from dataclasses import dataclass, field
+
+import h11
+
+from checks.engine.connect import Stream
+
+HEAD_LIMIT = 64 * 1024  # bytes of status line and headers
+BODY_LIMIT = 1024 * 1024  # bytes, after decoding
+WIRE_LIMIT = HEAD_LIMIT + BODY_LIMIT  # bytes as sent: a million chunks of one byte are no page
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([2-5][0-9][0-9])(?: [\x20-\x7e]*)?\r\n")
+# RFC 9110 §5.5: a name, and a value of visible characters; white space round it is not part of it.
+_HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*\r\n")
+_END = b"\r\n\r\n"
+_LENGTH = re.compile(r"[0-9]{1,12}")
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_BODILESS = frozenset({204, 304})
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class Response:
+    """What has arrived so far; a failure half-way leaves the rest of it standing."""
+
+    status: int | None = None
+    headers: Headers = ()
+    body: bytearray = field(default_factory=bytearray)
+    truncated: bool = False
+    began: float | None = None  # the loop's time at its first byte
+    wire_length: int = 0  # bytes as they came
+
+    def header(self, name: str) -> str | None:
+        """The first header of this (lower-case) name."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+async def request(
+    stream: Stream,
+    method: str,
+    authority: str,
+    target: str,
+    headers: Headers,
+    response: Response,
+    *,
+    content: bytes = b"",
+) -> None:
+    """Send one request and fill `response`. Raises what `failures` names; sets no deadline."""
+    fields = (("Host", authority), *headers, *((("Content-Length", str(len(content))),) if content else ()))
+    await stream.send(_message(method, target, fields) + content)
+    incoming = _Incoming(stream, response)
+    data = await incoming.receive()
+    if head := _read_head(data):
+        await _take_body(head, data, incoming, response)
+    else:
+        await _by_h11(h11.Request(method=method, target=target, headers=list(fields)), data, incoming, response)
+
+
+def _message(method: str, target: str, fields: Headers) -> bytes:
+    """A request as it is sent. Raises ValueError for what would be two lines."""
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
+    message = "\r\n".join(lines).encode("ascii")
+    if message.count(b"\n") != len(lines) - 1 or message.count(b"\r") != len(lines) - 1:
+        raise ValueError("a line of the request has a line break in it")
+    return message
+
+
+class _Incoming:
+    """What the peer sends; `response` learns when its first byte came and how many there were."""
+
+    def __init__(self, stream: Stream, response: Response) -> None:
+        self._stream, self._response = stream, response
+
+    async def receive(self) -> bytes:
+        data = await self._stream.receive()
+        if data and self._response.began is None:
+            self._response.began = asyncio.get_running_loop().time()
+        self._response.wire_length += len(data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    status: int
+    headers: Headers
+    begin: int  # where the body begins
+    length: int | None  # of the body; None: it ends with the connection
+
+
+def _read_head(data: bytes) -> _Head | None:
+    """The whole head of an ordinary response; None for all else, which h11 shall judge."""
+    end = data.find(_END, 0, HEAD_LIMIT) + 2
+    first = _STATUS.match(data)
+    if end < 2 or first is None:
+        return None
+    at, found = first.end(), []
+    while at < end:
+        field = _HEADER.match(data, at)
+        if field is None:
+            return None
+        name, value = field.groups(b"")
+        found.append((name.decode("ascii"), value.decode("ascii")))
+        at = field.end()
+    headers = tuple(found)
+    status = int(first[1])
+    framing = [(name, value) for name, value in headers if name.lower() in _FRAMING]
+    if status in _BODILESS:
+        length: int | None = 0
+    elif not framing:
+        length = None
+    elif len(framing) == 1 and framing[0][0].lower() == "content-length" and _LENGTH.fullmatch(framing[0][1]):
+        length = int(framing[0][1])
+    else:
+        return None
+    return _Head(status, headers, end + 2, length)
+
+
+async def _take_body(head: _Head, data: bytes, incoming: _Incoming, response: Response) -> None:
+    response.status, response.headers = head.status, head.headers
+    decode = _Decoder(response.header("content-encoding"))
+    data, left = data[head.begin :], head.length
+    while left != 0:
+        part = data if left is None else data[:left]
+        left = None if left is None else left - len(part)
+        if part:
+            response.body += decode(part, BODY_LIMIT - len(response.body))
+        if len(response.body) >= BODY_LIMIT or response.wire_length >= WIRE_LIMIT:
+            response.truncated = True
+            return
+        if left == 0:
+            return
+        data = await incoming.receive()
+        if not data:
+            if left is None:
+                return
+            raise EOFError("closed before the response was complete")
+
+
+async def _by_h11(asked: h11.Request, data: bytes, incoming: _Incoming, response: Response) -> None:
+    """The same by h11, from the bytes that came first on."""
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+    http.send(asked)
+    if content_length := dict(asked.headers).get(b"content-length"):
+        http.send(h11.Data(data=bytes(int(content_length))))  # it was sent before; h11 only counts it
+    http.send(h11.EndOfMessage())
+    http.receive_data(data)
+    decode = _Decoder(None)
+    while True:
+        try:
+            event = http.next_event()
+        except h11.RemoteProtocolError as error:
+            if http.trailing_data[1]:  # the peer closed inside a message that was right so far
+                raise EOFError("closed before the response was complete") from error
+            raise
+        if event is h11.NEED_DATA:
+            http.receive_data(await incoming.receive())
+        elif isinstance(event, h11.Response):
+            response.status = event.status_code
+            response.headers = tuple(
+                (key.decode("latin-1"), value.decode("latin-1")) for key, value in event.headers.raw_items()
+            )
+            decode = _Decoder(response.header("content-encoding"))
+        elif isinstance(event, h11.Data):
+            response.body += decode(bytes(event.data), BODY_LIMIT - len(response.body))
+            if len(response.body) >= BODY_LIMIT or response.wire_length >= WIRE_LIMIT:
+                response.truncated = True
+                return
+        elif isinstance(event, h11.InformationalResponse) and response.wire_length > HEAD_LIMIT:
+            raise h11.RemoteProtocolError("interim responses without end")
+        elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+            return
+
+
+class _Decoder:
+    """Undoes one gzip or deflate layer, never into more than is asked for; any other coding stays as it is."""
+
+    def __init__(self, coding: str | None) -> None:
+        known = (coding or "").strip().lower() in ("gzip", "x-gzip", "deflate")
+        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if known else None  # | 32: gzip or zlib header
+        self._fresh = True
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        if self._inflate is None:
+            return data[:room]
+        try:
+            return self._inflate.decompress(data, max_length=room)
+        except zlib.error:
+            if not self._fresh:
+                raise
+            self._inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)  # “deflate” without the header it should have
+            return self._inflate.decompress(data, max_length=room)
+        finally:
+            self._fresh = False
