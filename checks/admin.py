@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from checks.models import (
     AddressRange,
@@ -61,7 +63,7 @@ class VantageAdmin(ReadOnly):
 
 @admin.register(Target)
 class TargetAdmin(ReadOnly):
-    list_display = ["url", "category", "created_at"]
+    list_display = ["url", "category"]
     search_fields = ["url"]
 
 
@@ -73,9 +75,12 @@ class PlanAdmin(ReadOnly):
     fields = ["name", "period", "enabled", "due_at", "measured"]
     readonly_fields = ["name", "due_at", "measured"]
 
-    @admin.display(description="measured")
+    @admin.display(description=_("measured"))
     def measured(self, plan: Plan) -> str:
-        return f"{plan.targets.count()} targets from {plan.vantages.count()} vantages"
+        return gettext("targets: %(targets)d; vantages: %(vantages)d") % {
+            "targets": plan.targets.count(),
+            "vantages": plan.vantages.count(),
+        }
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
@@ -89,9 +94,9 @@ class RoundAdmin(ReadOnly):
 
 @admin.register(Run)
 class RunAdmin(ReadOnly):
-    list_display = ["id", "vantage", "state", "attempt", "created_at", "lease_until", "recorded_at", "judged_at"]
+    list_display = ["id", "vantage", "round", "state", "attempt", "lease_until", "recorded_at", "judged_at"]
     list_filter = ["state"]
-    list_select_related = ["vantage"]
+    list_select_related = ["vantage", "round__vantage"]
     ordering = ["-id"]
 
 

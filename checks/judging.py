@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from uuid import UUID
 
 from django.db import transaction
 
 from checks.engine import records
 from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Verdict
-from checks.runs import PAIRING
+from checks.runs import PAIRING, moment_kept
 from checks.verdict import rules
 from checks.verdict import state as rules_of_state
 from checks.verdict.fingerprints import References
@@ -28,21 +30,24 @@ def references() -> References:
 
 
 def judge_run(run: Run, *, at: datetime) -> None:
-    """Judge what a recorded probe run measured. A control's run is evidence for others and has no verdict."""
+    """Judge what a recorded probe run measured. A control's run is evidence for others and has no verdict.
+
+    A first check changes no public state: its verdicts are for the receipt and the desk.
+    """
     if run.state != Run.State.RECORDED or run.judged_at or run.vantage.role != run.vantage.Role.ACCESS:
         return
     with transaction.atomic():
-        if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=at):
+        if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=moment_kept(run, at)):
             return  # someone was faster
-        measurements = list(run.measurements.select_related("target", "network"))
+        measurements = list(run.measurements.select_related("target", "network", "run__round"))
         Verdict.objects.bulk_create([_verdict(m) for m in measurements], ignore_conflicts=True)
-        for target in {m.target for m in measurements}:
+        for target in {m.target for m in measurements if run.round.plan_id}:
             refresh(target, run.vantage.network, at=at, plan_period=_period(target))
 
 
 def judge_leftovers(*, at: datetime) -> None:
     """Judge the runs that were recorded by a process that died before it judged them."""
-    for run in Run.objects.unjudged().select_related("vantage__network"):
+    for run in Run.objects.unjudged().select_related("vantage__network", "round"):
         judge_run(run, at=at)
 
 
@@ -71,8 +76,12 @@ def _verdict(measurement: Measurement) -> Verdict:
 
 
 def _controls(measurement: Measurement) -> list[records.Measurement]:
-    """The nearest measurement of each control vantage, within the pairing time: each vantage is one witness."""
+    """The nearest measurement of each control vantage, within the pairing time: each vantage is one witness.
+
+    A published verdict rests on no first check, which is not published and will be forgotten.
+    """
     near = Measurement.objects.filter(
+        run__round__plan__isnull=measurement.run.round.plan_id is None,
         target_id=measurement.target_id,
         control=True,
         imitated=measurement.imitated,
@@ -82,6 +91,15 @@ def _controls(measurement: Measurement) -> list[records.Measurement]:
     for control in sorted(near, key=lambda c: abs(c.started_at - measurement.started_at)):
         nearest.setdefault(control.vantage_id, control)
     return [control.record for control in nearest.values()]
+
+
+def controls_of(measurements: Iterable[Measurement]) -> dict[UUID, list[Measurement]]:
+    """The control measurements that the newest verdict on each measurement rests on."""
+    verdicts = Verdict.objects.filter(measurement__in=[m.pk for m in measurements]).order_by("pk")
+    newest = {verdict.measurement: verdict.controls for verdict in verdicts}
+    wanted = {UUID(control) for controls in newest.values() for control in controls}
+    found = {str(control.pk): control for control in Measurement.objects.filter(pk__in=wanted)}
+    return {pk: [found[control] for control in controls if control in found] for pk, controls in newest.items()}
 
 
 def expire(*, at: datetime) -> None:
@@ -102,10 +120,12 @@ def refresh(target: Target, network: Network, *, at: datetime, plan_period: time
     """Count a cell anew from its verdicts, and carry its episode on or begin the next."""
     cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
     memory = max(rules_of_state.SUSTAINED_MEMORY, rules_of_state.WINDOW_PERIODS * plan_period)
-    verdicts = Verdict.objects.filter(target=target, network=network, ruleset=rules.RULESET, at__gte=at - memory)
+    verdicts = Verdict.objects.published().filter(
+        target=target, network=network, ruleset=rules.RULESET, at__range=(at - memory, at)
+    )
     now = rules_of_state.state_of([_as_counted(v) for v in verdicts], now=at, plan_period=plan_period)
-    last = verdicts.order_by("-at").values_list("at", flat=True).first()
-    running = _carry_on(cell, now, at)
+    last = max((v.at for v in verdicts), default=None)
+    running = _carry_on(cell, now, last or at)
     Cell.objects.filter(pk=cell.pk).update(
         state=running.state,
         candidate=running.candidate or "",
@@ -135,26 +155,36 @@ def _as_counted(verdict: Verdict) -> CellVerdict:
     )
 
 
-def _carry_on(cell: Cell, now: CellState, at: datetime) -> EpisodeState:
-    """Write the episode that runs after this round: the one before, or a new one since the state changed."""
+def _carry_on(cell: Cell, now: CellState, last: datetime) -> EpisodeState:
+    """Write the episode that runs after this round: the one before, or a new one since the state changed.
+
+    Its times are those of measurements, `last` being the newest: a batch that comes home late moves no history.
+    """
     open_ = Episode.objects.filter(target=cell.target_id, network=cell.network_id, ended_at=None).first()
-    previous = _running(open_, cell)
-    advanced = rules_of_state.advance(previous, now.state, at)
+    seen_at = now.until or last
+    advanced = rules_of_state.advance(_running(open_, cell), now.state, last)
     if open_ and advanced.state == open_.state and advanced.since == open_.began_at:
         if now.state == open_.state:
             Episode.objects.filter(pk=open_.pk).update(
-                seen_at=at, mechanism=now.mechanism or open_.mechanism, witnesses=list(now.witnesses)
+                seen_at=seen_at, mechanism=now.mechanism or open_.mechanism, witnesses=list(now.witnesses)
             )
         return advanced
+    began_at = advanced.since
+    if now.since and (open_ is None or open_.state == State.INSUFFICIENT):
+        began_at = now.since  # the floor asks for several rounds: what they agree on was so since the first of them
     if open_:
-        Episode.objects.filter(pk=open_.pk).update(ended_at=max(advanced.since, open_.began_at))
+        began_at = max(began_at, open_.began_at)
+        if open_.state == State.INSUFFICIENT and began_at == open_.began_at:
+            open_.delete()  # too little data, for no time at all
+        else:
+            Episode.objects.filter(pk=open_.pk).update(ended_at=began_at, seen_at=min(open_.seen_at, began_at))
     Episode.objects.create(
         target_id=cell.target_id,
         network_id=cell.network_id,
         state=advanced.state,
         mechanism=now.mechanism or "",
-        began_at=advanced.since,
-        seen_at=at,
+        began_at=began_at,
+        seen_at=seen_at,
         witnesses=list(now.witnesses),
     )
     return advanced

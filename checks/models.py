@@ -33,10 +33,26 @@ class Network(models.Model):
     imitated = models.BooleanField(default=False)  # a network of the lab: nothing seen there is a finding
 
     class Meta:
+        verbose_name = _("network")
+        verbose_name_plural = _("networks")
         ordering = ["asn"]
 
     def __str__(self) -> str:
-        return f"{self.brand or self.name} (AS{self.asn})"
+        return f"{self.title} (AS{self.asn})"
+
+    @property
+    def title(self) -> str:
+        """What people call it; one of the lab in the reader's language."""
+        return self.brand or (str(IMITATED.get(self.name, self.name)) if self.imitated else self.name)
+
+
+IMITATED = {
+    "Imitated control network": _("Imitated control network"),
+    "Imitated network A": _("Imitated network A"),
+    "Imitated network B": _("Imitated network B"),
+    "Imitated network C": _("Imitated network C"),
+    "Imitated network D": _("Imitated network D"),
+}  # as checks.lab names them
 
 
 class AddressRangeQuerySet(models.QuerySet["AddressRange"]):
@@ -56,6 +72,8 @@ class AddressRange(models.Model):
     objects = AddressRangeQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("address range")
+        verbose_name_plural = _("address ranges")
         ordering = ["first"]
         constraints = [models.UniqueConstraint(fields=["first", "last"], name="address_range_once")]
 
@@ -87,7 +105,7 @@ class Vantage(models.Model):
     region = models.CharField(max_length=6, blank=True, default="")  # ISO 3166-2
     role = models.CharField(max_length=7, choices=Role)
     state = models.CharField(max_length=8, choices=State, default=State.ADMITTED)
-    public_key = models.CharField(max_length=64)  # Ed25519, hexadecimal
+    public_key = models.CharField(max_length=64, unique=True)  # Ed25519, hexadecimal; two vantages are two witnesses
     takes_unreviewed = models.BooleanField(default=False)  # may visit what a stranger typed
     consent_on = models.DateField(null=True, blank=True)
     consent_version = models.CharField(max_length=20, blank=True, default="")
@@ -95,6 +113,8 @@ class Vantage(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("vantage")
+        verbose_name_plural = _("vantages")
         ordering = ["role", "name"]
 
     def __str__(self) -> str:
@@ -111,9 +131,10 @@ class Target(models.Model):
     url = models.CharField(max_length=2048, unique=True)
     host = models.CharField(max_length=255, db_index=True)
     category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
-    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("target")
+        verbose_name_plural = _("targets")
         ordering = ["host", "id"]
 
     def __str__(self) -> str:
@@ -131,6 +152,8 @@ class Plan(models.Model):
     enabled = models.BooleanField(default=True)
 
     class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -138,14 +161,22 @@ class Plan(models.Model):
 
 
 class Round(models.Model):
-    """Pairs a control run with a probe run of the same targets."""
+    """Pairs a control run with a probe run of the same targets.
 
-    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.SET_NULL, related_name="rounds")
+    Without a plan it is the first check of a reported name: shown to whoever holds the receipt and to editors
+    only, counted nowhere, and forgotten after days (`planning.forget_first_checks`).
+    """
+
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="rounds")
     vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="rounds")
-    slot = models.DateTimeField()  # the moment it was due: beat twice in one slot makes one round
+    # The moment it was due: beat twice in one slot makes one round. Of a first check the day alone: its minute
+    # would be the reporter's.
+    slot = models.DateTimeField()
     batch = models.PositiveIntegerField(default=0)  # where its targets begin, of a plan too large for one run
 
     class Meta:
+        verbose_name = _("round")
+        verbose_name_plural = _("rounds")
         ordering = ["-slot", "id"]
         constraints = [models.UniqueConstraint(fields=["plan", "vantage", "slot", "batch"], name="round_once_a_slot")]
 
@@ -186,19 +217,26 @@ class Run(models.Model):
     state = models.CharField(max_length=8, choices=State)
     attempt = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
     recorded_at = models.DateTimeField(null=True, blank=True)
     judged_at = models.DateTimeField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["round", "vantage"], name="run_once_a_round")]
         indexes = [models.Index(fields=["state", "lease_until"])]
 
     def __str__(self) -> str:
         return f"run {self.pk} for {self.vantage}"
+
+
+class MeasurementQuerySet(models.QuerySet["Measurement"]):
+    def published(self) -> Self:
+        """Without those of first checks."""
+        return self.filter(run__round__plan__isnull=False)
 
 
 class Measurement(models.Model):
@@ -220,7 +258,11 @@ class Measurement(models.Model):
     imitated = models.BooleanField()
     document = models.BinaryField()  # zlib-compressed JSON of checks.engine.records.Measurement
 
+    objects = MeasurementQuerySet.as_manager()
+
     class Meta:
+        verbose_name = _("measurement")
+        verbose_name_plural = _("measurements")
         ordering = ["-id"]
         indexes = [models.Index(fields=["target", "network", "-started_at"])]
 
@@ -234,6 +276,12 @@ class Measurement(models.Model):
     @property
     def record(self) -> Record:
         return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
+
+
+class VerdictQuerySet(models.QuerySet["Verdict"]):
+    def published(self) -> Self:
+        """Without those of first checks."""
+        return self.filter(run__round__plan__isnull=False)
 
 
 class Verdict(models.Model):
@@ -264,7 +312,11 @@ class Verdict(models.Model):
     trust_store = models.CharField(max_length=60, blank=True, default="")
     imitated = models.BooleanField()
 
+    objects = VerdictQuerySet.as_manager()
+
     class Meta:
+        verbose_name = _("verdict")
+        verbose_name_plural = _("verdicts")
         ordering = ["-at", "-id"]
         constraints = [models.UniqueConstraint(fields=["measurement", "ruleset"], name="verdict_once_a_ruleset")]
         indexes = [models.Index(fields=["target", "network", "-at"])]
@@ -304,6 +356,8 @@ class Cell(models.Model):
     measured_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("cell")
+        verbose_name_plural = _("cells")
         ordering = ["target", "network"]
         constraints = [models.UniqueConstraint(fields=["target", "network"], name="cell_once")]
 
@@ -324,6 +378,8 @@ class Episode(models.Model):
     witnesses = models.JSONField(default=list)
 
     class Meta:
+        verbose_name = _("episode")
+        verbose_name_plural = _("episodes")
         ordering = ["-began_at", "id"]
         constraints = [
             models.CheckConstraint(

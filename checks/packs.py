@@ -34,6 +34,7 @@ class Problem:
     line: int
     column: str
     reason: str
+    whole_file: bool = False  # its rows are lost: what others say of them would be no mistake of theirs
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.column}: {self.reason}"
@@ -136,9 +137,9 @@ class Folder:
                 start = reader.line_num + 1
         except csv.Error as error:
             reason = f"the quotation marks are broken from here on ({error})"
-            self.problems.append(Problem(name, start, header[0] if header else "-", reason))
+            self.problems.append(Problem(name, start, header[0] if header else "-", reason, whole_file=True))
         if text and not header:
-            self.problems.append(Problem(name, 1, "-", "the file has no header"))
+            self._lost(name, 1, "the file has no header")
         if key:
             _refuse_twice(rows, key)
         return rows
@@ -161,28 +162,31 @@ class Folder:
         try:
             data = (self.path / file).read_bytes()
         except OSError as error:
-            self.problems.append(Problem(name, 1, "-", f"the file cannot be read: {error.strerror}"))
+            self._lost(name, 1, f"the file cannot be read: {error.strerror}")
             return name, ""
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            self.problems.append(Problem(name, line, "-", f"byte 0x{data[error.start]:02x} is no UTF-8 text"))
+            self._lost(name, line, f"byte 0x{data[error.start]:02x} is no UTF-8 text")
             return name, ""
         if "\0" in text:
             line = text.count("\n", 0, text.index("\0")) + 1
-            self.problems.append(Problem(name, line, "-", "there is a NUL character; this is no text file"))
+            self._lost(name, line, "there is a NUL character; this is no text file")
             return name, ""
         if not text:
-            self.problems.append(Problem(name, 1, "-", "the file is empty"))
+            self._lost(name, 1, "the file is empty")
         return name, text
 
+    def _lost(self, name: str, line: int, reason: str) -> None:
+        self.problems.append(Problem(name, line, "-", reason, whole_file=True))
+
     def _right_header(self, name: str, header: list[str], columns: Collection[str]) -> bool:
-        missing = [Problem(name, 1, column, "the column is missing") for column in columns if column not in header]
-        unknown = [Problem(name, 1, column, "no such column is known") for column in header if column not in columns]
-        twice = [Problem(name, 1, column, "the column stands twice") for column, n in Counter(header).items() if n > 1]
-        self.problems.extend([*missing, *unknown, *twice])
-        return not (missing or unknown or twice)
+        wrong = [(column, "the column is missing") for column in columns if column not in header]
+        wrong += [(column, "no such column is known") for column in header if column not in columns]
+        wrong += [(column, "the column stands twice") for column, n in Counter(header).items() if n > 1]
+        self.problems.extend(Problem(name, 1, column, reason, whole_file=True) for column, reason in wrong)
+        return not wrong
 
 
 def _refuse_twice(rows: list[Row], key: str) -> None:

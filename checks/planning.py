@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from checks import runs
-from checks.models import Plan, Round, Target, Vantage
+from checks.models import Measurement, Plan, Round, Run, Target, Vantage, Verdict
 
 BATCH = 200  # targets in one run: a Celery task costs as much as a check, so never one task a check
-FIRST_CHECK_AGAIN_AFTER = timedelta(minutes=10)
+FIRST_CHECK_KEPT = timedelta(days=7)
 REGISTRY_PLAN = "registry"
 REGISTRY_PERIOD = timedelta(days=1)
 
@@ -51,16 +51,26 @@ def _next_due(plan: Plan, at: datetime) -> datetime:
 def first_check(target: Target, at: datetime) -> list[Round]:
     """Measure a name that no editor has seen: from control vantages, and where the host takes such names.
 
-    Many reports of one name within minutes make one check.
+    However many report a name, a day has one check of it that did not fail: of when they came, only the day is kept.
     """
-    recent = Round.objects.filter(plan=None, slot__gt=at - FIRST_CHECK_AGAIN_AFTER)
-    if any(target.pk in run.targets for round_ in recent.prefetch_related("runs") for run in round_.runs.all()):
+    day = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Run.objects.filter(round__plan=None, round__slot=day).exclude(state=Run.State.FAILED)
+    if any(target.pk in targets for targets in today.values_list("targets", flat=True)):
         return []
     admitted = Vantage.objects.filter(state=Vantage.State.ADMITTED)
     vantages = list(admitted.filter(role=Vantage.Role.ACCESS, takes_unreviewed=True))
     if not vantages:
         vantages = list(admitted.filter(role=Vantage.Role.CONTROL)[:1])
-    return [runs.create(vantage, [target], slot=at) for vantage in vantages]
+    return [runs.create(vantage, [target], slot=day) for vantage in vantages]
+
+
+@transaction.atomic
+def forget_first_checks(at: datetime) -> int:
+    """Delete the first checks of a week ago with all that they measured: its times are those of reports."""
+    old = Round.objects.filter(plan=None, slot__lte=at - FIRST_CHECK_KEPT)
+    Verdict.objects.filter(run__round__in=old).delete()
+    Measurement.objects.filter(run__round__in=old).delete()
+    return old.delete()[1].get("checks.Round", 0)
 
 
 def measure_regularly(*targets: Target) -> Plan:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from checks.engine import records
 from checks.engine.guard import refuse
@@ -91,7 +91,7 @@ def give_up(at: datetime) -> int:
     given_up = 0
     for run in Run.objects.given_up(at):
         with transaction.atomic():
-            if Run.objects.given_up(at).filter(pk=run.pk).update(state=Run.State.FAILED):
+            if Run.objects.given_up(at).filter(pk=run.pk).update(state=Run.State.FAILED, lease_until=None):
                 given_up += 1
                 _release(run.round_id, {})
     return given_up
@@ -104,7 +104,8 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     A late result of an older attempt is kept as more measurements and closes nothing.
     """
     try:
-        run = Run.objects.select_for_update().select_related("vantage__network").get(pk=batch.run, vantage=vantage)
+        held = Run.objects.select_for_update().select_related("vantage__network", "round")
+        run = held.get(pk=batch.run, vantage=vantage)
     except Run.DoesNotExist:
         raise Refused(f"run {batch.run} is not one of {vantage}") from None
     if not 1 <= batch.attempt <= run.attempt:
@@ -112,13 +113,19 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     targets = {target.url: target for target in Target.objects.filter(pk__in=run.targets)}
     rows = [_row(run, batch, measured, targets, at) for measured in batch.measurements]
     Measurement.objects.bulk_create(rows, ignore_conflicts=True)
-    Vantage.objects.filter(pk=vantage.pk).update(seen_at=at)
+    kept = moment_kept(run, at)
+    Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
     closes = Run.objects.filter(pk=run.pk, state=Run.State.READY, attempt=batch.attempt)
-    if closes.update(state=Run.State.RECORDED, recorded_at=at, lease_until=None):
+    if closes.update(state=Run.State.RECORDED, recorded_at=kept, lease_until=None):
         if vantage.role == Vantage.Role.CONTROL:
             _release(run.round_id, _resolved(batch.measurements))
         run.refresh_from_db()
     return run
+
+
+def moment_kept(run: Run, at: datetime) -> datetime:
+    """What may be written down of when something happened to a run: of a first check the day alone."""
+    return at if run.round.plan_id else run.round.slot
 
 
 def _row(
@@ -130,7 +137,7 @@ def _row(
         raise Refused(f"{measured.url} was not asked for in run {run.pk}")
     if measured.imitated != network.imitated or (measured.imitated and not settings.DEMO):
         raise Refused("an imitated world and a real register must not mix")
-    if not run.created_at - CLOCK_SKEW <= started <= at + CLOCK_SKEW:
+    if not run.round.slot - CLOCK_SKEW <= started <= at + CLOCK_SKEW:
         raise Refused(f"measured at {started.isoformat()}: the clock of {run.vantage} is wrong")
     return Measurement(
         id=UUID(measured.id),

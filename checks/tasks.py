@@ -15,13 +15,14 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="dispatch", acks_late=True, ignore_result=True)
 def dispatch() -> None:
-    """Beat's tick: make due rounds, send free runs, give up dead ones, judge what was left unjudged."""
+    """Beat's tick: make due rounds, send free runs, give up dead ones, judge what was left, forget what must be."""
     at = timezone.now()
     planning.dispatch(at)
     runs.give_up(at)
     send_orders()
     judging.judge_leftovers(at=at)
     judging.expire(at=at)
+    planning.forget_first_checks(at)
 
 
 @shared_task(name="record", acks_late=True, ignore_result=True)

@@ -5,6 +5,7 @@ The tasks and the code are those of a large installation; only the processes are
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -37,6 +38,8 @@ class Embedded:
     """`with Embedded(port):` the site answers, queues are worked, beat ticks; all of it ends with the block."""
 
     def __init__(self, port: int) -> None:
+        if "TIZILIM_SITE_URL" not in os.environ:
+            settings.SITE_URL = f"http://{HOST}:{port}"
         try:
             self._server = ThreadedWSGIServer((HOST, port), WSGIRequestHandler)
         except OSError as error:
@@ -79,7 +82,8 @@ class Embedded:
 class Child:
     """A process that ends when its standard input closes: even kill -9 of this one leaves nothing behind."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, what: str, *arguments: str) -> None:
+        self._what = what
         self._process = subprocess.Popen(  # noqa: S603 (our own modules)
             [sys.executable, *arguments],
             stdin=subprocess.PIPE,
@@ -105,21 +109,32 @@ class Child:
         """What it says when it is ready; empty when it died instead."""
         return self._process.stdout.readline().decode().strip() if self._process.stdout else ""
 
+    def check(self) -> None:
+        """Raise Refusal when it ended without being told to: nothing more would be measured."""
+        code = self._process.poll()
+        if code is not None:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            raise Refusal(f"{self._what} {how}, so nothing more can be measured: start again")
+
 
 class Stop:
-    """Set by Ctrl-C or SIGTERM."""
+    """Set by Ctrl-C or SIGTERM. While it is waited for, `children` are watched."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.children: list[Child] = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._set)
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         self._event.set()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """True as soon as it is time to stop."""
-        return self._event.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """True as soon as it is time to stop. Raises Refusal when a child has ended by itself."""
+        stopped = self._event.wait(seconds)
+        for child in self.children if not stopped else ():
+            child.check()
+        return stopped
 
 
 def check_broker(url: str) -> None:

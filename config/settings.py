@@ -41,6 +41,8 @@ SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("TIZILIM_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 SITE_URL = env.str("TIZILIM_SITE_URL", default="http://127.0.0.1:8000")
 SECURE = SITE_URL.startswith("https://")
+# Where this very program's source can be had: the AGPL promises it to every reader. Every page links to it.
+SOURCE_URL = env.str("TIZILIM_SOURCE_URL", default="")
 
 INSTALLED_APPS = [
     "config",
@@ -177,6 +179,12 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/"
 CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+# The desk has no language in its address: a cookie remembers an editor's. No page of the public sees it.
+LANGUAGE_COOKIE_PATH = "/desk/"
+LANGUAGE_COOKIE_SECURE = SECURE
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -203,12 +211,23 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [],  # choices stand where they are used: many tables have a `state` and a `type`
 }
 
-# No visitor log: not one line names an address. Our own errors go to stderr with their traceback.
+# No visitor log: not one line names an address, or what somebody asked for. Our own errors go to stderr with their
+# traceback. The level stands at the handler too, for loggers of libraries have levels of their own.
+LOG_LEVEL = env.str("TIZILIM_LOG_LEVEL", default="WARNING")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": env.str("TIZILIM_LOG_LEVEL", default="WARNING")},
-    "loggers": {"django.server": {"handlers": [], "propagate": False}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "plain", "level": LOG_LEVEL},
+        "nowhere": {"class": "logging.NullHandler"},  # without any handler Python would print to stderr
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"level": LOG_LEVEL},
+        "django.request": {"level": "ERROR"},  # below it: each address that was not found, each bad request
+        "django.security": {"handlers": ["nowhere"], "propagate": False},  # bad requests, with their traceback
+        "django.server": {"handlers": ["nowhere"], "propagate": False},  # every request
+        "kombu.connection": {"level": "ERROR"},  # a filesystem queue has no host name to miss
+    },
 }

@@ -3,6 +3,7 @@
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.urls import include, path
+from django.views.i18n import set_language
 
 from registry.web import views
 
@@ -10,6 +11,7 @@ urlpatterns = [
     path("", views.choose_language, name="root"),
     path("healthz", views.healthy, name="healthy"),
     path("api/", include("registry.api.urls")),
+    path("desk/language/", set_language, name="set_language"),
     path("desk/", admin.site.urls),
     *i18n_patterns(path("", include("registry.web.urls")), prefix_default_language=True),
 ]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import ceil
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -22,11 +24,14 @@ from django.utils.html import format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
 from checks.models import Measurement, Verdict
 from registry import moderation, search, submissions
+from registry.api.throttles import Logins, LoginsOf
 from registry.models import (
     Act,
     Authority,
@@ -46,6 +51,29 @@ admin.site.site_header = _("Tizilim: the editors' desk")
 admin.site.site_title = _("Tizilim: the editors' desk")
 admin.site.index_title = _("Reports, record and evidence")
 admin.site.enable_nav_sidebar = False  # the tables need the width; the index lists them all
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Counts attempts, and not only failed ones: what is counted must not tell whether a password was right."""
+
+    def clean(self) -> dict[str, Any]:
+        request = Request(cast(HttpRequest, self.request))  # a form of the login page always has one
+        waits = [budget.wait() for budget in (Logins(), LoginsOf()) if not budget.allow_request(request, APIView())]
+        if waits:
+            minutes = ceil(max(wait or 60 for wait in waits) / 60)
+            raise forms.ValidationError(
+                ngettext(
+                    "Too many attempts to sign in came from your network. Try again in a minute.",
+                    "Too many attempts to sign in came from your network. Try again in %(minutes)d minutes.",
+                    minutes,
+                ),
+                code="throttled",
+                params={"minutes": minutes},
+            )
+        return super().clean()
+
+
+admin.site.login_form = LoginForm
 
 CANDIDATES = 6  # resources offered where a text fits several
 AT_ONCE = 100  # reports in one decision

@@ -9,7 +9,7 @@ from checks import planning, vantages
 from checks.engine.names import parse
 from checks.models import Target, Vantage
 from registry import log
-from registry.models import Coverage, Decision, Report, Resource
+from registry.models import Coverage, Decision, Region, Report, Resource
 
 
 class NotWaiting(Exception):
@@ -27,7 +27,7 @@ def accept(report: Report, *, by: User, reason: str) -> Resource:
     _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
     if created:
         log.append("create", resource, fields=public_fields(resource), reason=reason, by=key_id(by))
-    _cover(resource, report.target, by=by, reason=reason)  # http://orda.kz/ stands for orda.kz too
+    cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
     return resource
 
 
@@ -40,12 +40,19 @@ def reject(report: Report, *, by: User, reason: str) -> None:
 def merge(report: Report, into: Resource, *, by: User, reason: str) -> None:
     """Join a report with a resource that the register has: its target becomes one more that stands for it."""
     _decide(report, Report.State.MERGED, by=by, reason=reason, resource=into)
-    _cover(into, report.target, by=by, reason=reason)
+    cover(into, report.target, by=key_id(by), reason=reason)
 
 
 @transaction.atomic
 def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Vantage:
-    """Let a probe location measure. Its key and host are nobody's business: the log names network and region."""
+    """Let a probe location measure. Its key and host are nobody's business: the log names network and region.
+
+    Raises NotAdmitted.
+    """
+    if admission.region and not Region.objects.filter(iso=admission.region).exists():
+        raise vantages.NotAdmitted(
+            f"{admission.region!r} is no region of the register: load the country pack, or leave the region out"
+        )
     vantage = vantages.admit(admission)
     fields = {
         "vantage": vantage.name,
@@ -67,14 +74,15 @@ def key_id(user: User) -> str:
     return f"editor-{user.pk}"
 
 
-def _cover(resource: Resource, target: Target, *, by: User, reason: str) -> None:
+@transaction.atomic
+def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
     """Let a target stand for a resource, and measure all that do. The log shows of it what the display allows."""
     first = not resource.coverage.filter(canonical=True).exists()
     _, created = Coverage.objects.get_or_create(resource=resource, target=target, defaults={"canonical": first})
     if created:
         shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
         fields = {"target": shown.get(Resource.Display(resource.display), "")}
-        log.append("cover", resource, fields=fields, reason=reason, by=key_id(by))
+        log.append("cover", resource, fields=fields, reason=reason, by=by)
     planning.measure_regularly(*resource.targets.all())
 
 

@@ -88,14 +88,14 @@ def load(country: str, root: Path) -> dict[str, Counter[str]]:
     """Load the pack of a country from the project (or a copy of it) under `root`.
 
     Answers per table how many rows were created, changed, unchanged, or kept as an editor left them.
-    Raises BadPack with every mistake; then nothing was loaded.
+    Raises BadPack with every mistake, or with the files that could not be read; then nothing was loaded.
     """
     problems: list[Problem] = []
     with translation.override("en"):
         side = checks_packs.read(root, country, problems)
         pack = read(root, country, side.asns, problems)
     if problems:
-        raise BadPack(problems)
+        raise BadPack([problem for problem in problems if problem.whole_file] or problems)
     by = f"pack:{country}"
     with transaction.atomic():
         writer = Writer(

@@ -22,7 +22,7 @@ CANDIDATES = 1000  # rows looked through for one text
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the register knows of one name. `target_networks` only where the record has nothing."""
+    """What the register knows of one name. `target_networks` is what was measured of exactly its URL."""
 
     name: Name
     resources: tuple[status.Status, ...]  # the name itself, the domains above it, the pages below, services
@@ -39,10 +39,9 @@ def look_up_many(names: Sequence[Name], *, at: datetime) -> list[LookUp]:
     found = _matching(names)
     resources = {resource.pk: resource for many in found.values() for resource in many}
     statuses = dict(zip(resources, status.of_many(list(resources.values()), at=at), strict=True))
-    unknown = {name.url for name in names if not found[name]}
     # What only strangers reported is as if nobody had: a look-up must not tell that there was a report.
-    public = Target.objects.filter(Q(reports=None) | Q(coverage__isnull=False)).distinct()
-    targets = {target.url: target for target in public.filter(url__in=unknown)}
+    public = Target.objects.filter(Q(reports=None) | Q(coverage__isnull=False) | Q(plans__isnull=False)).distinct()
+    targets = {target.url: target for target in public.filter(url__in={name.url for name in names})}
     measured = status.of_targets(targets.values())
     return [
         LookUp(

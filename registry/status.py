@@ -91,7 +91,9 @@ class NetworkState:
     network: Network
     state: State
     mechanism: str
+    target: int  # id of the target that was measured: the canonical one, or another where that was not
     since: datetime | None  # when the state began; of an unreachable one, when it stopped to be reachable
+    since_at_least: bool  # nobody saw it begin: before `since` there was too little data, or none
     measured_at: datetime | None
     measurements: int
     conclusive: int
@@ -135,6 +137,7 @@ class Status:
     current_acts: tuple[Act, ...]  # of restrictions not known to have ended
     current_denials: tuple[Statement, ...]
     since: datetime | None  # the earliest moment from which some network has not let it through
+    since_at_least: bool  # nobody saw some network's beginning: it may have been earlier
     imitated: bool  # the evidence comes from the lab
 
     def sentence(self) -> str:
@@ -208,12 +211,20 @@ def places(*, at: datetime) -> dict[int, Place]:
     """Where each resource stands in the cross table, by its id; nothing is loaded but ids and states."""
     legal = _legal_by_resource(timezone.localdate(at))
     listed = set(Listing.objects.values_list("resource_id", flat=True))
-    states: dict[int, list[str]] = defaultdict(list)
-    rows = Coverage.objects.filter(canonical=True, target__cells__network__in=_networks().watched)
-    for resource_id, state in rows.values_list("resource_id", "target__cells__state"):
-        states[resource_id].append(state)
+    states = measured()
     every = Resource.objects.order_by("pk").values_list("pk", flat=True)
     return {pk: (legal.get(pk, Legal.NONE), pk in listed, observe(states[pk])) for pk in every}
+
+
+def measured() -> dict[int, list[str]]:
+    """The states of each resource, by its id: one a network that was measured."""
+    found: dict[int, dict[int, str]] = defaultdict(dict)
+    rows = Coverage.objects.filter(target__cells__network__in=_networks().watched).order_by("-canonical", "id")
+    for resource_id, network_id, state in rows.values_list(
+        "resource_id", "target__cells__network", "target__cells__state"
+    ):
+        found[resource_id].setdefault(network_id, state)
+    return defaultdict(list, {pk: list(states.values()) for pk, states in found.items()})
 
 
 def cross_table(*, at: datetime) -> CrossTable:
@@ -310,6 +321,7 @@ class _Evidence:
     others: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     cells: dict[int, list[Cell]] = field(default_factory=lambda: defaultdict(list))  # by target
     since: dict[tuple[int, int], Episode] = field(default_factory=dict)  # (target, network) → where its state began
+    begun: set[tuple[int, int]] = field(default_factory=set)  # (target, network) whose beginning somebody saw
     current: dict[tuple[int, int], str] = field(default_factory=dict)  # (target, network) → state of the open episode
 
     @classmethod
@@ -334,27 +346,30 @@ class _Evidence:
 
     def _read_episodes(self) -> None:
         """Where each current state began. Likely blocked and blocked are one stretch of being unreachable."""
-        rows = Episode.objects.filter(
-            target__in=set(self.canonical.values()), network__in=self.networks.watched
-        ).order_by("-began_at", "-id")
-        for episode in rows:
+        rows = Episode.objects.filter(target__in=set(self.cells), network__in=self.networks.watched)
+        for episode in rows.order_by("-began_at", "-id"):
             key = (episode.target_id, episode.network_id)
             later = self.since.get(key)
             if later is None and episode.ended_at is None:
                 self.since[key], self.current[key] = episode, episode.state
-            elif later and episode.ended_at == later.began_at and {episode.state, later.state} <= UNREACHABLE:
-                self.since[key] = episode
+            elif later and episode.ended_at == later.began_at and key not in self.begun:
+                if {episode.state, later.state} <= UNREACHABLE:
+                    self.since[key] = episode
+                elif episode.state != State.INSUFFICIENT:
+                    self.begun.add(key)
 
     def states(self, thing: int) -> tuple[NetworkState, ...]:
-        target = self.canonical.get(thing)
-        if target is None:
-            return ()
+        """One a network: of the canonical target, or where that was not measured, of the next that was."""
+        canonical = [self.canonical[thing]] if thing in self.canonical else []
+        shown: dict[int, Cell] = {}
         differing: dict[int, set[str]] = defaultdict(set)
-        for other in self.others.get(thing, ()):
-            for cell in self.cells[other]:
+        for target in (*canonical, *self.others.get(thing, ())):
+            for cell in self.cells.get(target, ()):
+                shown.setdefault(cell.network_id, cell)
                 if cell.state != State.INSUFFICIENT:
                     differing[cell.network_id].add(cell.state)
-        return tuple(self._state(cell, differing[cell.network_id]) for cell in self.cells[target])
+        cells = sorted(shown.values(), key=lambda cell: self.networks.watched[cell.network_id].asn)
+        return tuple(self._state(cell, differing[cell.network_id]) for cell in cells)
 
     def _state(self, cell: Cell, elsewhere: set[str]) -> NetworkState:
         network = self.networks.watched[cell.network_id]
@@ -364,7 +379,9 @@ class _Evidence:
             network=network,
             state=State(cell.state),
             mechanism=cell.mechanism,
+            target=cell.target_id,
             since=began,
+            since_at_least=began is not None and key not in self.begun,
             measured_at=cell.measured_at,
             measurements=cell.measurements,
             conclusive=cell.conclusive,
@@ -383,7 +400,7 @@ def _status(
     current = [row for row in restrictions if not is_over(row.status, row.ended, day)]
     legal = _legal((row not in current, bool(row.acts.all())) for row in restrictions)
     observed = observe([one.state for one in networks])
-    begun = [one.since for one in networks if one.since and one.state in UNREACHABLE]
+    begun = [one for one in networks if one.since and one.state in UNREACHABLE]
     statements = _statements(restrictions)
     return Status(
         resource=resource,
@@ -399,7 +416,8 @@ def _status(
         denials=_denials(statements),
         current_acts=_acts(current),
         current_denials=_denials(_statements(current)),
-        since=min(begun, default=None),
+        since=min((one.since for one in begun if one.since), default=None),
+        since_at_least=any(one.since_at_least for one in begun),
         imitated=settings.DEMO,
     )
 
@@ -433,34 +451,50 @@ def _denials(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     return tuple(row for row in statements if row.stance == Statement.Stance.DENIES)
 
 
-# Whole clauses, so that each language may order its words. Keys: some confirmed, some likely, a beginning is known.
+# Whole clauses, so that each language may order its words. Keys: some confirmed, some likely, and of the beginning:
+# not known, seen, or at least as early.
 _UNREACHABLE = {
-    (True, False, False): ngettext_lazy(
+    (True, False, ""): ngettext_lazy(
         "unreachable on %(blocked)d of %(total)d network", "unreachable on %(blocked)d of %(total)d networks", "total"
     ),
-    (True, False, True): ngettext_lazy(
+    (True, False, "since"): ngettext_lazy(
         "unreachable on %(blocked)d of %(total)d network since %(since)s",
         "unreachable on %(blocked)d of %(total)d networks since %(since)s",
         "total",
     ),
-    (True, True, False): ngettext_lazy(
+    (True, False, "at least"): ngettext_lazy(
+        "unreachable on %(blocked)d of %(total)d network, at least since %(since)s",
+        "unreachable on %(blocked)d of %(total)d networks, at least since %(since)s",
+        "total",
+    ),
+    (True, True, ""): ngettext_lazy(
         "unreachable on %(blocked)d of %(total)d network, and probably on %(likely)d more",
         "unreachable on %(blocked)d of %(total)d networks, and probably on %(likely)d more",
         "total",
     ),
-    (True, True, True): ngettext_lazy(
+    (True, True, "since"): ngettext_lazy(
         "unreachable on %(blocked)d of %(total)d network, and probably on %(likely)d more, since %(since)s",
         "unreachable on %(blocked)d of %(total)d networks, and probably on %(likely)d more, since %(since)s",
         "total",
     ),
-    (False, True, False): ngettext_lazy(
+    (True, True, "at least"): ngettext_lazy(
+        "unreachable on %(blocked)d of %(total)d network, and probably on %(likely)d more, at least since %(since)s",
+        "unreachable on %(blocked)d of %(total)d networks, and probably on %(likely)d more, at least since %(since)s",
+        "total",
+    ),
+    (False, True, ""): ngettext_lazy(
         "probably unreachable on %(likely)d of %(total)d network",
         "probably unreachable on %(likely)d of %(total)d networks",
         "total",
     ),
-    (False, True, True): ngettext_lazy(
+    (False, True, "since"): ngettext_lazy(
         "probably unreachable on %(likely)d of %(total)d network since %(since)s",
         "probably unreachable on %(likely)d of %(total)d networks since %(since)s",
+        "total",
+    ),
+    (False, True, "at least"): ngettext_lazy(
+        "probably unreachable on %(likely)d of %(total)d network, at least since %(since)s",
+        "probably unreachable on %(likely)d of %(total)d networks, at least since %(since)s",
         "total",
     ),
 }
@@ -471,9 +505,9 @@ _OPENS = ngettext_lazy("opens on the %(total)d network measured", "opens on all 
 _YET_OPENS = ngettext_lazy(
     "yet it opens on the %(total)d network measured", "yet it opens on all %(total)d networks measured", "total"
 )
-_DOWN = gettext_lazy("the site itself is down, and does not answer our controls either")
 _PLAIN = {
-    Observed.DOWN: _DOWN,
+    # It need not be silent: one whose certificate has expired does answer, and opens nowhere.
+    Observed.DOWN: gettext_lazy("it opens neither on the networks measured nor from our control networks"),
     Observed.CONTRADICTORY: gettext_lazy("the measurements contradict each other"),
     Observed.INSUFFICIENT: gettext_lazy("too little was measured to tell what the networks do"),
     Observed.NOT_MEASURED: gettext_lazy("not measured on any network"),
@@ -495,7 +529,8 @@ def _measured_clauses(status: Status) -> list[str]:
         return [str(_PLAIN[status.observed])]
     clauses = []
     if status.observed == Observed.BLOCKED:
-        clauses.append(_UNREACHABLE[bool(counts.blocked), bool(counts.likely), status.since is not None] % numbers)
+        beginning = "" if status.since is None else "at least" if status.since_at_least else "since"
+        clauses.append(_UNREACHABLE[bool(counts.blocked), bool(counts.likely), beginning] % numbers)
     if counts.throttled:
         clauses.append(_SLOWED % numbers)
     return clauses

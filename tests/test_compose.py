@@ -92,6 +92,12 @@ def test_nginx_keeps_no_visitor_log_and_passes_on_no_forged_address():
     assert "X-Forwarded-For $$remote_addr;" in conf  # replaced, not appended to
 
 
+def test_nginx_slows_down_whoever_guesses_passwords():
+    conf = COMPOSE["configs"]["nginx"]["content"]
+    assert re.search(r"limit_req_zone \$\$binary_remote_addr zone=sign-in:", conf)
+    assert re.search(r"location = /desk/login/ \{\s+limit_req zone=sign-in ", conf)
+
+
 def test_every_name_in_depends_on_volumes_and_configs_exists():
     for service in COMPOSE["services"].values():
         assert set(service.get("depends_on", {})) <= set(COMPOSE["services"])

@@ -17,8 +17,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+
+from checks import planning
+from config.management.commands.demo import _enrol
+from registry.models import LogEntry
+from tests import make
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 240.0  # seconds for what takes one on an idle machine
@@ -71,21 +77,29 @@ class Demo:
 
     def processes(self) -> list[str]:
         """Command lines that name this demo's folder: its children."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(self.folder) in line:
-                found.append(line)
-        return found
+        lines = [_command_line(entry) for entry in Path("/proc").glob("[0-9]*/cmdline")]
+        return [line for line in lines if str(self.folder) in line]
+
+    def children(self, module: str) -> list[int]:
+        """The processes of this demo that run a module."""
+        return [
+            int(entry.parent.name)
+            for entry in Path("/proc").glob("[0-9]*/cmdline")
+            if module in (line := _command_line(entry)) and str(self.folder) in line
+        ]
 
     def has_no_children(self) -> bool:
         deadline = time.monotonic() + 30
         while self.processes() and time.monotonic() < deadline:
             time.sleep(0.2)  # nothing tells us when somebody else's child ends
         return self.processes() == []
+
+
+def _command_line(entry: Path) -> str:
+    try:
+        return entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""  # it has ended meanwhile
 
 
 @pytest.fixture
@@ -147,6 +161,49 @@ def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Call
             again.bind(("127.0.0.1", running.port))
     with demo() as second:
         second.until(lambda: "unexplained" in second.get("/api/v1/lookup?q=orda.kz"), "the kept data")
+
+
+@pytest.mark.parametrize(("module", "what"), [("checks.lab", "the imitated internet"), ("checks.probe", "the probe")])
+def test_a_part_that_is_killed_ends_the_demo_in_one_sentence(demo: Callable[..., Any], module: str, what: str) -> None:
+    with demo() as running:
+        running.says("The register answers")
+        assert f"127.0.0.1:{running.port}" in running.get("/en/data/")
+        running.until(lambda: running.children(module) != [], f"{module} runs")
+        for pid in running.children(module):
+            os.kill(pid, signal.SIGKILL)
+        assert running.process.wait(60) == 1
+        assert f"{what} was killed by signal 9" in running.output.read_text()
+        assert "Traceback" not in running.output.read_text()
+        assert running.has_no_children()
+
+
+def test_ctrl_c_before_anything_runs_prints_no_traceback(demo: Callable[..., Any]) -> None:
+    for moment in (0.3, 0.8):
+        with demo() as running:
+            time.sleep(moment)  # nothing tells us how far an interpreter is
+            running.process.send_signal(signal.SIGINT)
+            running.process.wait(60)
+            assert "Traceback" not in running.output.read_text()
+            assert running.has_no_children()
+
+
+@pytest.mark.django_db
+def test_sites_of_the_lab_stand_for_what_the_register_holds_and_are_on_its_own_plan(tmp_path: Path) -> None:
+    domain, page, service = (
+        make.resource("vlast.kz"),
+        make.resource("https://www.torproject.org/ru/download"),
+        make.resource("linkedin.com", type="service"),
+    )
+    urls = ["http://vlast.kz/", "https://www.torproject.org/ru/download", "https://linkedin.com/", "https://other.kz/"]
+    described = {"vantages": [], "sites": [{"url": url, "name": urlsplit(url).hostname} for url in urls]}
+    for _ in range(2):
+        plan, _config = _enrol(described, tmp_path)
+    assert plan.name == planning.REGISTRY_PLAN
+    assert {one.url for one in domain.targets.all()} == {"https://vlast.kz/", "http://vlast.kz/"}
+    assert [one.url for one in page.targets.all()] == ["https://www.torproject.org/ru/download"]
+    assert [(one.target.url, one.canonical) for one in service.coverage.all()] == [("https://linkedin.com/", True)]
+    assert set(plan.targets.values_list("url", flat=True)) == {*urls, "https://vlast.kz/"}
+    assert LogEntry.objects.filter(operation="cover").count() == 2
 
 
 def test_nothing_outlives_a_demo_that_is_killed(demo: Callable[..., Any]) -> None:

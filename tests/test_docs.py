@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.core.management import get_commands
+
+from checks.engine import records
+from registry.api.urls import router
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("checks/**/*.md")])
@@ -76,3 +80,25 @@ def test_every_module_that_is_run_by_name_exists():
 def test_every_command_that_is_named_exists(page):
     named = re.findall(r"manage\.py ([a-z]\w+)", page.read_text(encoding="utf-8"))
     assert set(named) <= set(get_commands())
+
+
+def named_in_data(row):
+    """What data.md names in the row of a table of this name, however often there is one."""
+    found = re.findall(rf"^\| `{row}` \| (.*)$", read("docs/data.md"), re.MULTILINE)
+    return {word for line in found for word in re.findall(r"`(\w+)`", line)}
+
+
+@pytest.mark.parametrize("prefix", [prefix for prefix, _, _ in router.registry])
+def test_data_describes_every_column_that_the_api_publishes(prefix):
+    view = next(view for name, view, _ in router.registry if name == prefix)
+    columns = set((view.detail_class or view.serializer_class)().fields) - {"id"}
+    assert columns - named_in_data(prefix.removeprefix("v1/")) == set()
+
+
+def test_data_describes_the_record_of_a_measurement_field_by_field():
+    text = read("docs/data.md").partition("## The record of a measurement")[2]
+    every = (records.Measurement, records.Query, records.Answer, records.Connect, records.Handshake)
+    every += (records.Certificate, records.Exchange, records.Refusal)
+    names = {field.name for one in every for field in fields(one)}
+    purposes = {value for name, value in vars(records).items() if name.isupper() and isinstance(value, str)}
+    assert (names | purposes) - set(re.findall(r"`(\w+)`", text)) == set()

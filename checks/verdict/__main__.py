@@ -1,8 +1,10 @@
 """Judge published measurements again: `python -m checks.verdict FILE… [--explain]`.
 
 A FILE holds JSON (one document or a list) or, named .jsonl, one document a line; .gz of either is read
-too. A document is a measurement, or {"measurement": {...}, "controls": [{...}, ...]}. One JSON line is
-printed for each. What cannot be read becomes an `inconclusive` line with the reason, and the exit code 1.
+too. A document is what the register publishes: /api/v1/measurements/ID, or a line of
+/api/v1/measurements?format=jsonl&records=1. It is also {"measurement": {...}, "controls": [{...}, ...]} of
+records, or one record alone. One JSON line is printed for each. What cannot be read becomes an
+`inconclusive` line with the reason, and the exit code 1.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -83,8 +86,7 @@ def _line(place: str, document: Any, references: References, language: Language 
         drawn = facts.of(measurement, controls, references)
         judgement = conclude(drawn, measurement.trust_store, references.revision)
     except UNREADABLE as error:
-        reason = f"{type(error).__name__}: {error}"
-        return {**_answer(place, Verdict.INCONCLUSIVE), "notes": ["unreadable"], "error": reason}
+        return {**_answer(place, Verdict.INCONCLUSIVE), "notes": ["unreadable"], "error": _in_words(error)}
     line = {
         **_answer(measurement.url, judgement.verdict),
         "mechanism": judgement.mechanism,
@@ -110,13 +112,50 @@ def _answer(subject: str, verdict: Verdict) -> dict[str, Any]:
 
 def _read(document: Any) -> tuple[Measurement, list[Measurement]]:
     if not isinstance(document, dict):
-        raise ValueError(f"a {type(document).__name__} is not a measurement")
-    if "measurement" not in document:
-        return Measurement.from_json(document), []
-    controls = document.get("controls", [])
+        raise ValueError("a measurement is a JSON object, and this is none")
+    if "results" in document and "next" in document:
+        raise ValueError("a page of the API's table holds no records: take /measurements/ID, or format=jsonl&records=1")
+    if "record" not in document and "measurement" not in document:
+        if "queries" not in document and "vantage" in document:
+            raise ValueError("a row of the API's table holds no record: ask for it with format=jsonl&records=1")
+        return _record(document), []
+    record = document.get("record", document.get("measurement"))
+    controls = document.get("controls") or []
+    if record is None:
+        raise ValueError("the record of this measurement is not published: it would give the name of the site away")
     if not isinstance(controls, list):
-        raise ValueError("controls is not a list")
-    return Measurement.from_json(document["measurement"]), [Measurement.from_json(control) for control in controls]
+        raise ValueError('"controls" is no list')
+    return _record(record), [_record(control) for control in controls]
+
+
+def _record(document: Any) -> Measurement:
+    if not isinstance(document, dict):
+        raise ValueError("a record of a measurement is a JSON object, and this is none")
+    needed = [field.name for field in fields(Measurement) if field.default is MISSING]
+    if missing := [name for name in [*needed, "format"] if name not in document]:
+        raise ValueError(f"no record of a measurement: without {', '.join(missing)}")
+    return Measurement.from_json(document)
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return "this is no text in UTF-8"
+        case json.JSONDecodeError():
+            return f"this is no JSON: {error}"
+        case RecursionError():
+            return "this is nested too deeply"
+        case gzip.BadGzipFile() | EOFError() | zlib.error():
+            return f"this is no whole gzip file: {error}"
+        case OSError():
+            return f"the file cannot be read: {error.strerror}"
+        case ValueError(__cause__=KeyError() as cause):
+            return f"no record of a measurement: a part of it is without {cause.args[0]}"
+        case ValueError(__cause__=Exception() as cause):
+            return f"no record of a measurement: a part of it has another form ({cause})"
+        case ValueError():
+            return str(error)
+    return f"no record of a measurement: a value is of the wrong kind ({error})"
 
 
 if __name__ == "__main__":

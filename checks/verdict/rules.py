@@ -235,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         lambda f: f.dns in _DNS_ODD and f.dns_failing > 0 and f.dns_resolving == 0,
         "The name {host} no longer exists, yet this network still answers for it: a block that outlived its site.",
         "Имени {host} больше нет, но эта сеть всё ещё отвечает за него: ограничение пережило сайт.",
-        "{host} атауы енді жоқ, бірақ бұл желі ол үшін әлі жауап береді: шектеу сайттан ұзақ өмір сүрді.",
+        "{host} атауы енді жоқ, бірақ бұл желі ол үшін әлі жауап береді: сайт жойылса да, шектеу қалған.",
         0.75,
         OONI_LTE,
         notes=("ghost_block",),

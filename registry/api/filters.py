@@ -147,10 +147,18 @@ class Measurements(filters.FilterSet):
     run = _number("run", "Id of a run")
     after = _moment("started_at", "gte")
     before = _moment("started_at", "lt")
+    records = filters.ChoiceFilter(
+        choices=[("1", "yes")],
+        method="with_records",
+        label="Each row with its record and its controls, as in the detail; JSON lines only",
+    )
 
     class Meta:
         model = Measurement
         fields = ["control", "failure"]
+
+    def with_records(self, rows: QuerySet[Measurement], name: str, value: str) -> QuerySet[Measurement]:
+        return rows.defer(None)
 
 
 class Verdicts(filters.FilterSet):

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import translation
+from django.utils import timezone, translation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from checks.models import Episode, Measurement, Network, State, Target, Vantage, Verdict
+from checks.models import Episode, Measurement, Network, Plan, State, Target, Vantage, Verdict
 from registry import status, submissions
 from registry.models import (
     Act,
@@ -181,9 +181,11 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     """
     covering = Coverage.objects.filter(target=OuterRef(target))
     reported = Report.objects.filter(target=OuterRef(target))
+    planned = Plan.targets.through.objects.filter(target=OuterRef(target))
+    unreviewed = Exists(reported) & ~Exists(covering) & ~Exists(planned)
     shown: QuerySet[Any] = rows.annotate(
-        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD))
-        | (Exists(reported) & ~Exists(covering)),
+        unreviewed=unreviewed,
+        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | unreviewed,
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
@@ -236,13 +238,23 @@ class MeasurementRow(_Evidence):
 
 
 class MeasurementDetail(MeasurementRow):
+    """The whole of it, as `python -m checks.verdict` takes it. The view gives each row its `controls_read`."""
+
     record = serializers.SerializerMethodField(help_text="Every fact of the visit; null where the name is withheld.")
+    controls = serializers.SerializerMethodField(
+        help_text="The records of the controls that its newest verdict rests on; null where the name is withheld."
+    )
 
     class Meta(MeasurementRow.Meta):
-        fields = [*MeasurementRow.Meta.fields, "record"]
+        fields = [*MeasurementRow.Meta.fields, "record", "controls"]
 
     def get_record(self, row: Any) -> dict[str, Any] | None:
         return None if row.withheld or row.domain_only else row.record.as_json()
+
+    def get_controls(self, row: Any) -> list[dict[str, Any]] | None:
+        if row.withheld or row.domain_only:
+            return None
+        return [control.record.as_json() for control in row.controls_read]
 
 
 class VerdictRow(_Evidence):
@@ -277,6 +289,7 @@ class NetworkStateField(serializers.Serializer[status.NetworkState]):
     state = serializers.ChoiceField(choices=State.choices)
     mechanism = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
+    since_at_least = serializers.BooleanField(help_text="Nobody saw it begin: it was so at least since then.")
     measured_at = serializers.DateTimeField(allow_null=True)
     measurements = serializers.IntegerField()
     conclusive = serializers.IntegerField()
@@ -314,6 +327,7 @@ class ResourceRow(serializers.Serializer[status.Status]):
     listed = serializers.BooleanField(help_text="Some snapshot of the state register names it.")
     observed = serializers.ChoiceField(choices=status.Observed.choices)
     since = serializers.DateTimeField(allow_null=True)
+    since_at_least = serializers.BooleanField(help_text="Nobody saw it begin: it was so at least since then.")
     counts = CountsField()
     networks = NetworkStateField(many=True)
     imitated = serializers.BooleanField()
@@ -347,7 +361,7 @@ class ReasonField(serializers.Serializer[Any]):
 
 
 class Answer(serializers.Serializer[Any]):
-    """What the register knows of one name. `networks` only where the record has nothing but measurements exist."""
+    """What the register knows of one name. `networks` is what was measured of exactly this address."""
 
     query = serializers.CharField()
     name = NameField(allow_null=True)
@@ -383,11 +397,15 @@ class FirstCheck(serializers.Serializer[Verdict]):
     """One verdict on a reported name."""
 
     asn = serializers.IntegerField(source="network.asn")
-    at = serializers.DateTimeField()
+    on = serializers.SerializerMethodField(help_text="The day; another reporter's minute is nobody's business.")
     verdict = serializers.ChoiceField(choices=Verdict.Value.choices)
     mechanism = serializers.CharField(allow_blank=True)
     rule = serializers.CharField()
     imitated = serializers.BooleanField()
+
+    @extend_schema_field(serializers.DateField())
+    def get_on(self, verdict: Verdict) -> str:
+        return timezone.localdate(verdict.at).isoformat()
 
 
 class ReportState(serializers.Serializer[Report]):

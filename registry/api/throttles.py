@@ -13,11 +13,14 @@ from rest_framework.views import APIView
 _KEY = secrets.token_bytes(32)
 
 
+def hidden(text: str) -> str:
+    return hmac.new(_KEY, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
 class _ByAddress(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         address = self.get_ident(request) or ""  # a unix socket has none
-        hidden = hmac.new(_KEY, address.encode(), hashlib.sha256).hexdigest()
-        return self.cache_format % {"scope": self.scope, "ident": hidden}
+        return self.cache_format % {"scope": self.scope, "ident": hidden(address)}
 
 
 class Reads(_ByAddress):
@@ -26,6 +29,24 @@ class Reads(_ByAddress):
 
 class Reports(_ByAddress):
     scope = "reports"
+
+
+class Logins(_ByAddress):
+    """Attempts to sign in at the desk, whoever they are for."""
+
+    scope = "logins"
+    rate = "30/hour"
+
+
+class LoginsOf(_ByAddress):
+    """Attempts to sign in as one editor, by address too: else a stranger could keep her out by failing for her."""
+
+    scope = "logins-of"
+    rate = "10/hour"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        name = str(request._request.POST.get("username", "")).casefold()
+        return super().get_cache_key(request, view) + hidden(name)
 
 
 class Exports(_ByAddress):

@@ -17,13 +17,15 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotAcceptable, NotFound, ValidationError
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import Episode, Measurement, Network, Target, Vantage, Verdict
 from registry import search, status, submissions
@@ -32,11 +34,22 @@ from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
 from registry.models import Act, Authority, Event, Listing, LogEntry, Resource, Restriction, Statement
 
-CHUNK = 500  # rows of an export read at once
+CHUNK = 500  # entries of the log read at once
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
 LANGUAGES = ("en", "ru", "kk")
 
 LANG = OpenApiParameter("lang", str, enum=LANGUAGES, description="Language of the sentences; English unless told.")
+
+
+class Negotiation(DefaultContentNegotiation):
+    """Says which formats there are where one is asked for that is none of them."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except (NotAcceptable, Http404) as error:
+            choices = ", ".join(f"{one.format} ({one.media_type})" for one in renderers)
+            raise NotAcceptable(f"There is no such format here. Ask for one of these: {choices}.") from error
 
 
 class Schema(AutoSchema):
@@ -59,6 +72,7 @@ class Door(APIView):
 
     schema = Schema()
     throttle_classes: Sequence[type[BaseThrottle]] = [throttles.Reads]
+    content_negotiation_class = Negotiation
     caching = "public, no-cache"  # keep it, but ask each time whether it is still so
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -112,6 +126,7 @@ class Table(Door, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.Gen
     filter_backends = [filters.StrictBackend]
     detail_class: type[Any] | None = None
     newest_first = False
+    chunk = 500  # rows of an export read at once
     lookup_value_converter = "int"
 
     def get_serializer_class(self) -> type[Any]:
@@ -152,10 +167,10 @@ class Table(Door, mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.Gen
 
     def _all(self, rows: QuerySet[Any]) -> Iterator[dict[str, Any]]:
         """Every row, a chunk at a time by id: no transaction stays open while a slow reader reads."""
-        chunk = list(rows[:CHUNK])
+        chunk = list(rows[: self.chunk])
         while chunk:
             yield from self.get_serializer(self.prepare(chunk), many=True).data
-            chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:CHUNK])
+            chunk = list(rows.filter(pk__gt=chunk[-1].pk)[: self.chunk])
 
 
 @extend_schema_view(list=extend_schema(parameters=[LANG]), retrieve=extend_schema(parameters=[LANG]))
@@ -244,9 +259,9 @@ class Targets(Table):
 
 
 class Measurements(Table):
-    """Measurements: facts only, newest first. The detail holds the whole record of the visit."""
+    """Measurements: facts only, newest first. The detail holds the whole record of the visit, and of its controls."""
 
-    queryset = serializers.with_display(Measurement.objects.select_related("target", "network", "vantage"))
+    queryset = serializers.with_display(Measurement.objects.published().select_related("target", "network", "vantage"))
     serializer_class = serializers.MeasurementRow
     detail_class = serializers.MeasurementDetail
     filterset_class = filters.Measurements
@@ -257,11 +272,32 @@ class Measurements(Table):
         rows: QuerySet[Measurement] = super().get_queryset()
         return rows if self.action == "retrieve" else rows.defer("document")
 
+    def _whole(self) -> bool:
+        """Are records wanted with the rows?"""
+        return self.action == "retrieve" or self.request.query_params.get("records") == "1"
+
+    def get_serializer_class(self) -> type[Any]:
+        return serializers.MeasurementDetail if self._whole() else serializers.MeasurementRow
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        if self._whole():
+            controls = judging.controls_of(rows)
+            for row in rows:
+                row.controls_read = controls.get(row.pk, [])
+        return rows
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
+        if self._whole():
+            if request.accepted_renderer.format != JSONLinesRenderer.format:
+                raise ValidationError({"records": "Records come as JSON lines only: add format=jsonl."})
+            self.chunk = 50  # a record is some hundred times as large as a row
+        return super().list(request, *args, **kwargs)
+
 
 class Verdicts(Table):
     """Verdicts: what one measurement means under one rule of one ruleset, newest first."""
 
-    queryset = serializers.with_display(Verdict.objects.select_related("target", "network", "vantage"))
+    queryset = serializers.with_display(Verdict.objects.published().select_related("target", "network", "vantage"))
     serializer_class = serializers.VerdictRow
     filterset_class = filters.Verdicts
     newest_first = True

@@ -31,6 +31,8 @@ class Act(models.Model):
     sources = models.ManyToManyField(Source, blank=True)
 
     class Meta:
+        verbose_name = _("act")
+        verbose_name_plural = _("acts")
         ordering = ["-date", "number", "id"]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from registry.dates import PartialDateField
 from registry.models.source import Source
@@ -39,8 +40,9 @@ class Authority(Named):
     sources = models.ManyToManyField(Source, blank=True)
 
     class Meta:
+        verbose_name = _("authority")
+        verbose_name_plural = _("authorities")
         ordering = ["name_en"]
-        verbose_name_plural = "authorities"
 
 
 class Ground(Named):
@@ -50,6 +52,8 @@ class Ground(Named):
     law_ref = models.TextField(blank=True, default="")
 
     class Meta:
+        verbose_name = _("ground")
+        verbose_name_plural = _("grounds")
         ordering = ["code"]
 
 
@@ -59,4 +63,6 @@ class Region(Named):
     iso = models.CharField(max_length=6, unique=True)
 
     class Meta:
+        verbose_name = _("region")
+        verbose_name_plural = _("regions")
         ordering = ["iso"]

@@ -31,4 +31,6 @@ class Event(Named):
     sources = models.ManyToManyField(Source, blank=True, related_name="events")
 
     class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
         ordering = ["-began", "id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from registry.dates import PartialDateField
 from registry.models.resource import Resource
@@ -21,6 +22,8 @@ class Listing(models.Model):
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="listings")
 
     class Meta:
+        verbose_name = _("entry of the state register")
+        verbose_name_plural = _("entries of the state register")
         ordering = ["-snapshot", "id"]
         constraints = [models.UniqueConstraint(fields=["register_id", "address", "snapshot"], name="listing_once")]
 

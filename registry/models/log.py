@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class LogEntry(models.Model):
@@ -15,8 +16,9 @@ class LogEntry(models.Model):
     leaf = models.CharField(max_length=64, unique=True)
 
     class Meta:
+        verbose_name = _("log entry")
+        verbose_name_plural = _("log entries")
         ordering = ["id"]
-        verbose_name_plural = "log entries"
 
     def __str__(self) -> str:
         return f"{self.pk} {self.operation} {self.subject}"

@@ -19,16 +19,24 @@ class Report(models.Model):
         MERGED = "merged", _("joined with a known resource")
 
     receipt_hash = models.CharField(max_length=64, unique=True, editable=False)  # HMAC-SHA256; the code is not kept
-    name = models.CharField(max_length=2048)  # canonical URL of what was reported
-    note = models.TextField(max_length=2000, blank=True, default="")
-    network = models.ForeignKey(Network, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
-    region = models.ForeignKey(Region, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
-    received_on = models.DateField()
-    state = models.CharField(max_length=8, choices=State, default=State.NEW)
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="reports")
-    resource = models.ForeignKey(Resource, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports")
+    name = models.CharField(_("reported site"), max_length=2048)  # canonical URL
+    note = models.TextField(_("note"), max_length=2000, blank=True, default="")
+    network = models.ForeignKey(
+        Network, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports", verbose_name=_("network")
+    )
+    region = models.ForeignKey(
+        Region, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports", verbose_name=_("region")
+    )
+    received_on = models.DateField(_("day"))
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.NEW)
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="reports", verbose_name=_("target"))
+    resource = models.ForeignKey(
+        Resource, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports", verbose_name=_("resource")
+    )
 
     class Meta:
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
         ordering = ["received_on", "id"]
 
     def __str__(self) -> str:

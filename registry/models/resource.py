@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from django.db import models, transaction
 from django.urls import reverse
@@ -96,6 +97,8 @@ class Resource(models.Model):
     objects = ResourceQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
         ordering = ["slug"]
         constraints = [models.UniqueConstraint(fields=["type", "name"], name="resource_once")]
 
@@ -103,7 +106,8 @@ class Resource(models.Model):
         return self.display_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.search = " ".join(dict.fromkeys([self.name.casefold(), unicode_host(self.host).casefold()])).strip()
+        spellings = [self.name, readable(self.name) if self.type == self.Type.URL else unicode_host(self.host)]
+        self.search = " ".join(dict.fromkeys(text.casefold() for text in spellings)).strip()
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "search"}
         super().save(*args, **kwargs)
@@ -120,7 +124,7 @@ class Resource(models.Model):
             return unicode_host(self.host)
         if self.host and self.type in (self.Type.DOMAIN, self.Type.SERVICE):
             return unicode_host(self.host)
-        return self.name
+        return readable(self.name) if self.type == self.Type.URL else self.name
 
 
 def unicode_host(host: str) -> str:
@@ -129,6 +133,28 @@ def unicode_host(host: str) -> str:
         return host.encode("ascii").decode("idna")
     except UnicodeError:
         return host
+
+
+_ESCAPED = re.compile(r"(?:%[89A-Fa-f][0-9A-Fa-f])+")  # bytes beyond ASCII: what they spell divides no address
+
+
+def readable(url: str) -> str:
+    """A canonical URL as people read it: its host in Unicode, and what its path escapes in letters.
+
+    Escaped still is what is no UTF-8, and what cannot be seen or turns the direction of the text.
+    """
+    scheme, _slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = authority.partition(":") if not authority.startswith("[") else (authority, "", "")
+    return f"{scheme}://{unicode_host(host)}{colon}{port}{slash}{_ESCAPED.sub(_letters, path)}"
+
+
+def _letters(escaped: re.Match[str]) -> str:
+    try:
+        text = unquote(escaped[0], errors="strict")
+    except UnicodeDecodeError:
+        return escaped[0]
+    return text if text.isprintable() else escaped[0]
 
 
 class Coverage(models.Model):

@@ -86,6 +86,8 @@ class Restriction(models.Model):
     objects = RestrictionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("restriction")
+        verbose_name_plural = _("restrictions")
         ordering = ["began", "id"]
         constraints = [
             models.CheckConstraint(

@@ -20,6 +20,8 @@ class Source(models.Model):
     date = PartialDateField()
 
     class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
         ordering = ["date", "id"]
         constraints = [
             models.CheckConstraint(

@@ -55,7 +55,9 @@ _MECHANISMS = {
     "tls.mitm.ca_signed": gettext_lazy("somebody in between answers with a known interception certificate"),
     "tls.mitm.self_signed": gettext_lazy("somebody in between answers with a certificate of their own"),
     "http.blockpage": gettext_lazy("a block page comes instead of the site"),
-    "http.reset.host": gettext_lazy("the connection is cut when the page is asked for"),
+    "http.reset": gettext_lazy("the connection is cut when the page is asked for"),
+    "http.reset.host": gettext_lazy("the connection is cut when the request names the site"),
+    "http.throttle.host": gettext_lazy("the page is slowed down when the request names the site"),
     "http.timeout": gettext_lazy("no page comes when it is asked for"),
     "http.eof": gettext_lazy("the connection is closed when the page is asked for"),
 }
@@ -93,6 +95,30 @@ def source_link(source: Source) -> SafeString:
     else:
         text = format_html("{}", title)
     return format_html("{}, {}", text, dates.shown(source.date)) if source.date else text
+
+
+# Whom the pack's sources name again and again, in its own English.
+_BODIES = {
+    "Authorised body for information (not named in the note)": gettext_lazy(
+        "Authorised body for information (not named in the note)"
+    ),
+    "Committee of Information (authorised body for information)": gettext_lazy(
+        "Committee of Information (authorised body for information)"
+    ),
+    "Court (not named in the source)": gettext_lazy("Court (not named in the source)"),
+    "Government (acknowledged, per the article)": gettext_lazy("Government (acknowledged, per the article)"),
+    "Ministry of Information and Communications (authorised body)": gettext_lazy(
+        "Ministry of Information and Communications (authorised body)"
+    ),
+    "authorised body": gettext_lazy("authorised body"),
+}
+
+
+@register.simple_tag
+def source_words(text: str) -> SafeString:
+    """A body as a source names it: in the reader's language where we have that, else as it stands."""
+    known = _BODIES.get(text)
+    return format_html("{}", known) if known else format_html('<span lang="en">{}</span>', text)
 
 
 @register.simple_tag
@@ -151,6 +177,40 @@ def doors(context: Context) -> list[Door]:
 def demo_banner() -> dict[str, bool]:
     """The warning on every page of a demo. It asks the settings, since an error page has no context."""
     return {"demo": settings.DEMO}
+
+
+@register.simple_tag
+def source_url() -> str:
+    """Where the program's own source is to be had: what the operator set, else the page that says whom to ask."""
+    return settings.SOURCE_URL or reverse("source")
+
+
+_PURPOSES = {
+    "visit": gettext_lazy("the visit itself"),
+    "validate": gettext_lazy("TLS beside the visit: whether the address is the site's own"),
+    "sni_swap": gettext_lazy("second look: another name on the same address"),
+    "repeat": gettext_lazy("second look: the same name again"),
+    "baseline": gettext_lazy("second look: how fast another name is on the same address"),
+    "no_sni": gettext_lazy("second look: no name on the same address"),
+    "neutral_address": gettext_lazy("second look: the name at an address that is not its own"),
+    "known_good": gettext_lazy("second look: another name at its own address"),
+}
+_ROLES = {
+    "isp": gettext_lazy("the network's own"),
+    "public": gettext_lazy("public"),
+    "doh": gettext_lazy("public, encrypted"),
+}
+
+
+@register.filter
+def purpose(name: str) -> str:
+    """What a step of a visit was for; one that has no words yet stands for itself."""
+    return str(_PURPOSES.get(name, name))
+
+
+@register.filter
+def resolver_role(name: str) -> str:
+    return str(_ROLES.get(name, name))
 
 
 # --- the page on the method

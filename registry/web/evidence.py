@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,8 +24,8 @@ from checks.verdict import facts
 from checks.verdict.rules import BY_ID
 from registry import search, status
 from registry.api.serializers import with_display
-from registry.models import Confidence, Coverage, Resource
-from registry.models.resource import unicode_host
+from registry.models import Confidence, Resource
+from registry.models.resource import readable, unicode_host
 
 ROWS = 50  # of a list on one page
 FIELDS = 200  # of the matrix on one page: its networks times its sites
@@ -54,8 +54,8 @@ class Shown:
 
 
 def _public(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """What the register stands for: an address that only a stranger reported is not shown at all."""
-    shown = with_display(rows).filter(Exists(Coverage.objects.filter(target=OuterRef("target"))))
+    """An address that only a stranger reported is not shown at all."""
+    shown = with_display(rows).filter(unreviewed=False)
     return shown.select_related("target", "network").prefetch_related("target__coverage__resource")
 
 
@@ -67,13 +67,13 @@ def _shown(row: Any) -> Shown:
     if row.domain_only:
         limited = next(one for one in covering if one.display == Resource.Display.DOMAIN_ONLY)
         return Shown(row, unicode_host(row.target.host), limited, full=False)
-    return Shown(row, _address(row.target), covering[0], full=True)
+    return Shown(row, _address(row.target), covering[0] if covering else None, full=True)
 
 
 def _address(target: Target) -> str:
     """The address as people read it: a whole site by its name alone."""
     whole = target.url == f"https://{target.host}/"
-    return unicode_host(target.host) if whole else target.url
+    return unicode_host(target.host) if whole else readable(target.url)
 
 
 class NetworkFilter(forms.Form):
@@ -98,7 +98,9 @@ class MatrixFilter(NetworkFilter):
 
 def networks(request: HttpRequest) -> HttpResponse:
     # The newest by id: the last round that came home, without a look at all that ever did.
-    recorded = Run.objects.filter(vantage__network=OuterRef("pk"), recorded_at__isnull=False).order_by("-pk")
+    recorded = Run.objects.filter(
+        vantage__network=OuterRef("pk"), recorded_at__isnull=False, round__plan__isnull=False
+    ).order_by("-pk")
     rows = (
         watched()
         .annotate(
@@ -138,7 +140,7 @@ class MatrixRow:
 def matrix(request: HttpRequest) -> HttpResponse:
     asked = MatrixFilter(request.GET, auto_id="filter-%s")
     columns = list(watched())
-    rows = _measured(columns, **asked.cleaned_data) if asked.is_valid() else []
+    rows = _measured(**asked.cleaned_data) if asked.is_valid() else []
     sites = min(ROWS, max(10, FIELDS // max(1, len(columns))))
     page = Paginator(rows, sites).get_page(request.GET.get("page"))
     found = status.of_many(list(page.object_list), at=timezone.now())
@@ -152,14 +154,11 @@ def matrix(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/matrix.html", context, status=200 if asked.is_valid() else 400)
 
 
-def _measured(networks: Sequence[Network], q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
-    """Resources that some of the networks were asked about."""
-    cells = Cell.objects.filter(network__in=networks, **({"state": state} if state else {}))
-    canonical = Coverage.objects.filter(canonical=True, target__in=cells.values("target")).values("resource")
-    rows = Resource.objects.filter(pk__in=canonical)
+def _measured(q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
+    """Resources that some network was asked about."""
+    known = {pk for pk, states in status.measured().items() if not state or state in states}
     if not q:
-        return rows
-    known = set(rows.values_list("pk", flat=True))
+        return Resource.objects.filter(pk__in=known)
     return [resource for resource in search.find(q, limit=FOUND) if resource.pk in known]
 
 
@@ -195,7 +194,7 @@ class Told:
 
 
 def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _public(Measurement.objects.filter(pk=pk)).select_related("vantage").first()
+    row = _public(Measurement.objects.published().filter(pk=pk)).select_related("vantage").first()
     if row is None:
         raise Http404
     shown = _shown(row)

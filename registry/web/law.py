@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -23,6 +24,7 @@ from checks.verdict import state
 from checks.verdict.rules import RULES, RULESET
 from registry import status
 from registry.models import Act, Authority, Event, Ground, Restriction, Statement
+from registry.web.names import alphabetical, sort_choices
 
 ROWS = 50  # of a list on one page
 WORDS = ("number", "scope_ordered", "note")  # columns of an act that a text is looked for in
@@ -46,6 +48,10 @@ class ActFilter(forms.Form):
     authority = forms.ModelChoiceField(
         Authority.objects.all(), label=_("Authority"), to_field_name="code", empty_label=_("any"), required=False
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sort_choices(self.fields["authority"])
 
     def leaves(self) -> QuerySet[Act]:
         """The acts that the filter leaves; none while it is not understood."""
@@ -77,8 +83,10 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
 def authorities(request: HttpRequest) -> HttpResponse:
     rows = Authority.objects.annotate(
         act_count=Count("acts", distinct=True), statement_count=Count("statements", distinct=True)
-    ).order_by(f"name_{get_language() or 'en'}", "id")
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    )
+    page = Paginator(sorted(rows, key=lambda one: (alphabetical(one.name), one.pk)), ROWS).get_page(
+        request.GET.get("page")
+    )
     return render(request, "registry/authorities.html", {"page": page})
 
 
@@ -161,6 +169,10 @@ def data(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/data.html", {"site": settings.SITE_URL.rstrip("/"), "tables": tables})
 
 
+def source(request: HttpRequest) -> HttpResponse:
+    return render(request, "registry/source.html", {"source_url": settings.SOURCE_URL})
+
+
 @dataclass(frozen=True)
 class Line:
     """A restriction, and where its resource stands now."""
@@ -203,4 +215,5 @@ urlpatterns = [
     path("events/<slug:key>/", event, name="event"),
     path("method/", method, name="method"),
     path("data/", data, name="data"),
+    path("source/", source, name="source"),
 ]

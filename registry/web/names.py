@@ -1,6 +1,8 @@
-"""Why something typed is no name, in the reader's language."""
+"""Names as readers meet them: why something typed is none, and in which order they stand."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +24,21 @@ _SENTENCES = {
     "no_suffix": _("This does not end in a known ending such as .kz or .com; check the spelling."),
     "public_suffix": _("This is an ending that many sites share; write the site's own name."),
 }
+
+
+# Its letters hold the Russian ones, in their order. By code points ә, қ and ұ would stand behind я.
+_KAZAKH = {letter: chr(0xE000 + place) for place, letter in enumerate("аәбвгғдеёжзийкқлмнңоөпрстуұүфхһцчшщъыіьэюя")}
+
+
+def alphabetical(text: str) -> str:
+    """A key to sort names by, in the order of the Kazakh alphabet; what has none of its letters stands first."""
+    return "".join(_KAZAKH.get(letter, letter) for letter in text.casefold() if letter.isalnum() or letter == " ")
+
+
+def sort_choices(field: Any) -> None:
+    """Put the choices of a form's field into the alphabet's order, behind the one that stands for none."""
+    none, *others = field.choices
+    field.choices = [none, *sorted(others, key=lambda choice: alphabetical(str(choice[1])))]
 
 
 def explain(error: BadName) -> str:

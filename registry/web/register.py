@@ -7,6 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
@@ -17,13 +19,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
 from registry import search, status
 from registry.models import LogEntry, Resource, Restriction
+from registry.models.resource import readable
 from registry.status import Legal, Observed, Place, Situation, Status
 from registry.web.names import explain
 
@@ -57,7 +60,8 @@ def _watched_networks() -> QuerySet[Network]:
     )
     if not settings.DEMO:
         rows = rows.filter(imitated=False)
-    return rows.annotate(last=Max("vantages__runs__recorded_at")).order_by("asn")
+    planned = Q(vantages__runs__round__plan__isnull=False)  # the moment of a first check is a reporter's
+    return rows.annotate(last=Max("vantages__runs__recorded_at", filter=planned)).order_by("asn")
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ def look_up(request: HttpRequest) -> HttpResponse:
             context["error"] = explain(bad)
         else:
             found = answer.resources
-            context |= {"name": answer.name, "networks": answer.target_networks}
-            if len(found) == 1 and not _is_only_a_page_below(found[0].resource, answer.name.url):
+            context |= {"name": answer.name, "networks": answer.target_networks, "shown": readable(answer.name.url)}
+            if len(found) == 1 and _tells_all(found[0], answer):
                 return redirect(found[0].resource)
         resembling = [] if found else search.find(text, limit=FREE_NAMES)
         if len(resembling) == 1 and "name" not in context:
@@ -104,9 +108,12 @@ def look_up(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/look_up.html", context)
 
 
-def _is_only_a_page_below(resource: Resource, url: str) -> bool:
-    """Is this one page of the site asked for? The site itself is then not recorded."""
-    return resource.type == Resource.Type.URL and resource.name != url
+def _tells_all(one: Status, answer: search.LookUp) -> bool:
+    """Does the resource's page answer? Not if it is only a page of the site asked for, or shows another address."""
+    if one.resource.type == Resource.Type.URL and one.resource.name != answer.name.url:
+        return False
+    shown = {(network.network, network.target) for network in one.networks}
+    return all((network.network, network.target) in shown for network in answer.target_networks)
 
 
 class Filters(forms.Form):
@@ -209,7 +216,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
         "listings": one.listings.select_related("source")[:ON_A_PAGE],
-        "timeline": _timeline(one, [row.network for row in found.networks], at),
+        "timeline": _timeline(found.networks, at),
         "changes": _changes(found),
         "cited_at": f"{settings.SITE_URL}{request.path}",
         "at": at,
@@ -234,10 +241,11 @@ class Timeline:
     states: tuple[State, ...]  # for the legend
 
 
-def _timeline(one: Resource, networks: Sequence[Network], at: datetime) -> Timeline | None:
-    """The episodes of the canonical target, on the networks that count, from the first of them until now."""
+def _timeline(states: Sequence[status.NetworkState], at: datetime) -> Timeline | None:
+    """The episodes behind the states of a resource, on the networks that count, from the first of them until now."""
+    networks = [one.network for one in states]
     newest = Episode.objects.filter(
-        target__coverage__resource=one, target__coverage__canonical=True, network__in=networks
+        reduce(or_, (Q(network=one.network, target=one.target) for one in states), Q(pk=None))
     )[:EPISODES]
     if not newest:
         return None
@@ -288,9 +296,15 @@ def _change(entry: LogEntry, payload: dict[str, Any]) -> Change:
         at=entry.at,
         operation=str(_OPERATIONS.get(entry.operation, entry.operation)),
         subject=str(_SUBJECTS.get(model, model)),
-        reason=str(payload.get("reason", "")),
+        reason=_reason(str(payload.get("reason", ""))),
         by=str(payload.get("by", "")),
     )
+
+
+def _reason(text: str) -> str:
+    """A program's reason in the reader's language; an editor's stands as it was written."""
+    pack = text.removeprefix("country pack ")
+    return text if pack == text else gettext("country pack %(country)s") % {"country": pack}
 
 
 urlpatterns = [

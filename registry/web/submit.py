@@ -9,10 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.signing import BadSignature, Signer
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -27,13 +29,13 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from checks.engine.names import LENGTH_LIMIT, BadName, parse
-from checks.models import Network, Verdict
+from checks.models import AddressRange, Network, Verdict
 from checks.verdict.rules import BY_ID
 from registry import submissions
 from registry.api.throttles import Reports
 from registry.models import Region, Report
-from registry.models.resource import unicode_host
-from registry.web.names import explain
+from registry.models.resource import readable, unicode_host
+from registry.web.names import explain, sort_choices
 
 # A form that comes back faster than a hand can send it was sent by a program. Whoever follows a link with the
 # name filled in, or lets the browser fill it in, needs about two seconds at the least; who is faster yet is
@@ -66,7 +68,7 @@ class ReportForm(forms.Form):
         ),
     )
     network = forms.ModelChoiceField(
-        Network.objects.filter(kind=Network.Kind.ACCESS),
+        Network.objects.none(),
         label=_("On which network? (optional)"),
         help_text=_("Your internet provider or mobile operator."),
         required=False,
@@ -98,6 +100,10 @@ class ReportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         self.at = at
+        networks: Any = self.fields["network"]
+        networks.queryset = _operators()
+        for name in ("network", "region"):
+            sort_choices(self.fields[name])
 
     def clean_name(self) -> str:
         try:
@@ -122,6 +128,16 @@ class ReportForm(forms.Form):
                 code="too_early",
             )
         return self.cleaned_data
+
+
+def _operators() -> QuerySet[Network]:
+    """Each operator once, by the one of its access networks that announces most: nobody knows numbers."""
+    ranges = AddressRange.objects.filter(asn=OuterRef("asn")).order_by().values("asn").annotate(n=Count("pk"))
+    rows = Network.objects.filter(kind=Network.Kind.ACCESS).annotate(ranges=Subquery(ranges.values("n")))
+    main: dict[str, int] = {}
+    for row in rows.order_by(F("ranges").desc(nulls_last=True), "asn"):
+        main.setdefault(row.brand or row.name, row.pk)
+    return Network.objects.filter(pk__in=main.values())
 
 
 class ReceiptForm(forms.Form):
@@ -162,9 +178,11 @@ def _forgotten(view: View) -> View:
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
-    if request.method != "POST":
+    foreign = request.method == "POST" and _comes_from_elsewhere(request)
+    if request.method != "POST" or foreign:
         first = {"name": request.GET.get("q", "")[:LENGTH_LIMIT], "opened": signed_moment(at)}
-        return render(request, "registry/report.html", {"form": ReportForm(at=at, initial=first)})
+        context = {"form": ReportForm(at=at, initial=first), "foreign": foreign}
+        return render(request, "registry/report.html", context, status=403 if foreign else 200)
     posted = request.POST.copy()
     form = ReportForm(posted, at=at)
     if not form.is_valid():
@@ -179,6 +197,17 @@ def report(request: HttpRequest) -> HttpResponse:
         fields["name"], note=fields["note"], network=fields["network"], region=fields["region"], at=at
     )
     return render(request, "registry/report_sent.html", {"name": shown(receipt.report), "code": grouped(receipt.code)})
+
+
+def _comes_from_elsewhere(request: HttpRequest) -> bool:
+    """Did another site's page make the browser send this? Its visitor would report what that page likes.
+
+    Our own pages ask for no referrer, so an honest form may have the origin "null".
+    """
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin", "null")
+    return origin != "null" and urlsplit(origin).netloc != request.get_host()
 
 
 def _too_many(request: HttpRequest, form: ReportForm, wait: float | None) -> HttpResponse:
@@ -229,7 +258,7 @@ def sentence(verdict: Verdict) -> str:
 def shown(report: Report) -> str:
     """What was reported, as people read it."""
     name = parse(report.name)
-    return name.display_host if name.kind == "domain" else report.name.replace(name.host, name.display_host, 1)
+    return name.display_host if name.kind == "domain" else readable(report.name)
 
 
 def grouped(code: str) -> str:

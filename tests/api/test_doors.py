@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.core.cache import cache
@@ -43,10 +44,13 @@ def test_a_free_name_is_looked_up_by_its_letters(api) -> None:
     assert [one["name"] for one in api("lookup?q=whatsapp").json()["resources"]] == ["WhatsApp"]
 
 
-def test_a_name_without_a_record_answers_with_what_was_measured(api) -> None:
-    make.cell(make.target("fresh.kz"), make.network(), State.DOWN)
-    answer = api("lookup?q=fresh.kz").json()
-    assert answer["resources"] == []
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_look_up_answers_with_what_was_measured_of_exactly_that_address(api, recorded: bool) -> None:
+    if recorded:
+        make.resource("fresh.kz")
+    make.cell(make.target("http://fresh.kz/"), make.network(), State.DOWN)
+    answer = api("lookup?q=http://fresh.kz/").json()
+    assert len(answer["resources"]) == recorded
     assert [one["state"] for one in answer["networks"]] == ["down"]
 
 
@@ -164,7 +168,8 @@ def test_thirty_two_levels_are_read_and_brackets_in_strings_are_no_levels(client
         ("post", "resources", {}, (405, "method_not_allowed")),
         ("delete", "lookup", {}, (405, "method_not_allowed")),
         ("get", "resources", {"Accept": "image/png"}, (406, "not_acceptable")),
-        ("get", "resources?format=xlsx", {}, (404, "not_found")),
+        ("get", "resources?format=xlsx", {}, (406, "not_acceptable")),
+        ("get", "lookup?q=orda.kz&format=xml", {}, (406, "not_acceptable")),
     ],
 )
 def test_every_refusal_is_a_problem_with_a_stable_code(
@@ -173,6 +178,12 @@ def test_every_refusal_is_a_problem_with_a_stable_code(
     response = getattr(client, method)(f"/api/v1/{path}", headers=headers)
     assert response.headers["Content-Type"] == "application/problem+json"
     assert (response.status_code, response.json()["code"]) == code
+
+
+@pytest.mark.parametrize(("path", "choices"), [("resources", {"json", "jsonl", "csv"}), ("stats", {"json"})])
+def test_a_format_that_is_not_there_is_answered_with_those_that_are(api, path: str, choices: set[str]) -> None:
+    detail = api(f"{path}?format=xml").json()["detail"]
+    assert set(re.findall(r"(\w+) \(", detail)) == choices
 
 
 def test_a_form_is_no_json(client: Client) -> None:
@@ -223,3 +234,5 @@ def test_the_reference_names_every_address_and_needs_no_script(client: Client, a
     assert "<script" not in page
     assert "style=" not in page
     assert "CC BY 4.0" in page
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))

@@ -10,12 +10,14 @@ from uuid import UUID
 import pytest
 
 from checks.engine.records import Measurement as Record
-from checks.models import State
+from checks.models import Measurement, Round, Run, State, Vantage, Verdict
+from checks.verdict.__main__ import main
 from registry import submissions
 from registry.api import paging
 from registry.api.urls import router
 from registry.models import Resource
 from tests import make
+from tests.verdict import make as facts
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +62,86 @@ def test_thirty_rows_take_as_many_queries_as_one(api, table: str, django_assert_
         fill(make.resource(f"site-{number}.kz"))
     with django_assert_max_num_queries(18):
         assert api(table).status_code == 200
+
+
+@pytest.fixture
+def first_check() -> Measurement:
+    """A reported name, measured and judged once, by no plan."""
+    by = make.vantage()
+    round_ = Round.objects.create(plan=None, vantage=by, slot=make.AT)
+    run = Run.objects.create(round=round_, vantage=by, targets=[], state=Run.State.RECORDED, recorded_at=make.AT)
+    measured = make.measurement(RECORD, submissions.receive("orda.kz", at=make.AT).report.target, by=run)
+    make.verdict(measured)
+    return measured
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_what_was_checked_because_of_a_report_stands_in_no_table_and_on_no_page(
+    api, client, first_check: Measurement, accepted: bool
+) -> None:
+    if accepted:
+        make.resource("orda.kz")
+    for table in ("measurements", "verdicts", "episodes"):
+        assert api(table).json()["results"] == []
+        assert text_of(api(f"{table}?format=jsonl")) == ""
+    assert api(f"measurements/{first_check.pk}").status_code == 404
+    assert api(f"verdicts/{Verdict.objects.get().pk}").status_code == 404
+    assert client.get(f"/en/measurements/{first_check.pk}/").status_code == 404
+    assert "none yet" in client.get("/en/networks/").content.decode()
+    assert "none yet" in client.get("/en/").content.decode()
+
+
+def test_who_has_a_receipt_is_told_the_day_of_the_check_and_not_the_minute_of_another_report(
+    api, first_check: Measurement
+) -> None:
+    code = submissions.receive("orda.kz", at=make.AT).code
+    [check] = api(f"reports/{code}").json()["first_check"]
+    assert (check["on"], check["verdict"]) == ("2026-03-01", "blocked")
+    assert "T" not in check["on"]
+
+
+def pair() -> tuple[Measurement, Measurement]:
+    """A measurement of a reset handshake and its control, as the register holds them."""
+    resource = make.resource(facts.HOST)
+    by_control = make.run(make.vantage(make.network(1, watched=False), role=Vantage.Role.CONTROL))
+    control = make.measurement(facts.visit(), resource, by=by_control)
+    row = make.measurement(facts.unsecured("connection_reset", facts.swap()), resource)
+    make.verdict(row, rule="tls_reset_sni", controls=[str(control.pk)])
+    return row, control
+
+
+def judged(tmp_path, capsys, name: str, content: str) -> dict[str, object]:
+    (tmp_path / name).write_text(content)
+    assert main([str(tmp_path / name)]) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[0])
+
+
+def test_what_the_detail_publishes_is_judged_again_the_same(api, tmp_path, capsys) -> None:
+    row, control = pair()
+    detail = api(f"measurements/{row.pk}")
+    assert [one["url"] for one in detail.json()["controls"]] == [f"https://{facts.HOST}/"]
+    assert judged(tmp_path, capsys, "one.json", detail.content.decode())["rule"] == "tls_reset_sni"
+    assert api(f"measurements/{control.pk}").json()["controls"] == []
+
+
+def test_what_the_export_publishes_with_records_is_judged_again_the_same(
+    api, tmp_path, capsys, django_assert_max_num_queries
+) -> None:
+    row, _control = pair()
+    for _ in range(20):
+        make.verdict(make.measurement(facts.visit(), make.resource(facts.HOST)))
+    with django_assert_max_num_queries(6):
+        lines = text_of(api("measurements?format=jsonl&records=1&control=false")).splitlines()
+    [line] = [line for line in lines if str(row.pk) in line]
+    assert json.loads(line) == api(f"measurements/{row.pk}").json()
+    assert judged(tmp_path, capsys, "all.jsonl", line)["rule"] == "tls_reset_sni"
+
+
+def test_records_come_as_json_lines_only_and_only_where_they_are_asked_for(api) -> None:
+    pair()
+    for path in ("measurements?records=1", "measurements?records=1&format=csv", "measurements?records=all"):
+        assert api(path).json()["errors"][0]["field"] == "records"
+    assert "record" not in json.loads(text_of(api("measurements?format=jsonl")).splitlines()[0])
 
 
 def test_pages_follow_each_other_and_miss_no_row(api, client) -> None:
@@ -174,6 +256,7 @@ def test_a_withheld_name_stands_in_no_table(api, table: str) -> None:
     detail = api(f"{table}/{answer.json()['results'][0]['id']}").json()
     assert detail["url"] is None
     assert detail.get("record") is None
+    assert not detail.get("controls")
     assert "orda.kz" not in json.dumps(api("resources").json())
     assert "orda.kz" not in json.dumps(api("listings").json())
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
-from checks import intake, judging, planning, runs
+from checks import intake, judging, planning, runs, tasks
 from checks.models import Cell, Episode, Measurement, Plan, Round, Run, State, Target, Vantage, Verdict
 from checks.runs import Refused
 from tests import make
@@ -213,9 +214,84 @@ def test_a_cell_that_nobody_measures_any_more_says_so(plan: Plan, here: Probe, c
     assert Episode.objects.get(ended_at=None).state == State.INSUFFICIENT
 
 
+def test_a_batch_that_comes_home_late_moves_no_history(plan: Plan, here: Probe, control: Probe) -> None:
+    for hours in range(3):
+        planning.dispatch(AT + timedelta(hours=hours))
+        measure(control, AT + timedelta(hours=hours))
+        [order] = runs.take(AT + timedelta(hours=hours))
+        measured = visit(URL, at=AT + timedelta(hours=hours), failure="connection_reset")
+        late = AT + timedelta(hours=hours, minutes=4)
+        intake.receive("here", *here.sealed(order.run, measured), at=late)
+    episode = Episode.objects.get()
+    assert episode.state == State.LIKELY_BLOCKED
+    assert (episode.began_at, episode.seen_at) == (AT, AT + timedelta(hours=2))
+    assert Cell.objects.get().measured_at == AT + timedelta(hours=2)
+
+
 def test_a_strangers_name_goes_only_where_such_names_are_taken(probe: Callable[..., Probe], control: Probe) -> None:
     probe("closed")
     open_ = probe("open", 64498, takes_unreviewed=True)
     planning.first_check(make.target("reported.kz"), AT)
     assert {run.vantage for run in Run.objects.all()} == {open_.vantage, control.vantage}
     assert planning.first_check(make.target("reported.kz"), AT) == []  # a flood of reports is one check
+
+
+@pytest.fixture
+def first_check(probe: Callable[..., Probe], control: Probe) -> Target:
+    """A reported name, checked and judged: blocked, as far as one look tells."""
+    open_ = probe("open", 64498, takes_unreviewed=True)
+    target = make.target(URL)
+    planning.first_check(target, AT)
+    measure(control, AT)
+    measure(open_, AT, "connection_reset")
+    return target
+
+
+def test_a_first_check_is_judged_and_changes_no_public_state(first_check: Target) -> None:
+    assert Verdict.objects.get(target=first_check).verdict == "blocked"
+    assert not Cell.objects.exists()
+    assert not Episode.objects.exists()
+
+
+def test_of_a_first_check_rows_keep_only_the_day_where_they_need_no_more(first_check: Target) -> None:
+    day = timezone.localtime(AT).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert set(Round.objects.values_list("slot", flat=True)) == {day}
+    assert set(Run.objects.values_list("recorded_at", "lease_until")) == {(day, None)}
+    assert set(Run.objects.values_list("judged_at", flat=True)) == {None, day}
+    assert set(Vantage.objects.values_list("seen_at", flat=True)) == {day}
+
+
+def test_a_run_that_never_came_home_keeps_no_moment(probe: Callable[..., Probe], control: Probe) -> None:
+    planning.first_check(make.target(URL), AT)
+    at = AT
+    for _ in range(Run.ATTEMPTS):
+        [order] = runs.take(at)
+        at += order.lease
+    runs.give_up(at)
+    assert list(Run.objects.values_list("state", "lease_until")) == [(Run.State.FAILED, None)]
+
+
+def test_what_is_published_rests_on_no_first_check(first_check: Target, plan: Plan, here: Probe) -> None:
+    Vantage.objects.filter(role=Vantage.Role.CONTROL).update(state=Vantage.State.REVOKED)
+    planning.dispatch(AT)
+    measure(here, AT, "connection_reset")
+    published = Verdict.objects.published().get()
+    assert (published.rule, published.controls) == ("no_control", [])
+    assert Cell.objects.get().measurements == 1
+
+
+def test_after_a_week_a_first_check_is_forgotten_and_nothing_else_is(
+    first_check: Target, plan: Plan, here: Probe, control: Probe
+) -> None:
+    whole_round(here, control, AT, None)
+    assert planning.forget_first_checks(AT + timedelta(days=6)) == 0
+    assert planning.forget_first_checks(AT + timedelta(days=7)) == 1
+    assert [round_.plan for round_ in Round.objects.all()] == [plan]
+    assert Run.objects.count() == Measurement.objects.count() == 2
+    assert Verdict.objects.count() == 1
+
+
+def test_beat_forgets_too(first_check: Target) -> None:
+    Round.objects.update(slot=timezone.now() - timedelta(days=8))
+    tasks.dispatch()
+    assert not Measurement.objects.exists()

@@ -253,3 +253,16 @@ def test_the_pack_of_the_project_is_the_default_folder():
     call_command("load_country", "kz", stdout=out)
     assert "restrictions: 269 created" in out.getvalue()
     assert (settings.BASE_DIR / "registry" / "countries" / "kz").is_dir()
+
+
+@pytest.mark.parametrize("file", ["cases.csv", "networks.csv"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"key,resource\nx-1,orda.kz\n", None])
+def test_of_a_file_that_cannot_be_read_only_that_is_told(folder, file, content):
+    if content is None:
+        path(folder, file).unlink()
+    else:
+        path(folder, file).write_bytes(content)
+    lines = complaint(folder).splitlines()
+    assert all(f"/{file}:" in line for line in lines[:-1])
+    assert lines[-1] == "Nothing was loaded."
+    assert nothing_is_loaded()

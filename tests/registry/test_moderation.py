@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 
 from checks import planning
-from checks.models import Plan, Target
+from checks.models import Plan, Target, Vantage
+from checks.vantages import Admission, NotAdmitted
 from registry import moderation, submissions
-from registry.models import Coverage, Decision, LogEntry, Report, Resource
+from registry.models import Coverage, Decision, LogEntry, Region, Report, Resource
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +103,32 @@ def test_a_rejection_is_kept_with_its_reason_and_stays_out_of_the_public_log(edi
     assert (decision.report, decision.by, decision.reason) == (report, editor, "opens everywhere")
     assert not LogEntry.objects.exists()
     assert not measured()
+
+
+def admission(**fields: Any) -> Admission:
+    make.network(9198, watched=False)
+    return Admission(**{"name": "astana-1", "asn": 9198, "role": "access", "key": "ab" * 32, **fields})
+
+
+def admit(**fields: Any) -> Vantage:
+    return moderation.admit_vantage(admission(**fields), by="operator", reason="a new one")
+
+
+def test_one_key_is_admitted_for_one_vantage_only() -> None:
+    first = admit()
+    assert admit() == first  # renewed
+    with pytest.raises(NotAdmitted, match="this key is that of astana-1"):
+        admit(name="astana-2")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make.vantage(public_key="ab" * 32)
+
+
+def test_a_region_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(NotAdmitted, match="'KZ-99' is no region"):
+        admit(region="KZ-99")
+    assert not LogEntry.objects.exists()
+    Region.objects.create(iso="KZ-71", name_kk="Астана", name_ru="Астана", name_en="Astana")
+    assert admit(region="KZ-71").region == "KZ-71"
 
 
 ACTS = {

@@ -28,11 +28,12 @@ def _english():
 
 
 def seen(resource: Resource, *states: str, since: datetime | None = None) -> None:
-    """One network a state."""
+    """One network a state, which followed another one where it is said since when."""
     for asn, state in enumerate(states, start=1):
         network = make.network(asn)
         make.cell(resource, network, state)
         if since:
+            make.episode(resource, network, State.CONTRADICTORY, began=since - timedelta(days=9), ended_at=since)
             make.episode(resource, network, state, began=since)
 
 
@@ -79,7 +80,7 @@ def test_every_pair_of_record_and_evidence_has_a_situation_and_a_sentence(legal:
             ["down"],
             Situation.ORDERED_DOWN,
             "Blocked by order (court decision 2-1204, {day}); "
-            "the site itself is down, and does not answer our controls either.",
+            "it opens neither on the networks measured nor from our control networks.",
         ),
         (
             Legal.NONE,
@@ -199,6 +200,45 @@ def test_an_earlier_block_that_ended_is_not_part_of_this_one() -> None:
     make.episode(resource, network, State.ACCESSIBLE, began=JANUARY, ended_at=FEBRUARY)
     make.episode(resource, network, State.BLOCKED, began=FEBRUARY)
     assert status.of(resource, at=AT).since == FEBRUARY
+
+
+@pytest.mark.parametrize("before", [None, State.INSUFFICIENT])
+def test_a_beginning_that_nobody_saw_is_called_at_least_as_early(before: State | None) -> None:
+    resource, network = make.resource(), make.network()
+    make.cell(resource, network, State.BLOCKED)
+    if before:
+        make.episode(resource, network, before, began=JANUARY - timedelta(days=1), ended_at=JANUARY)
+    make.episode(resource, network, State.LIKELY_BLOCKED, began=JANUARY, ended_at=FEBRUARY)
+    make.episode(resource, network, State.BLOCKED, began=FEBRUARY)
+    found = status.of(resource, at=AT)
+    assert (found.since, found.since_at_least, found.networks[0].since_at_least) == (JANUARY, True, True)
+    day = status._day(JANUARY)
+    assert found.sentence() == f"Unreachable on 1 of 1 network, at least since {day}; no act is known."
+
+
+def test_one_network_whose_beginning_nobody_saw_makes_the_whole_at_least_as_early() -> None:
+    resource = make.resource()
+    seen(resource, State.BLOCKED, since=JANUARY)
+    make.cell(resource, make.network(2), State.LIKELY_BLOCKED)
+    make.episode(resource, make.network(2), State.LIKELY_BLOCKED, began=FEBRUARY)
+    found = status.of(resource, at=AT)
+    assert [one.since_at_least for one in found.networks] == [False, True]
+    assert "and probably on 1 more, at least since 4 January 2026" in found.sentence()
+
+
+def test_where_the_canonical_target_was_not_measured_another_one_speaks_for_the_resource() -> None:
+    resource, network, other = make.resource(), make.network(), make.network(21299)
+    plain = make.target("http://orda.kz/")
+    resource.coverage.create(target=plain)
+    make.cell(plain, network, State.BLOCKED)
+    make.cell(plain, other, State.BLOCKED)
+    make.cell(resource, other, State.ACCESSIBLE)
+    found = status.of(resource, at=AT)
+    assert {one.network.asn: (one.state, one.partly) for one in found.networks} == {
+        9198: (State.BLOCKED, False),
+        21299: (State.ACCESSIBLE, True),
+    }
+    assert status.places(at=AT)[resource.pk] == (Legal.NONE, False, found.observed)
 
 
 def test_another_target_in_another_state_makes_a_network_partly() -> None:

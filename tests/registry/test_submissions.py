@@ -88,14 +88,22 @@ def test_a_host_who_takes_unreviewed_names_visits_it_with_a_control() -> None:
     assert visitors() == {"control", "brave"}
 
 
-def test_many_reports_of_one_name_within_minutes_make_one_check() -> None:
+def test_many_reports_of_one_name_make_one_check_a_day() -> None:
     make.vantage(role=Vantage.Role.CONTROL)
-    for minute in (0, 1, 2):
+    for minute in (0, 1, 200):
         receive(at=make.AT + timedelta(minutes=minute))
     assert Round.objects.count() == 1
     receive("other.kz")
-    receive(at=make.AT + timedelta(hours=1))
+    receive(at=make.AT + timedelta(days=1))
     assert Round.objects.count() == 3
+
+
+def test_a_check_that_failed_does_not_stand_in_the_way_of_the_next() -> None:
+    make.vantage(role=Vantage.Role.CONTROL)
+    receive()
+    Run.objects.update(state=Run.State.FAILED)
+    receive(at=make.AT + timedelta(minutes=1))
+    assert Round.objects.count() == 2
 
 
 def test_where_nobody_measures_a_report_is_kept_all_the_same() -> None:

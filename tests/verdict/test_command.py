@@ -38,6 +38,55 @@ def test_every_example_is_judged_the_same_from_a_file(tmp_path, capsys, suffix):
     assert {line["ruleset"] for line in lines} == {RULESET}
 
 
+def test_what_the_register_publishes_of_one_measurement_is_judged_with_its_controls(tmp_path, capsys):
+    both = document("tls_reset_sni")
+    row = {"id": "0195", "vantage": "astana-1", "control": False, "url": None}
+    path = tmp_path / "published.json"
+    path.write_text(json.dumps({**row, "record": both["measurement"], "controls": both["controls"]}))
+    assert run(capsys, path)[1][0]["rule"] == "tls_reset_sni"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("5", "a measurement is a JSON object"),
+        ("{", "this is no JSON"),
+        ('{"next": null, "results": []}', "a page of the API's table holds no records"),
+        ('{"id": "0195", "vantage": "astana-1"}', "a row of the API's table holds no record"),
+        ('{"vantage": "astana-1", "record": null, "controls": null}', "is not published"),
+        ('{"format": 1, "url": "https://orda.kz/", "queries": []}', "without id, started, runtime"),
+        ('{"record": 5, "controls": []}', "a record of a measurement is a JSON object"),
+    ],
+)
+def test_what_is_no_measurement_is_refused_in_words(tmp_path, capsys, content, words):
+    path = tmp_path / "wrong.json"
+    path.write_text(content)
+    error = run(capsys, path)[1][0]["error"]
+    assert words in error
+    assert "Error" not in error
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"connects": [{"hop": 0}]}, "a part of it has another form"),
+        ({"queries": [{"hop": 0}]}, "a part of it is without answers"),
+        ({"started": 5}, "another form"),
+        ({"format": 7}, "format 7 is not 1"),
+    ],
+)
+def test_a_part_that_is_wrong_is_named_in_words(tmp_path, capsys, change, words):
+    path = tmp_path / "spoilt.json"
+    path.write_text(json.dumps({**document("tls_timeout")["measurement"], **change}))
+    error = run(capsys, path)[1][0]["error"]
+    assert words in error
+    assert "KeyError" not in error
+
+
+def test_a_file_that_is_not_there_is_told_in_words(tmp_path, capsys):
+    assert run(capsys, tmp_path / "absent.json")[1][0]["error"] == "the file cannot be read: No such file or directory"
+
+
 def test_a_bare_measurement_is_judged_without_a_control(tmp_path, capsys):
     path = tmp_path / "one.json"
     path.write_text(json.dumps(document("tls_timeout")["measurement"]))

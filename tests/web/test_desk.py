@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import sync_playwright
@@ -23,6 +25,11 @@ from tests.verdict import make as seen
 pytestmark = pytest.mark.django_db
 
 DESK = "/desk/registry/report/"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rates() -> None:
+    cache.clear()
 
 
 @pytest.fixture
@@ -56,6 +63,60 @@ def test_the_desk_asks_who_is_there(client: Client) -> None:
     response = client.get("/desk/", follow=True, headers={"accept-language": "en"})
     assert response.redirect_chain[0][0].startswith("/desk/login/")
     assert "Tizilim: the editors&#x27; desk" in response.content.decode()
+
+
+def sign_in(client: Client, password: str, name: str = "editor", address: str = "203.0.113.9") -> str:
+    fields = {"username": name, "password": password}
+    response = client.post("/desk/login/", fields, REMOTE_ADDR=address, headers={"accept-language": "en"}, follow=True)
+    return str(response.content.decode())
+
+
+def test_passwords_cannot_be_guessed_at_leisure_and_no_address_is_stored(client: Client, editor: User) -> None:
+    for _ in range(10):
+        assert "Please enter the correct" in sign_in(client, "wrong")
+    for password in ("wrong", "a long password"):  # the answer must not tell which was right
+        assert "Too many attempts to sign in came from your network. Try again in 60 minutes." in sign_in(
+            client, password
+        )
+    assert "203.0.113" not in repr(cache._cache)  # type: ignore[attr-defined]
+
+
+def test_a_stranger_who_fails_for_an_editor_does_not_keep_her_out(client: Client, editor: User) -> None:
+    for _ in range(12):
+        sign_in(client, "wrong")
+    assert "Reports, record and evidence" in sign_in(client, "a long password", address="203.0.113.10")
+
+
+def test_many_names_from_one_address_are_too_many_attempts_too(client: Client, editor: User) -> None:
+    for number in range(30):
+        sign_in(client, "wrong", f"editor-{number}")
+    assert "Too many attempts" in sign_in(client, "a long password")
+
+
+def test_who_asked_to_be_led_elsewhere_is_led_to_the_desk(client: Client, editor: User) -> None:
+    fields = {"username": "editor", "password": "a long password", "next": "https://evil.example/"}
+    assert client.post("/desk/login/", fields).headers["Location"] == "/desk/"
+
+
+def test_the_desk_speaks_the_language_that_an_editor_chose_and_no_public_page_learns_of_it(desk: Client) -> None:
+    page = desk.get("/desk/", headers={"accept-language": "en"}).content.decode()
+    assert ">Reports<" in page
+    chosen = desk.post("/desk/language/", {"language": "kk", "next": "/desk/"})
+    assert chosen.headers["Location"] == "/desk/"
+    assert chosen.cookies["django_language"]["path"] == "/desk/"
+    page = desk.get("/desk/", headers={"accept-language": "en"}).content.decode()
+    assert '<html lang="kk"' in page
+    assert "Хабарламалар" in page
+    assert ">Reports<" not in page
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_lists_and_forms_of_the_desk_are_translated(desk: Client, language: str) -> None:
+    report = a_report()
+    for path in (DESK, f"{DESK}{report.pk}/change/", f"{DESK}decide/accept/?id={report.pk}"):
+        page = re.sub(r"<[^>]*>", " ", desk.get(path, headers={"accept-language": language}).content.decode())
+        for english in ("Received", "report", "View", "Select", "selected", "Filter", "Note", "Network", "Close"):
+            assert not re.search(rf"\b{english}\b", page), (path, english)
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])

@@ -152,6 +152,40 @@ def test_a_measurement_shows_the_facts_stage_by_stage_and_what_they_mean(client:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
+        ("en", ("public, encrypted", "the visit itself", '<th scope="col">Type<')),
+        ("ru", ("общедоступный, с шифрованием", "сама проверка", '<th scope="col">Тип<')),
+        ("kk", ("жалпыға ортақ, шифрланған", "кірудің өзі", '<th scope="col">Түрі<')),
+    ],
+)
+def test_what_the_steps_were_for_is_told_in_the_readers_language(
+    client: Client, language: str, words: tuple[str, ...]
+) -> None:
+    row = make.measurement(facts.visit(), make.resource(facts.HOST))
+    page = client.get(f"/{language}/measurements/{row.pk}/").content.decode()
+    for word in words:
+        assert word in page
+    assert "<code>visit</code>" not in page
+    assert "(doh, " not in page
+
+
+@pytest.mark.parametrize(("language", "name"), [("kk", "Жасанды A желісі"), ("ru", "Имитация сети A")])
+def test_a_network_of_the_lab_has_a_name_in_the_readers_language(client: Client, language: str, name: str) -> None:
+    make.network(64497, name="Imitated network A", imitated=True)
+    assert f"{name} (AS64497)" in client.get(f"/{language}/networks/64497/").content.decode()
+
+
+def test_an_address_that_no_resource_stands_for_is_shown_where_it_is_planned(client: Client) -> None:
+    """A look-up leads to such evidence; what only a stranger reported stays hidden."""
+    target = submissions.receive("planned.kz", at=make.AT).report.target
+    row = make.measurement(facts.visit(), target)
+    read(client, f"measurements/{row.pk}/", status=404)
+    make.plan().targets.add(target)
+    assert "<bdi>planned.kz</bdi>" in read(client, f"measurements/{row.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
         ("en", "site.kz opened, with a valid certificate."),
         ("ru", "site.kz открылся, сертификат действителен."),
         ("kk", "site.kz ашылды, сертификаты жарамды."),

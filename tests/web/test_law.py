@@ -2,13 +2,64 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.test import Client
 
+from checks.engine import records
 from registry.models import Act, Event, Ground, Region, Resource
+from registry.templatetags import register
 from tests import make
 
 pytestmark = pytest.mark.django_db
+
+
+def test_names_stand_in_the_order_of_the_kazakh_alphabet(client: Client) -> None:
+    for number, name in enumerate(["Яр", "Әкімдік", "Қала", "Кеден", "Алматы", "Іс", "Лото", "Ёлка", "Шығыс"]):
+        make.authority(f"a-{number}", name)
+    page = client.get("/kk/authorities/").content.decode()
+    order = re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', page)
+    assert order == ["Алматы", "Әкімдік", "Ёлка", "Кеден", "Қала", "Лото", "Шығыс", "Іс", "Яр"]
+
+
+@pytest.mark.parametrize(("language", "body"), [("kk", "уәкілетті орган"), ("ru", "уполномоченный орган")])
+def test_a_body_that_sources_name_often_is_named_in_the_readers_language(
+    client: Client, language: str, body: str
+) -> None:
+    resource = make.resource()
+    make.restriction(resource, authority_as_written="authorised body")
+    make.restriction(resource, authority_as_written="Court in Almaty")
+    page = client.get(f"/{language}/resources/orda.kz/").content.decode()
+    assert f"({body})" in page
+    assert '<span lang="en">Court in Almaty</span>' in page
+
+
+def test_every_mechanism_and_every_purpose_has_its_words() -> None:
+    rules = Path(settings.BASE_DIR, "checks/verdict/rules.py").read_text(encoding="utf-8")
+    mechanisms = set(re.findall(r'"((?:dns|ip|tcp|tls|http)\.[a-z._]+)"', rules)) - {"tls.throttle"}
+    assert len(mechanisms) > 20
+    assert {name for name in mechanisms if register.mechanism(name) == name} == set()
+    purposes = {value for name, value in vars(records).items() if name.isupper() and isinstance(value, str)}
+    assert {name for name in purposes if register.purpose(name) == name} == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("q=" + "x" * 201, "ең көбі 200 таңба"),
+        ("q=%00", "нөлдік таңба"),
+        ("type=odd", "Берілген нұсқалардың бірін таңдаңыз"),
+        ("authority=odd", "Берілген нұсқалардың бірін таңдаңыз"),
+    ],
+)
+def test_what_django_says_of_a_field_is_said_in_kazakh(client: Client, query: str, words: str) -> None:
+    answer = client.get(f"/kk/acts/?{query}")
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+
 
 LISTS = ("acts", "authorities", "grounds", "events", "method", "data")
 LANGUAGES = ("kk", "ru", "en")

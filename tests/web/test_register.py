@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
+from checks.engine import names
 from checks.models import Network, Run, State, Vantage
 from registry import dates, log
 from registry.models import Resource
@@ -106,6 +107,62 @@ def test_what_is_not_recorded_is_not_called_open(client: Client) -> None:
     page = text(client, "/en/look-up/?q=nothing.kz")
     assert "is not in the register" in page
     assert "no proof that it is open" in page
+
+
+def test_a_record_does_not_hide_what_was_measured_of_exactly_the_address_asked_for(client: Client) -> None:
+    make.resource("vlast.kz")
+    make.cell(make.target("http://vlast.kz/"), make.network(9198), State.LIKELY_BLOCKED)
+    page = text(client, "/en/look-up/?q=http://vlast.kz/")
+    assert "1 entry answers this" in page
+    assert "What was measured at exactly <bdi>http://vlast.kz/</bdi>" in page
+    assert "tag-likely_blocked" in page
+    assert client.get("/en/look-up/", {"q": "vlast.kz"}).headers["Location"] == "/en/resources/vlast.kz/"
+
+
+def test_an_address_that_stands_for_a_resource_is_not_called_unmeasured(client: Client) -> None:
+    resource, plain = make.resource("vlast.kz"), make.target("http://vlast.kz/")
+    resource.coverage.create(target=plain)
+    make.cell(plain, make.network(9198), State.LIKELY_BLOCKED)
+    make.episode(plain, make.network(9198), State.LIKELY_BLOCKED)
+    assert client.get("/en/look-up/", {"q": "http://vlast.kz/"}).headers["Location"] == "/en/resources/vlast.kz/"
+    page = text(client, "/en/resources/vlast.kz/")
+    assert "ot measured on any network" not in page
+    assert "<svg" in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_an_entry_of_the_log_only_the_day_is_told(client: Client, language: str) -> None:
+    resource = full_record()
+    log.append("update", resource, fields={}, reason="country pack kz", by="pack:kz", at=make.AT)
+    page = text(client, f"/{language}/resources/orda.kz/")
+    [entry] = re.findall(r'<time datetime="2026-03-01">([^<]+)</time>', page)
+    assert ":" not in entry
+    assert ("country pack kz" in page) is (language == "en")
+
+
+def test_every_page_leads_to_the_source_of_what_runs(client: Client, settings: LazySettings) -> None:
+    assert 'href="/en/source/">Source code' in text(client, "/en/")
+    assert "Ask them: you have a right to it." in text(client, "/en/source/")
+    settings.SOURCE_URL = "https://git.example.org/tizilim"
+    for path in ("/en/", "/en/source/", "/desk/login/", "/api/v1/"):
+        assert 'href="https://git.example.org/tizilim"' in text(client, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("https://xn--e1afmkfd.kz/%D0%B1%D0%BB%D0%BE%D0%B3?a=%D1%8F", "https://пример.kz/блог?a=я"),
+        ("http://orda.kz:8080/%2F%20%25D0", "http://orda.kz:8080/%2F%20%25D0"),  # what divides an address stays
+        ("https://orda.kz/%D0", "https://orda.kz/%D0"),  # no UTF-8
+        ("https://orda.kz/%E2%80%AEgpj.exe", "https://orda.kz/%E2%80%AEgpj.exe"),  # turns the text round
+        ("https://orda.kz/%C2%85%E2%80%8B", "https://orda.kz/%C2%85%E2%80%8B"),  # cannot be seen
+        ("https://[2606:2800:220:1::49]/a", "https://[2606:2800:220:1::49]/a"),
+    ],
+)
+def test_an_address_is_shown_in_letters_where_that_is_safe(name: str, shown: str) -> None:
+    resource = make.resource(name)
+    assert resource.display_name == shown
+    assert names.parse(shown).url == names.parse(name).url
 
 
 def test_what_is_not_recorded_shows_what_was_measured(client: Client) -> None:
@@ -212,14 +269,18 @@ def test_a_form_that_is_too_old_is_answered_in_words() -> None:
     assert "This form is too old" in response.content.decode()
 
 
-def test_a_demo_page_renews_itself_only_while_its_rounds_run(client: Client, settings: LazySettings) -> None:
+def test_a_page_of_a_demo_that_measures_is_loaded_again_by_its_reader_alone(
+    client: Client, settings: LazySettings
+) -> None:
     settings.DEMO = True
     vantage = make.vantage()
     for _ in range(3):
         run = make.run(vantage, judged_at=timezone.now())
-    assert 'http-equiv="refresh"' not in text(client, "/en/")
+    assert "Load the page again" not in text(client, "/en/")
     Run.objects.filter(pk=run.pk).update(state=Run.State.READY)
-    assert 'http-equiv="refresh"' in text(client, "/en/")
+    page = text(client, "/en/")
+    assert "Load the page again" in page
+    assert "http-equiv" not in page
 
 
 def test_the_front_page_names_the_networks_and_their_last_round(client: Client) -> None:

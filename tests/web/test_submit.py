@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from checks.engine.names import BadName
-from checks.models import Vantage
+from checks.models import AddressRange, Vantage
 from checks.verdict.rules import BY_ID
 from registry import moderation, submissions
 from registry.api import throttles
@@ -92,7 +92,7 @@ def test_a_report_is_kept_and_its_code_is_shown_once_in_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("HTTPS://Пример.KZ", "пример.kz"), ("пример.kz/Блог?a=1", "https://пример.kz/%D0%91")]
+    ("text", "shown"), [("HTTPS://Пример.KZ", "пример.kz"), ("пример.kz/Блог?a=1", "https://пример.kz/Блог?a=1")]
 )
 def test_the_reported_name_is_shown_as_people_read_it(client: Client, text: str, shown: str) -> None:
     sent = send(client, name=text)
@@ -112,6 +112,37 @@ def test_what_is_no_name_is_said_next_to_the_field_and_above_the_form(client: Cl
     assert 'value="orda kz"' in page
     assert "what I wrote" in page
     assert not Report.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}]
+)
+def test_a_form_that_another_site_sends_in_a_visitors_name_is_refused(client: Client, headers: dict[str, str]) -> None:
+    opened = signed_moment(timezone.now() - timedelta(minutes=1))
+    response = client.post("/en/report/", {"name": "orda.kz", "opened": opened}, headers=headers)
+    assert response.status_code == 403
+    assert "fill in the form on this page" in response.content.decode()
+    assert not Report.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"origin": "null"}, {"origin": "http://testserver"}, {"sec-fetch-site": "same-origin"}]
+)
+def test_our_own_form_is_taken_whatever_a_browser_says_of_where_it_stands(
+    client: Client, headers: dict[str, str]
+) -> None:
+    opened = signed_moment(timezone.now() - timedelta(minutes=1))
+    assert client.post("/en/report/", {"name": "orda.kz", "opened": opened}, headers=headers).status_code == 200
+
+
+def test_an_operator_of_several_networks_is_offered_once_by_the_largest(client: Client) -> None:
+    for asn, brand, ranges in ((1, "Қазақтелеком", 1), (2, "Қазақтелеком", 2), (3, "Beeline", 0), (4, "Лимон", 1)):
+        make.network(asn, brand=brand)
+        for number in range(ranges):
+            AddressRange.objects.create(first=f"{asn}{number}", last=f"{asn}{number}", asn=asn, name=brand)
+    page = client.get("/kk/report/").content.decode()
+    offered = re.findall(r"<option value=\"\d+\">([^<]+)</option>", page)
+    assert offered == ["Beeline (AS3)", "Қазақтелеком (AS2)", "Лимон (AS4)"]  # қ stands between к and л
 
 
 @pytest.mark.parametrize("fields", [{"name": ""}, {"network": "x"}, {"region": "0"}, {"note": "x" * 2001}])

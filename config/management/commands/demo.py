@@ -22,18 +22,20 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from django.utils import timezone
 
+from checks import planning
 from checks.models import Cell, Network, Plan, Run, State, Target, Vantage
 from checks.probe.config import make_key
 from checks.vantages import Admission
 from config.embedded import HOST, Child, Embedded, Refusal, Stop, check_broker, check_port, forget_queue
 from registry import moderation
+from registry.models import Resource
 
 ROUNDS = 3
 MORE_ROUNDS = 5  # at most so many more, where this machine was too busy to measure well
-PERIOD = timedelta(minutes=10)  # after the first rounds
-PLAN = "demo"
+PERIOD = timedelta(minutes=3)  # after the first rounds: what an editor accepts is known after three more
 EDITOR = "editor"
 BAR = 30
 
@@ -65,14 +67,17 @@ class Command(BaseCommand):
         password = _editor_password()
         forget_queue()
         lab = settings.VAR / "lab"
-        with Child("-m", "checks.lab", "--directory", str(lab)) as imitated:
+        with Child("the imitated internet", "-m", "checks.lab", "--directory", str(lab)) as imitated:
             if not imitated.first_line().startswith("ready"):
                 raise Refusal("the imitated internet did not start: its reason stands above")
             plan, probes = _enrol(json.loads((lab / "lab.json").read_text(encoding="utf-8")), lab)
-            with Child("-m", "checks.probe", "--config", str(probes), "--stop-with-stdin"), Embedded(port):
+            probe = Child("the probe", "-m", "checks.probe", "--config", str(probes), "--stop-with-stdin")
+            stop.children = [imitated, probe]
+            with probe, Embedded(port):
                 self._tell(port, password)
                 self._show_rounds(plan, stop)
-                stop.wait()
+                while not stop.wait(1):
+                    pass
                 self.stdout.write("\nStopping …")
         self.stdout.write("Stopped. Your data is kept in var/demo; `make demo RESET=1` begins anew.")
 
@@ -169,10 +174,19 @@ def _editor_password() -> str:
 
 
 def _enrol(described: dict[str, Any], lab: Path) -> tuple[Plan, Path]:
-    """The lab's networks, vantages and sites as rows; the probe's configuration as a file."""
-    plan, _ = Plan.objects.update_or_create(
-        name=PLAN, defaults={"period": PERIOD, "due_at": timezone.now() + PERIOD, "enabled": True}
-    )
+    """The lab's networks, vantages and sites as rows; the probe's configuration as a file.
+
+    The lab's sites are on the register's own plan, so that what an editor accepts is measured along with them.
+    """
+    targets = [
+        Target.objects.get_or_create(url=site["url"], defaults={"host": site["name"]})[0] for site in described["sites"]
+    ]
+    plan = planning.measure_regularly(*targets)
+    Plan.objects.filter(pk=plan.pk).update(period=PERIOD, due_at=timezone.now() + PERIOD, enabled=True)
+    for target in targets:
+        for resource in Resource.objects.filter(Q(type=Resource.Type.URL, name=target.url) | Q(host=target.host)):
+            if resource.type != Resource.Type.URL or resource.name == target.url:
+                moderation.cover(resource, target, by="demo", reason="a site of the imitated internet")
     probes = []
     for vantage in described["vantages"]:
         access = vantage["role"] == Vantage.Role.ACCESS
@@ -195,10 +209,6 @@ def _enrol(described: dict[str, Any], lab: Path) -> tuple[Plan, Path]:
         if not Vantage.objects.filter(name=admission.name, public_key=admission.key).exists():
             moderation.admit_vantage(admission, by="demo", reason="a vantage of the imitated internet")
         probes.append({"name": vantage["name"], "key": key.name, "world": vantage["world"]})
-    targets = [
-        Target.objects.get_or_create(url=site["url"], defaults={"host": site["name"]})[0] for site in described["sites"]
-    ]
-    plan.targets.set(targets)
     config = lab / "probe.json"
     config.write_text(
         json.dumps(

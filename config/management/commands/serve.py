@@ -22,6 +22,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             with Embedded(options["port"]):
                 self.stdout.write(f"The register answers at http://{HOST}:{options['port']}/ until Ctrl-C.")
-                stop.wait()
+                while not stop.wait(1):
+                    pass
         except Refusal as error:
             raise CommandError(str(error)) from error
