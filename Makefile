@@ -8,10 +8,10 @@ BROKER ?=
 RESET ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages clean
+.PHONY: help demo test lint format lock messages bench-engine clean
 
 help:  ## what you can do here
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo RESET=1                      forget the demo's data first"
 	@echo "  make demo PORT=8080                    another port"
@@ -45,6 +45,9 @@ lock: $(VENV)/.dev  ## write requirements*.txt from requirements*.in
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
 
+bench-engine: $(VENV)/.bench  ## the engine beside other tools (root; ten minutes; docs/benchmarks.md); BENCH=--quick
+	@$(BIN)/python -m benchmarks.engine $(BENCH)
+
 clean:  ## remove the virtual environment and all data of demo and tests
 	@rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
@@ -55,3 +58,7 @@ $(VENV)/.runtime: requirements.txt
 $(VENV)/.dev: requirements-dev.txt
 	@sh .ci/install $(PYTHON) $(VENV) requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.bench: benchmarks/requirements.txt $(VENV)/.runtime
+	@sh .ci/install $(PYTHON) $(VENV) benchmarks/requirements.txt
+	@touch $@
