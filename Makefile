@@ -21,8 +21,8 @@ demo: $(VENV)/.runtime  ## a register that measures an imitated internet, at htt
 	@exec $(BIN)/python manage.py demo --port $(PORT) $(if $(BROKER),--broker $(BROKER)) $(if $(RESET),--reset)
 
 test: $(VENV)/.dev  ## every test; starts the servers that it needs
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
-	@TIZILIM_TEST_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "django_db and not browser" $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	@TIZILIM_TEST_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "django_db and not browser" $(TESTS)
 
 lint: $(VENV)/.dev  ## layout, lint, types, templates, translations
 	@$(BIN)/ruff check .

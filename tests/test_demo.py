@@ -29,8 +29,6 @@ from tests import make
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 240.0  # seconds for what takes one on an idle machine
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 class Demo:
     """A running demo with data of its own."""

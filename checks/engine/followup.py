@@ -26,7 +26,7 @@ from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow
 from checks.engine.handshake import shake
-from checks.engine.names import BadName, Name, parse
+from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse
 from checks.engine.records import (
     BASELINE,
     KNOWN_GOOD,
@@ -53,6 +53,7 @@ SLOW_RATE = 64 * 1024  # bytes/s: a page that came slower than this
 SLOW_LENGTH = 32 * 1024  # bytes: and of which so much came, or that stopped half-way
 
 _CUT = frozenset({Failure.CONNECTION_RESET, Failure.TIMEOUT, Failure.EOF})
+_CLOSED = _CUT | {Failure.CONNECTION_REFUSED, Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE}
 
 What = Literal[
     "name", "address", "speed", "page"
@@ -169,10 +170,12 @@ class _Look:
                 await self._fetch(suspect, name, REPEAT)
 
     async def neutral(self, suspect: _Suspect, address: str) -> None:
-        await self._shake(suspect, address, parse(suspect.url).host, NEUTRAL)
+        """On the neutral name's own port: at the suspect's nobody need be at home."""
+        place = replace(suspect, port=DEFAULT_PORTS["https"])
+        await self._shake(place, address, parse(suspect.url).host, NEUTRAL)
 
     async def known_good(self, hop: int, address: str) -> None:
-        place = _Suspect("name", hop, address, 443, "")
+        place = _Suspect("name", hop, address, DEFAULT_PORTS["https"], "")
         await self._shake(place, address, self._world.neutral_name, KNOWN_GOOD)
 
     async def _connect(self, suspect: _Suspect, address: str, purpose: str) -> None:
@@ -229,7 +232,7 @@ def _suspects(measurement: Measurement) -> Iterator[_Suspect]:
         if exchange.purpose == VISIT and (exchange.failure in _CUT or _is_slow_page(exchange)):
             yield _Suspect("page", exchange.hop, exchange.address, exchange.port, exchange.url)
     for connected in measurement.connects:
-        cut = measurement.failure and connected.failure in _CUT and connected.purpose == VISIT
+        cut = measurement.failure and connected.failure in _CLOSED and connected.purpose == VISIT
         routed = ":" not in connected.address or measurement.ipv6  # without IPv6 all of it fails
         if cut and routed and connected.hop in urls:
             yield _Suspect("address", connected.hop, connected.address, connected.port, urls[connected.hop])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
+
+from checks.lab import streams
 
 RECORD_HEADER = 5
 RECORD_LIMIT = RECORD_HEADER + 2**14  # RFC 8446 §5.1
@@ -14,24 +15,11 @@ async def peek(sock: socket.socket) -> bytes:
 
     Shorter when the peer closed before it was complete; empty when it is no TLS record.
     """
-    header = await _peek(sock, RECORD_HEADER)
+    header = await streams.peek(sock, RECORD_HEADER, RECORD_HEADER)
     if len(header) < RECORD_HEADER or header[0] != 0x16:
         return b""
-    return await _peek(sock, min(RECORD_HEADER + int.from_bytes(header[3:5]), RECORD_LIMIT))
-
-
-async def _peek(sock: socket.socket, size: int) -> bytes:
-    # The kernel wakes us only when so many bytes wait: no busy loop over half a record.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(sock, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(sock)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-    return sock.recv(size, socket.MSG_PEEK)
+    size = min(RECORD_HEADER + int.from_bytes(header[3:5]), RECORD_LIMIT)
+    return await streams.peek(sock, size, size)
 
 
 class _Cut(Exception):

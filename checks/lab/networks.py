@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from checks.engine.world import Deadlines
 from checks.lab.sites import SITES, Certificate, Site
 
 BLOCK_PAGE_ADDRESS = "93.184.218.10"  # where A's resolver sends the people it stops
@@ -18,34 +19,50 @@ BLOCK_PAGE = Site(
     "http://block.example.net/", (BLOCK_PAGE_ADDRESS,), "Imitated block page", Certificate.FOREIGN, paragraphs=1
 )
 BOGON_ADDRESS = "10.10.34.34"
+LOGIN = Site("http://login.example.net/", ("93.184.218.11",), "Imitated login page", certificate=None)
+INTERCEPTOR = "Imitated interception root"  # the name of the authority that signs for INTERCEPT
+DEADLINES = Deadlines(dns=2, late_dns=0.3, connect=3, handshake=3, fetch=5, visit=20, followup_after=1)
 
 
 class Act(StrEnum):
     """What a network does to a connection."""
 
     DROP = "drop"  # swallow everything, answer nothing
-    RESET = "reset"  # send RST
+    RESET = "reset"  # send RST once the client has said something
     REFUSE = "refuse"  # RST in answer to SYN
+    UNREACHABLE = "unreachable"  # ICMP "host unreachable" in answer to SYN
+    CLOSE = "close"  # FIN
     SLOW = "slow"  # hold back the handshake for SLOWED seconds
+    THROTTLE = "throttle"  # let PACE bytes a second through
+    INTERCEPT = "intercept"  # show a certificate of INTERCEPTOR's
     PAGE = "page"  # answer with a block page in the site's stead
+    LOGIN = "login"  # lead everybody to the login page, as a captive portal does
 
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """A rule about one name and all names below it."""
+    """A rule about one name and all names below it; below EVERY, the root, are all."""
 
     name: str
 
     def covers(self, name: str) -> bool:
         name = name.rstrip(".").lower()
-        return name == self.name or name.endswith("." + self.name)
+        return self.name == EVERY or name == self.name or name.endswith("." + self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class LieAbout(_About):
-    """The network's own resolver gives `address` for the name, or says that it does not exist."""
+    """The network's own resolver gives `address` for the name; without one it answers `rcode`, or not at all."""
 
     address: str | None = None
+    rcode: str | None = "NXDOMAIN"  # NOERROR: an empty answer
+
+
+@dataclass(frozen=True, slots=True)
+class Invent:
+    """The network's own resolver gives `address` for every name that does not exist."""
+
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +73,81 @@ class InjectReply(_About):
 
 
 @dataclass(frozen=True, slots=True)
+class InterceptDns:
+    """Whoever asks a resolver outside on port 53 is answered by the network's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class OnConnect(_About):
-    """DROP or REFUSE connections to the name's addresses."""
+    """DROP, RESET, REFUSE or UNREACHABLE for connections to the name's addresses."""
 
     act: Act
 
 
 @dataclass(frozen=True, slots=True)
 class OnServerName(_About):
-    """DROP, RESET or SLOW a connection when its ClientHello names the site."""
+    """DROP, RESET, CLOSE, SLOW, THROTTLE or INTERCEPT a connection when its ClientHello names the site."""
 
     act: Act
 
 
 @dataclass(frozen=True, slots=True)
 class OnHost(_About):
-    """RESET or answer with a PAGE a cleartext request whose Host header names the site."""
+    """DROP, RESET, PAGE or LOGIN for a cleartext request whose Host header names the site."""
 
     act: Act
 
 
-Rule = LieAbout | InjectReply | OnConnect | OnServerName | OnHost
-SLOWED = 1.5
+@dataclass(frozen=True, slots=True)
+class Residual(_About):
+    """DROP by server name, and after it every packet to the same address for `seconds`."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenIPv6:
+    """There is no route for IPv6; or there is one, and the gateway it leads to is dead."""
+
+    gateway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoUplink:
+    """The line is dead: no route leads anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAhead:
+    """The vantage's own clock is `seconds` ahead. Imitated by the time that the lab's echo tells it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughTunnel:
+    """The vantage reaches the world through a tunnel, and is seen in the network `asn`."""
+
+    asn: int
+
+
+Rule = (
+    LieAbout
+    | Invent
+    | InjectReply
+    | InterceptDns
+    | OnConnect
+    | OnServerName
+    | OnHost
+    | Residual
+    | BrokenIPv6
+    | NoUplink
+    | ClockAhead
+    | ThroughTunnel
+)
+EVERY = ""
+SLOWED = 1.5  # seconds
+PACE = 48 * 2**10  # bytes a second
 
 
 def act_on(kind: type[OnConnect | OnServerName | OnHost], name: str, rules: Sequence[Rule]) -> Act | None:
@@ -90,12 +160,14 @@ class Seen:
     """Where a visit to a site comes to its end, by the addresses that the network's resolver gives.
 
     `failure` is the name that the engine records at that step; None at `exchange` is a final
-    response, None at `query` an answer that must not be dialled.
+    response, of status 200 unless `status` says otherwise, and None at `query` an answer that must
+    not be dialled.
     """
 
     step: Literal["query", "connect", "handshake", "exchange"]
     failure: str | None = None
     title: str | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +189,30 @@ class Network:
     role: Literal["control", "access"] = "access"
     rules: tuple[Rule, ...] = ()
     expected: Mapping[str, Seen] = field(default_factory=dict)
+    sites: tuple[Site, ...] = SITES
+    must_block: tuple[str, ...] = ()
+    deadlines: Deadlines = DEADLINES
 
 
-def _default(site: Site) -> Seen:
+_CERTIFICATE_FAILURES = {
+    Certificate.EXPIRED: "ssl_invalid_certificate",
+    Certificate.OTHER_NAME: "ssl_invalid_hostname",
+    Certificate.FOREIGN: "ssl_unknown_authority",
+}
+
+
+def as_it_is(site: Site) -> Seen:
+    """What a visit must see where no network interferes."""
     if not site.addresses:
         return Seen("query", "dns_nxdomain_error")
     if site.gone:
         return Seen("connect", "connection_refused")
-    if site.certificate is Certificate.EXPIRED:
-        return Seen("handshake", "ssl_invalid_certificate")
-    return Seen("exchange", title=site.title)
+    if site.url.startswith("https:") and site.certificate in _CERTIFICATE_FAILURES:
+        return Seen("handshake", _CERTIFICATE_FAILURES[site.certificate])
+    return Seen("exchange", title=site.title, status=None if site.status == 200 else site.status)
 
 
-DEFAULT = {site.name: _default(site) for site in SITES}
+DEFAULT = {site.name: as_it_is(site) for site in SITES}
 
 _TIMEOUT = Seen("handshake", "generic_timeout_error")
 _RESET = Seen("handshake", "connection_reset")

@@ -15,7 +15,30 @@ from urllib.parse import urlsplit
 class Certificate(StrEnum):
     VALID = "valid"
     EXPIRED = "expired"
-    FOREIGN = "foreign"  # for another name, by an authority that nobody trusts
+    OTHER_NAME = "other_name"  # by an authority that the lab's worlds trust, but for another name
+    FOREIGN = "foreign"  # by an authority that nobody trusts
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a web server answers; with status 204 it has no body."""
+
+    title: str
+    paragraphs: int = 15
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def html(self, name: str) -> str:
+        """By default of about 3 kB; the same at every visit, and different between sites."""
+        paragraphs = "\n".join(
+            f"<p>{number}. This is a page of the imitated site {name}. It was written for a laboratory, says "
+            "nothing about any site of that name, and repeats itself so as to be as long as a page is.</p>"
+            for number in range(1, self.paragraphs + 1)
+        )
+        return (
+            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{self.title}</title></head>\n'
+            f"<body><h1>{self.title}</h1>\n{paragraphs}\n</body></html>\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +55,11 @@ class Site:
     certificate: Certificate | None = Certificate.VALID
     gone: bool = False
     paragraphs: int = 15
+    status: int = 200
+    slow: bool = False  # its own server holds back every handshake for SLOWED seconds
     redirects: Mapping[str, str] = field(default_factory=dict)  # URL -> Location
+    mirrors: tuple[str, ...] = ()  # addresses that serve it too, though no honest resolver here gives them
+    in_access_networks: Page | None = None  # what its server gives their customers, where that differs
 
     @property
     def name(self) -> str:
@@ -41,17 +68,15 @@ class Site:
             raise ValueError(f"{self.url!r} names no host")
         return name
 
-    def page(self) -> str:
-        """An HTML page, by default of about 3 kB, that is the same at every visit and differs between sites."""
-        paragraphs = "\n".join(
-            f"<p>{number}. This is a page of the imitated site {self.name}. It was written for a laboratory, says "
-            "nothing about any site of that name, and repeats itself so as to be as long as a page is.</p>"
-            for number in range(1, self.paragraphs + 1)
-        )
-        return (
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{self.title}</title></head>\n'
-            f"<body><h1>{self.title}</h1>\n{paragraphs}\n</body></html>\n"
-        )
+    @property
+    def secure_ports(self) -> set[int]:
+        own = urlsplit(self.url)
+        return {443, own.port or 443} if own.scheme == "https" else {443}
+
+    def page(self, *, access: bool = False) -> Page:
+        """What a client gets, according to whether it sits in an access network."""
+        own = Page(self.title, self.paragraphs, self.status)
+        return self.in_access_networks or own if access else own
 
 
 NEUTRAL = Site("https://www.example.com/", ("93.184.216.34",), "Imitated neutral site")
@@ -92,3 +117,9 @@ SITES = (
 )
 
 BY_NAME = {site.name: site for site in SITES}
+
+# What every network of the lab has besides: opened by all, interfered with by none unless a rule is about every name.
+OPEN = Site("https://open.example.org/", ("93.184.216.35", "2606:2800:220:1::35"), "Imitated open site")
+PORTAL = Site("http://portal.example.net/", ("93.184.216.36",), "", certificate=None, status=204)
+ECHO = Site("https://echo.example.net/", ("93.184.216.37",), "")  # says its time, and the network that it sees us in
+FURNITURE = (NEUTRAL, OPEN, PORTAL, ECHO)
