@@ -8,13 +8,17 @@ at one never counts against a deadline.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import islice
 
-LAG_LIMIT = 0.25  # seconds; a loop that comes later than this cannot tell a slow network from itself
-LAG_AIM = 0.05  # what the gates are steered to: far enough below the limit for a burst of replies
+LAG_AIM = 0.05  # seconds: what the gates are steered to; a loop that comes later than this is late
+LATE_SHARE = 0.1  # of a step: one in which our loop was late for longer says nothing of the network's speed
+LONG_STEP = 1.0  # seconds: shorter ones tell no slowness, and no deadline is as short
 _BEAT = 0.05
+_REMEMBERED = 4096  # beats: some minutes, longer than any step
 _LOSS_ROUND = 1.0  # seconds: what is lost in so short a time was sent at once
 
 
@@ -77,7 +81,8 @@ class Flow:
         self.secured = Gate(64, growth=1.1)  # from the ClientHello to the end of the page
         self.worst = 0.0  # seconds, of the whole run
         self._due = self._loop.time() + _BEAT
-        self._last_lag = self._last_loss = float("-inf")
+        self._late: list[tuple[float, float]] = []  # when a beat came late, and by how much
+        self._last_loss = float("-inf")
 
     def lost_question(self) -> None:
         """A resolver answered only when it was asked again: it, or the line, drops what we send.
@@ -93,9 +98,17 @@ class Flow:
         """Whether questions were lost at any time since `moment` (loop time), so that silence proves nothing."""
         return self._last_loss >= moment
 
-    def lagged_since(self, moment: float) -> bool:
-        """Whether the loop came more than LAG_LIMIT late at any time since `moment` (loop time)."""
-        return self._last_lag >= moment or self._loop.time() - self._due > LAG_LIMIT
+    def late(self, begin: float, end: float) -> float:
+        """Seconds between two moments (loop time) in which the loop was late."""
+        behind = max(0.0, self._loop.time() - self._due)
+        missed = behind if behind > LAG_AIM else 0.0  # late right now, and its beat has not come yet
+        first = bisect_left(self._late, (begin,))
+        last = bisect_right(self._late, (end + _BEAT, float("inf")))
+        return sum(seconds for _, seconds in islice(self._late, first, last)) + missed
+
+    def overloaded(self, begin: float, end: float) -> bool:
+        """Whether a step between these moments lasted long because of us."""
+        return end - begin >= LONG_STEP and self.late(begin, end) > LATE_SHARE * (end - begin)
 
     async def _beat(self) -> None:
         while True:
@@ -103,8 +116,9 @@ class Flow:
             await asyncio.sleep(_BEAT)
             lag = self._loop.time() - self._due
             self.worst = max(self.worst, lag)
-            if lag > LAG_LIMIT:
-                self._last_lag = self._loop.time()
+            if lag > LAG_AIM:
+                self._late.append((self._loop.time(), lag))
+                del self._late[:-_REMEMBERED]
             self.lookups.steer(lag)
             self.secured.steer(lag)
 

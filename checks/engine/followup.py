@@ -42,6 +42,7 @@ from checks.engine.records import (
 )
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
+from checks.engine.visit import was_overloaded
 from checks.engine.world import DOH, World
 
 REPEATS = 3
@@ -104,7 +105,7 @@ class SecondLook:
             connects=(*measurement.connects, *look.connects),
             handshakes=(*measurement.handshakes, *look.handshakes),
             exchanges=(*measurement.exchanges, *look.exchanges),
-            overloaded=measurement.overloaded or self._flow.lagged_since(look.began),
+            overloaded=measurement.overloaded or look.overloaded(),
         )
 
     async def _elsewhere(self, look: _Look, suspect: _Suspect) -> None:
@@ -142,10 +143,12 @@ class _Look:
     def __init__(self, world: World, flow: Flow, age: float) -> None:
         self._world, self._flow = world, flow
         self._watch = Stopwatch(float("inf"), already=age)
-        self.began = self._watch.began + age
         self.connects: list[Connect] = []
         self.handshakes: list[Handshake] = []
         self.exchanges: list[Exchange] = []
+
+    def overloaded(self) -> bool:
+        return was_overloaded(self._flow, self._watch, [*self.connects, *self.handshakes, *self.exchanges])
 
     async def at(self, suspect: _Suspect) -> None:
         name, neutral = parse(suspect.url), replace(parse(self._world.neutral_name), port=suspect.port)

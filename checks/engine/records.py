@@ -151,7 +151,7 @@ class Measurement:
     exchanges: tuple[Exchange, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     failure: str | None = None  # what ended the visit, None when a final response came
-    overloaded: bool = False  # our own event loop lagged: timeouts in here prove nothing
+    overloaded: bool = False  # a step lasted long while our own event loop was late: its slowness proves nothing
     ipv6: bool | None = None  # whether IPv6 works at the vantage at all; None: not tried
     format: int = FORMAT
 
@@ -197,7 +197,7 @@ class SelfTest:
     asn: int | None = None  # of the address that the control saw us come from; the address is not kept
     failed: tuple[str, ...] = ()  # clock | must_allow | captive_portal | asn: the vantage is silent for this run
     suspect: bool = False  # a must-block name opened: one unblocking must not silence a country
-    lag: float | None = None  # seconds that our loop came late at worst; over flow.LAG_LIMIT timeouts prove nothing
+    lag: float | None = None  # seconds that our event loop came late in the run, at worst
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -43,6 +43,7 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
     course = _Visit(world, Stopwatch(world.deadlines.visit), flow)
     async with asyncio.TaskGroup() as background:
         failure = await course.follow(name, extra_addresses, background)
+    queries = [query for lookup in course.lookups for query in lookup.queries]
     return Measurement(
         id=str(uuid7()),
         url=name.url,
@@ -52,15 +53,22 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
         trust_store=f"certifi {certifi.__version__}" if world.trust is None else f"world {world.name}",
         world=world.name,
         imitated=world.imitated,
-        queries=tuple(query for lookup in course.lookups for query in lookup.queries),
+        queries=tuple(queries),
         connects=tuple(course.connects),
         handshakes=tuple(course.handshakes),
         exchanges=tuple(course.exchanges),
         refusals=tuple(course.refusals),
         failure=failure,
         ipv6=world.ipv6,
-        overloaded=flow.lagged_since(course.watch.began),
+        overloaded=was_overloaded(
+            flow, course.watch, [*queries, *course.connects, *course.handshakes, *course.exchanges]
+        ),
     )
+
+
+def was_overloaded(flow: Flow, watch: Stopwatch, steps: Iterable[Query | Connect | Handshake | Exchange]) -> bool:
+    """Whether any step lasted long because our own loop was late."""
+    return any(flow.overloaded(watch.began + step.t0, watch.began + step.t) for step in steps)
 
 
 class _Visit:

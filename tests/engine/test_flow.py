@@ -3,8 +3,10 @@
 import asyncio
 import time
 
+import pytest
+
 from checks.engine.batch import measure_all
-from checks.engine.flow import LAG_LIMIT, Flow, Gate, flowing
+from checks.engine.flow import Gate, flowing
 from checks.engine.stopwatch import Stopwatch
 from tests.servers import SITE, Servers, page
 
@@ -86,23 +88,35 @@ async def _leave(gate: Gate) -> None:
     await gate.__aexit__()
 
 
-async def test_a_late_loop_is_remembered_from_the_moment_it_was_late():
+async def test_a_late_loop_is_remembered_for_the_moments_when_it_was_late():
     loop = asyncio.get_running_loop()
     async with flowing() as flow:
         await asyncio.sleep(0.1)
         before = loop.time()
-        time.sleep(2 * LAG_LIMIT)  # noqa: ASYNC251 (as a garbage collector or a busy neighbour does)
-        assert flow.lagged_since(before)
+        time.sleep(0.6)  # noqa: ASYNC251 (as a garbage collector or a busy neighbour does)
+        assert flow.late(before, loop.time()) > 0.4  # also before the next beat
         await asyncio.sleep(0.2)
         after = loop.time()
-        assert flow.lagged_since(before)
-        assert not Flow().lagged_since(after)
-        assert flow.worst > LAG_LIMIT
+        await asyncio.sleep(0.1)
+        assert 0.4 < flow.late(before, after) < 0.8
+        assert flow.late(after, loop.time()) == 0
+        assert flow.worst > 0.4
 
 
-async def test_what_was_measured_while_the_loop_was_late_says_so():
+@pytest.mark.parametrize(("seconds", "overloaded"), [(0.9, False), (2.0, True), (8.0, False)])
+async def test_a_step_is_ours_when_we_were_late_for_a_tenth_of_it(seconds, overloaded):
+    """Too short to be slow; late for a third of it; late for a twelfth of it."""
+    async with flowing() as flow:
+        await asyncio.sleep(0.1)
+        begin = asyncio.get_running_loop().time()
+        time.sleep(0.65)  # noqa: ASYNC251 (that is what is tested)
+        await asyncio.sleep(0.1)
+        assert flow.overloaded(begin, begin + seconds) is overloaded
+
+
+async def test_what_lasted_long_while_the_loop_was_late_says_so():
     async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        time.sleep(2 * LAG_LIMIT)  # noqa: ASYNC251 (that is what is tested)
+        time.sleep(1.2)  # noqa: ASYNC251 (that is what is tested)
         await page()(reader, writer)
 
     async with Servers() as net:

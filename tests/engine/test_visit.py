@@ -248,7 +248,7 @@ async def test_a_visit_that_runs_out_of_time_is_interrupted_and_keeps_what_it_sa
 
 async def test_a_visit_on_a_machine_that_lags_is_marked():
     async def block_the_loop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        time.sleep(0.6)  # noqa: ASYNC251
+        time.sleep(1.2)  # noqa: ASYNC251
         await page()(reader, writer)
 
     async with Servers() as net:
