@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 BROKER ?=
 RESET ?=
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages bench-engine clean
+.PHONY: help demo test lint format lock messages fuzz bench-engine clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ lock: $(VENV)/.dev  ## write requirements*.txt from requirements*.in
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+fuzz: $(VENV)/.dev  ## fuzz the parsers with atheris, FUZZ_SECONDS=60 each
+	@$(BIN)/pip install -q atheris
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench-engine: $(VENV)/.bench  ## the engine beside other tools (root; ten minutes; docs/benchmarks.md); BENCH=--quick
 	@$(BIN)/python -m benchmarks.engine $(BENCH)

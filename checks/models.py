@@ -195,6 +195,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs whose last attempt ran out without a result."""
         return self.filter(state=Run.State.READY, attempt__gte=Run.ATTEMPTS, lease_until__lte=at)
 
+    def published(self) -> Self:
+        """Without first checks, and only what came home."""
+        return self.filter(round__plan__isnull=False, state=Run.State.RECORDED)
+
     def unjudged(self) -> Self:
         return self.filter(state=Run.State.RECORDED, judged_at=None, vantage__role=Vantage.Role.ACCESS)
 
@@ -219,6 +223,8 @@ class Run(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField(null=True, blank=True)
     judged_at = models.DateTimeField(null=True, blank=True)
+    # What the vantage found out about itself (checks.engine.records.SelfTest); a vantage that failed measured nothing.
+    self_test = models.JSONField(null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -110,17 +110,30 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
         raise Refused(f"run {batch.run} is not one of {vantage}") from None
     if not 1 <= batch.attempt <= run.attempt:
         raise Refused(f"attempt {batch.attempt} of run {run.pk} was never given out")
+    test = _checked(batch, run)
+    measurements = () if test and test.failed else batch.measurements  # a vantage that fails is silent for this run
     targets = {target.url: target for target in Target.objects.filter(pk__in=run.targets)}
-    rows = [_row(run, batch, measured, targets, at) for measured in batch.measurements]
+    rows = [_row(run, batch, measured, targets, at) for measured in measurements]
     Measurement.objects.bulk_create(rows, ignore_conflicts=True)
     kept = moment_kept(run, at)
     Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
     closes = Run.objects.filter(pk=run.pk, state=Run.State.READY, attempt=batch.attempt)
-    if closes.update(state=Run.State.RECORDED, recorded_at=kept, lease_until=None):
+    found = test.as_json() if test else None
+    if closes.update(state=Run.State.RECORDED, recorded_at=kept, lease_until=None, self_test=found):
         if vantage.role == Vantage.Role.CONTROL:
-            _release(run.round_id, _resolved(batch.measurements))
+            _release(run.round_id, _resolved(measurements))
         run.refresh_from_db()
     return run
+
+
+def _checked(batch: Batch, run: Run) -> records.SelfTest | None:
+    """The self-test of a batch, beside the network that the vantage is admitted for; of a first check with its day."""
+    test = batch.self_test
+    if test is None:
+        return None
+    if test.asn not in (None, run.vantage.network.asn) and "asn" not in test.failed:
+        test = replace(test, failed=(*test.failed, "asn"))
+    return test if run.round.plan_id else replace(test, started=run.round.slot.isoformat())
 
 
 def moment_kept(run: Run, at: datetime) -> datetime:

@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from checks.models import Episode, Measurement, Network, Target, Vantage, Verdict
+from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry.dates import check_partial_date
 from registry.models import Act, Authority, Event, Listing, Resource, Restriction, Statement
 
@@ -130,6 +130,17 @@ class Vantages(filters.FilterSet):
     class Meta:
         model = Vantage
         fields = ["role", "state", "region"]
+
+
+class Runs(filters.FilterSet):
+    network = _number("vantage__network__asn", "Number of an autonomous system")
+    vantage = _code("vantage__name", "Name of a vantage")
+    after = _moment("recorded_at", "gte")
+    before = _moment("recorded_at", "lt")
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
 
 
 class Targets(filters.FilterSet):

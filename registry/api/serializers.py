@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from checks.models import Episode, Measurement, Network, Plan, State, Target, Vantage, Verdict
+from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
 from registry import status, submissions
 from registry.models import (
     Act,
@@ -172,6 +172,57 @@ class VantageRow(serializers.ModelSerializer[Vantage]):
     @extend_schema_field(serializers.DateField(allow_null=True))
     def get_seen_on(self, row: Vantage) -> str | None:
         return row.seen_at.date().isoformat() if row.seen_at else None
+
+
+class EchoAnswer(serializers.Serializer[Any]):
+    time = serializers.FloatField(help_text="Seconds since 1970-01-01, UTC")
+    asn = serializers.IntegerField(allow_null=True, help_text="Null where our address ranges do not hold the caller's")
+
+
+class SelfTestField(serializers.Serializer[Any]):
+    """What a vantage found out about itself; null where it was not tried, or nothing could be told."""
+
+    started = serializers.DateTimeField()
+    clock_offset = serializers.FloatField(allow_null=True, help_text="Seconds that its clock is ahead of the control's")
+    must_allow = serializers.ListField(help_text="Pairs of a name that opens everywhere, and whether it opened")
+    must_block = serializers.ListField(help_text="Pairs of a name known to be blocked, and whether it opened")
+    captive_portal = serializers.BooleanField(allow_null=True, help_text="Somebody answers in the place of others.")
+    invented_names = serializers.BooleanField(allow_null=True, help_text="Its resolver knows a name nobody can have.")
+    ipv6 = serializers.BooleanField(allow_null=True)
+    asn = serializers.IntegerField(allow_null=True, help_text="The network that the control sees it come from")
+    failed = serializers.ListField(
+        child=serializers.ChoiceField(choices=["clock", "must_allow", "captive_portal", "asn"]),
+        help_text="Not empty: the vantage was silent for this run.",
+    )
+    suspect = serializers.BooleanField(help_text="A name known to be blocked opened.")
+    lag = serializers.FloatField(allow_null=True, help_text="Seconds that its event loop came late, at worst")
+
+
+class RunRow(serializers.ModelSerializer[Run]):
+    vantage = serializers.CharField(source="vantage.name", read_only=True)
+    network = serializers.IntegerField(source="vantage.network.asn", read_only=True)
+    role = serializers.ChoiceField(source="vantage.role", choices=Vantage.Role.choices, read_only=True)
+    targets = serializers.SerializerMethodField(help_text="How many addresses it was to visit")
+    self_test = SelfTestField(read_only=True, allow_null=True)
+    imitated = serializers.BooleanField(source="vantage.network.imitated", read_only=True)
+
+    class Meta:
+        model = Run
+        fields = [
+            "id",
+            "round",
+            "vantage",
+            "network",
+            "role",
+            "attempt",
+            "recorded_at",
+            "targets",
+            "self_test",
+            "imitated",
+        ]
+
+    def get_targets(self, row: Run) -> int:
+        return len(row.targets)
 
 
 def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:

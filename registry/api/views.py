@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ from rest_framework.views import APIView
 
 from checks import judging
 from checks.engine.names import BadName, Name, parse
-from checks.models import Episode, Measurement, Network, Target, Vantage, Verdict
+from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry import search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
@@ -95,6 +96,22 @@ class Door(APIView):
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {"request": self.request, "view": self, "lang": self.language()}
+
+
+class Echo(Door):
+    """A control's clock, and the network it sees its caller come from."""
+
+    caching = "no-store"
+
+    @extend_schema(operation_id="echo", responses=serializers.EchoAnswer)
+    def get(self, request: Request) -> Response:
+        """What time it is, and your AS number as far as we know it: a probe compares both. Nothing is kept."""
+        address = throttles.Reads().get_ident(request)
+        try:
+            held = AddressRange.objects.holding(address or "").first()
+        except ValueError:  # a unix socket has no address
+            held = None
+        return Response({"time": time.time(), "asn": held.asn if held else None})
 
 
 class Nothing(Door):
@@ -248,6 +265,15 @@ class Vantages(Table):
     queryset = Vantage.objects.select_related("network")
     serializer_class = serializers.VantageRow
     filterset_class = filters.Vantages
+
+
+class Runs(Table):
+    """Runs: what a vantage was asked to visit at once, and what it proved about itself first; newest first."""
+
+    queryset = Run.objects.published().select_related("vantage__network")
+    serializer_class = serializers.RunRow
+    filterset_class = filters.Runs
+    newest_first = True
 
 
 class Targets(Table):

@@ -202,6 +202,20 @@ _ROLES = {
 }
 
 
+_PRECONDITIONS = {
+    "clock": gettext_lazy("its clock is wrong"),
+    "must_allow": gettext_lazy("sites that must open do not"),
+    "captive_portal": gettext_lazy("somebody answers in the place of others"),
+    "asn": gettext_lazy("it is in another network than it should be"),
+}
+
+
+@register.filter
+def precondition(name: str) -> str:
+    """Why a vantage is silent for a run."""
+    return str(_PRECONDITIONS.get(name, name))
+
+
 @register.filter
 def purpose(name: str) -> str:
     """What a step of a visit was for; one that has no words yet stands for itself."""

@@ -19,6 +19,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Measurement as Record
+from checks.engine.records import SelfTest
 from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
@@ -28,6 +29,7 @@ from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
 
 ROWS = 50  # of a list on one page
+TESTS = 10  # self-tests on a network's page
 FIELDS = 200  # of the matrix on one page: its networks times its sites
 FOUND = 500  # resources of the matrix that one text may find
 
@@ -113,6 +115,18 @@ def networks(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/networks.html", {"networks": rows, "without": without})
 
 
+@dataclass(frozen=True)
+class Tested:
+    """What a vantage found out about itself before a run."""
+
+    run: Run
+    test: SelfTest
+
+    @property
+    def opened(self) -> int:
+        return sum(opened for _, opened in self.test.must_allow)
+
+
 def network(request: HttpRequest, asn: int) -> HttpResponse:
     row = get_object_or_404(Network, asn=asn)
     asked = NetworkFilter(request.GET, auto_id="filter-%s")
@@ -121,12 +135,14 @@ def network(request: HttpRequest, asn: int) -> HttpResponse:
         cells = cells.filter(state=asked.cleaned_data["state"])
     page = Paginator(cells.order_by("target__host", "target_id"), ROWS).get_page(request.GET.get("page"))
     vantages = row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
+    tested = Run.objects.published().filter(vantage__network=row, self_test__isnull=False).select_related("vantage")
     context = {
         "network": row,
         "form": asked,
         "page": page,
         "lines": [_shown(cell) for cell in page],
         "vantages": vantages,
+        "tests": [Tested(run, SelfTest.from_json(run.self_test or {})) for run in tested.order_by("-pk")[:TESTS]],
     }
     return render(request, "registry/network.html", context, status=200 if asked.is_valid() else 400)
 

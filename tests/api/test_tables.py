@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from uuid import UUID
 
 import pytest
 
 from checks.engine.records import Measurement as Record
-from checks.models import Measurement, Round, Run, State, Vantage, Verdict
+from checks.engine.records import SelfTest
+from checks.models import AddressRange, Measurement, Round, Run, State, Vantage, Verdict, address_key
 from checks.verdict.__main__ import main
 from registry import submissions
 from registry.api import paging
@@ -305,3 +307,33 @@ def test_the_ids_of_measurements_are_ordered_by_time() -> None:
     by = make.run()
     first, second = (make.measurement(RECORD, make.target(), by=by).pk for _ in range(2))
     assert UUID(str(first)) < UUID(str(second))
+
+
+def test_a_run_says_what_its_vantage_proved_about_itself(api) -> None:
+    test = SelfTest("2026-03-01T12:00:00Z", clock_offset=0.5, must_allow=(("egov.kz", True),), failed=("asn",), lag=0.2)
+    run = make.run(targets=[1, 2], self_test=test.as_json())
+    row = api(f"runs/{run.pk}").json()
+    assert (row["targets"], row["network"], row["role"]) == (2, run.vantage.network.asn, "access")
+    assert row["self_test"]["must_allow"] == [["egov.kz", True]]
+    assert (row["self_test"]["failed"], row["self_test"]["captive_portal"]) == (["asn"], None)
+    assert api(f"runs?network={run.vantage.network.asn}").json()["results"] == [row]
+
+
+def test_a_run_that_is_not_home_or_was_a_first_check_is_in_no_table(api) -> None:
+    make.run(state=Run.State.READY)
+    first_check = make.run()
+    Round.objects.filter(pk=first_check.round_id).update(plan=None)
+    assert api("runs").json()["results"] == []
+
+
+def test_echo_tells_the_time_and_the_callers_network_and_keeps_nothing(api, django_assert_max_num_queries) -> None:
+    AddressRange.objects.create(first=address_key("127.0.0.0"), last=address_key("127.0.0.255"), asn=9198, name="X")
+    with django_assert_max_num_queries(1):
+        answer = api("echo")
+    assert answer.json()["asn"] == 9198
+    assert abs(answer.json()["time"] - time.time()) < 60
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_echo_does_not_know_every_network(api) -> None:
+    assert api("echo").json()["asn"] is None

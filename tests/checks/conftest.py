@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
-from checks.engine.records import Answer, Connect, Exchange, Handshake, Measurement, Query
+from checks.engine.records import Answer, Connect, Exchange, Handshake, Measurement, Query, SelfTest
 from checks.models import Network, Vantage
 from checks.probe.batch import Batch, seal
 from tests import make
@@ -29,10 +29,16 @@ class Probe:
     key: Ed25519PrivateKey
 
     def sealed(
-        self, run: int, *measured: Measurement, attempt: int = 1, vantage: str = "", sent: datetime | None = None
+        self,
+        run: int,
+        *measured: Measurement,
+        attempt: int = 1,
+        vantage: str = "",
+        sent: datetime | None = None,
+        test: SelfTest | None = None,
     ) -> tuple[str, str]:
         """Body and signature of a batch, as they travel."""
-        batch = Batch(vantage or self.vantage.name, run, attempt, sent or datetime.now(UTC), measured)
+        batch = Batch(vantage or self.vantage.name, run, attempt, sent or datetime.now(UTC), measured, test)
         body, signature = seal(batch, self.key)
         return base64.b64encode(body).decode(), base64.b64encode(signature).decode()
 

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from checks import intake, judging, planning, runs, tasks
+from checks.engine.records import SelfTest
 from checks.models import Cell, Episode, Measurement, Plan, Round, Run, State, Target, Vantage, Verdict
 from checks.runs import Refused
 from tests import make
@@ -295,3 +296,57 @@ def test_beat_forgets_too(first_check: Target) -> None:
     Round.objects.update(slot=timezone.now() - timedelta(days=8))
     tasks.dispatch()
     assert not Measurement.objects.exists()
+
+
+def bring(probe: Probe, at: datetime, **found: object) -> Run:
+    """Take the one free run of a probe and bring it home with a measurement and this self-test."""
+    [order] = runs.take(at)
+    test = SelfTest(at.isoformat(), **found)
+    body = probe.sealed(order.run, visit(URL, at=at), attempt=order.attempt, test=test)
+    return intake.receive(probe.vantage.name, *body, at=at)
+
+
+def test_what_a_vantage_found_out_about_itself_stays_with_its_run(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    run = bring(control, AT, clock_offset=1.5, must_allow=(("egov.kz", True),), ipv6=False, lag=0.1)
+    assert SelfTest.from_json(run.self_test) == SelfTest(
+        AT.isoformat(), clock_offset=1.5, must_allow=(("egov.kz", True),), ipv6=False, lag=0.1
+    )
+    assert run.measurements.count() == 1
+
+
+def test_a_vantage_that_fails_its_self_test_is_silent_for_that_run(plan: Plan, here: Probe, control: Probe) -> None:
+    planning.dispatch(AT)
+    measure(control, AT)
+    run = bring(here, AT, failed=("clock",))
+    assert (run.state, run.measurements.count()) == (Run.State.RECORDED, 0)
+    assert not Verdict.objects.exists()
+    assert not Cell.objects.exclude(state=State.INSUFFICIENT).exists()
+
+
+def test_a_control_that_fails_lends_no_addresses_and_lets_its_probe_go(plan: Plan, control: Probe) -> None:
+    planning.dispatch(AT)
+    bring(control, AT, failed=("captive_portal",))
+    waiting = Run.objects.get(vantage__role=Vantage.Role.ACCESS)
+    assert (waiting.state, waiting.addresses) == (Run.State.READY, {})
+
+
+def test_a_vantage_that_the_control_sees_in_another_network_is_silent(plan: Plan, here: Probe, control: Probe) -> None:
+    planning.dispatch(AT)
+    measure(control, AT)
+    run = bring(here, AT, asn=64511)
+    assert run.self_test["failed"] == ["asn"]
+    assert run.measurements.count() == 0
+
+
+def test_a_vantage_that_the_control_sees_in_its_own_network_counts(plan: Plan, here: Probe, control: Probe) -> None:
+    planning.dispatch(AT)
+    measure(control, AT)
+    assert bring(here, AT, asn=here.vantage.network.asn).measurements.count() == 1
+
+
+def test_the_self_test_of_a_first_check_keeps_its_day_only(here: Probe) -> None:
+    Vantage.objects.filter(pk=here.vantage.pk).update(takes_unreviewed=True)
+    planning.first_check(make.target(URL), AT)
+    run = bring(here, AT)
+    assert datetime.fromisoformat(run.self_test["started"]) == run.round.slot

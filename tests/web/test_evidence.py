@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from checks.engine.records import SelfTest
 from checks.models import Network, State, Vantage, Verdict
 from registry import submissions
 from registry.models import Coverage, Resource
@@ -281,3 +282,30 @@ def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
 def test_a_control_network_says_that_it_is_for_comparison(client: Client) -> None:
     make.network(24940, watched=False, kind=Network.Kind.HOSTING)
     assert "Controls may be made from it" in read(client, "networks/24940/")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["silent: its clock is wrong, it is in another network than it should be", "fit to measure", "1 / 2"]),
+        ("ru", ["молчит: часы идут неверно, находится не в той сети, в которой должна", "пригодна к измерению"]),
+        ("kk", ["үндемейді: сағаты дұрыс емес, өзі болуы тиіс желіде емес", "өлшеуге жарамды"]),
+    ],
+)
+def test_a_network_shows_what_its_places_proved(client: Client, language: str, words: list[str]) -> None:
+    network = make.network()
+    at = "2026-03-01T12:00:00Z"
+    for test in (
+        SelfTest(at, failed=("clock", "asn"), clock_offset=-4000.0),
+        SelfTest(at, must_allow=(("egov.kz", True), ("kaspi.kz", False)), ipv6=False),
+    ):
+        make.run(network.vantages.get(), self_test=test.as_json(), recorded_at=make.AT)
+    page = client.get(f"/{language}/networks/{network.asn}/").content.decode()
+    assert [word for word in words if word not in page] == []
+
+
+def test_a_place_where_a_blocked_name_opens_is_suspect_and_not_silent(client: Client) -> None:
+    network = make.network()
+    test = SelfTest("2026-03-01T12:00:00Z", suspect=True)
+    make.run(network.vantages.get(), self_test=test.as_json(), recorded_at=make.AT)
+    assert "fit, but a name known to be blocked opened" in read(client, f"networks/{network.asn}/")
