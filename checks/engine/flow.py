@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 
-LAG_AIM = 0.05  # seconds: what the gates are steered to; a loop that comes later than this is late
+LAG_AIM = 0.05  # seconds: what the gates are steered to
+LAG_LIMIT = 0.25  # seconds: less is harmless, because a step takes a handful of the loop's turns
 LATE_SHARE = 0.1  # of a step: one in which our loop was late for longer says nothing of the network's speed
 LONG_STEP = 1.0  # seconds: shorter ones tell no slowness, and no deadline is as short
 _BEAT = 0.05
@@ -99,9 +100,9 @@ class Flow:
         return self._last_loss >= moment
 
     def late(self, begin: float, end: float) -> float:
-        """Seconds between two moments (loop time) in which the loop was late."""
+        """Seconds between two moments (loop time) in which the loop was later than LAG_LIMIT."""
         behind = max(0.0, self._loop.time() - self._due)
-        missed = behind if behind > LAG_AIM else 0.0  # late right now, and its beat has not come yet
+        missed = behind if behind > LAG_LIMIT else 0.0  # late right now, and its beat has not come yet
         first = bisect_left(self._late, (begin,))
         last = bisect_right(self._late, (end + _BEAT, float("inf")))
         return sum(seconds for _, seconds in islice(self._late, first, last)) + missed
@@ -116,7 +117,7 @@ class Flow:
             await asyncio.sleep(_BEAT)
             lag = self._loop.time() - self._due
             self.worst = max(self.worst, lag)
-            if lag > LAG_AIM:
+            if lag > LAG_LIMIT:
                 self._late.append((self._loop.time(), lag))
                 del self._late[:-_REMEMBERED]
             self.lookups.steer(lag)
