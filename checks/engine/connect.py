@@ -14,7 +14,7 @@ from checks.engine.records import VISIT, Connect
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import World
 
-READ_SIZE = 65536
+READ_SIZE = 16384  # bytes: a TLS record at most; larger buffers cost more than the calls that they save
 
 
 class Stream(Protocol):

@@ -18,6 +18,9 @@ LAG_AIM = 0.05  # seconds: what the gates are steered to
 LAG_LIMIT = 0.25  # seconds: less is harmless, because a step takes a handful of the loop's turns
 LATE_SHARE = 0.1  # of a step: one in which our loop was late for longer says nothing of the network's speed
 LONG_STEP = 1.0  # seconds: shorter ones tell no slowness, and no deadline is as short
+PATIENCE = 5.0  # round trips that an answer may take; a handshake takes one, and a busy server another
+_SHORTEST_TRIP = 0.05  # seconds: below, a server's own work counts for more than the way to it
+_ANSWERS = 32  # that are looked at together
 _BEAT = 0.05
 _REMEMBERED = 4096  # beats: some minutes, longer than any step
 _LOSS_ROUND = 1.0  # seconds: what is lost in so short a time was sent at once
@@ -79,7 +82,9 @@ class Flow:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.lookups = Gate(64, growth=1.25)  # a lookup costs a tenth of a handshake
-        self.secured = Gate(64, growth=1.1)  # from the ClientHello to the end of the page
+        self.secured = Gate(64, growth=1.05)  # from the ClientHello to the end of the page
+        self._slow: deque[bool] = deque(maxlen=_ANSWERS)  # whether each of the last answers took too many round trips
+        self._crowded = self._closed = float("-inf")
         self.worst = 0.0  # seconds, of the whole run
         self._due = self._loop.time() + _BEAT
         self._late: list[tuple[float, float]] = []  # when a beat came late, and by how much
@@ -95,6 +100,20 @@ class Flow:
             self.lookups.lose()
         self._last_loss = now
 
+    def answered(self, connect: float, answer: float) -> None:
+        """How long a peer took for TCP, and then for its first answer.
+
+        When most answers take many round trips, what we have in flight waits in a queue that they share: the line's, a
+        middlebox's or ours. No site is slow then, and more of it would end in time-outs that nobody made but us.
+        """
+        now = self._loop.time()
+        self._slow.append(answer > PATIENCE * max(connect, _SHORTEST_TRIP))
+        if len(self._slow) == _ANSWERS and sum(self._slow) > _ANSWERS / 2:
+            self._crowded = now
+            if now - self._closed > max(_LOSS_ROUND, answer):  # what was in flight then has been answered since
+                self.secured.lose()
+                self._closed = now
+
     def lost_since(self, moment: float) -> bool:
         """Whether questions were lost at any time since `moment` (loop time), so that silence proves nothing."""
         return self._last_loss >= moment
@@ -108,8 +127,10 @@ class Flow:
         return sum(seconds for _, seconds in islice(self._late, first, last)) + missed
 
     def overloaded(self, begin: float, end: float) -> bool:
-        """Whether a step between these moments lasted long because of us."""
-        return end - begin >= LONG_STEP and self.late(begin, end) > LATE_SHARE * (end - begin)
+        """Whether a step between these moments lasted long because of us: our loop, or what we had in flight."""
+        if end - begin < LONG_STEP:
+            return False
+        return begin <= self._crowded or self.late(begin, end) > LATE_SHARE * (end - begin)
 
     async def _beat(self) -> None:
         while True:

@@ -24,7 +24,7 @@ from checks.engine.world import DOH, PUBLIC, Resolver, World
 
 RESEND_AFTER = (1.0, 2.0, 4.0)  # seconds; UDP loses packets, and a loss is no censorship
 STRAY_LIMIT = 8  # wrong replies kept for one lookup at one resolver, so that a flood fills no record
-_DATAGRAM = 65535
+_DATAGRAM = 8192  # bytes: without EDNS a reply has 512 at most, and what is longer than this is none
 
 
 class Lookup:

@@ -181,6 +181,9 @@ class _Visit:
         if name.scheme == "https":
             handshake, stream = await shake(hop, address, name.port, plain, name.host, self.world, self.watch)
             self.handshakes.append(handshake)
+            if handshake.version is not None:
+                trip = next(c.t - c.t0 for c in self.connects if (c.hop, c.address) == (hop, address))
+                self.flow.answered(trip, handshake.t - handshake.t0)
         if stream is None or fetching.locked():
             return None
         await fetching.acquire()

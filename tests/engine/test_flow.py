@@ -134,3 +134,22 @@ async def test_hundreds_in_flight_lose_none():
         measurements = await measure_all(jobs, net.world(), in_flight=400)
     assert [m.failure for m in measurements if not m.overloaded and m.failure] == []
     assert len(measurements) == 400
+
+
+async def test_when_most_answers_take_many_round_trips_less_is_in_flight_and_long_steps_are_ours():
+    async with flowing() as flow:
+        before, begin = flow.secured.size, asyncio.get_running_loop().time()
+        for _ in range(32):
+            flow.answered(0.2, 3.0)
+        assert flow.secured.size == before // 2
+        assert flow.overloaded(begin, begin + 10)
+        assert not flow.overloaded(begin, begin + 0.5)
+
+
+async def test_a_few_slow_sites_are_slow_by_themselves():
+    async with flowing() as flow:
+        before, begin = flow.secured.size, asyncio.get_running_loop().time()
+        for number in range(64):
+            flow.answered(0.2, 9.0 if number % 3 == 0 else 0.3)
+        assert flow.secured.size == before
+        assert not flow.overloaded(begin, begin + 10)
