@@ -110,6 +110,8 @@ def _check_characters(text: str) -> None:
         raise BadName("too_long", f"This is longer than {LENGTH_LIMIT} characters; shorten the address.")
     if "\\" in text:
         raise BadName("backslash", "An address has no backslash; write / instead.")
+    if text.isascii() and text.isprintable() and " " not in text:
+        return
     for character in text:
         if character.isspace() and character not in "\v\f\x1c\x1d\x1e\x1f\x85":
             raise BadName("whitespace", "An address has no spaces; write one address, with %20 for a space.")
@@ -161,9 +163,9 @@ def _host(text: str) -> str:
             raise BadName("numeric_host", "Write an IP address as four plain numbers, such as 93.184.216.34.") from None
     if labels[-1] in SPECIAL_USE:
         raise BadName("special_use", f"Names under .{labels[-1]} do not exist on the public internet.")
-    if _ICANN_SUFFIXES.publicsuffix(host) is None:
-        raise BadName("no_suffix", "This does not end in a known ending such as .kz or .com; check the spelling.")
     if _ICANN_SUFFIXES.privatesuffix(host) is None:
+        if _ICANN_SUFFIXES.publicsuffix(host) is None:
+            raise BadName("no_suffix", "This does not end in a known ending such as .kz or .com; check the spelling.")
         raise BadName("public_suffix", f"“{host}” is an ending that many sites share; write the site's own name.")
     return host
 
@@ -172,7 +174,9 @@ def _to_ascii(text: str) -> str:
     """UTS 46 mapping, then A-labels. Plain labels are taken as they are: r3---x and my_shop exist."""
     bad = BadName("not_a_name", "This is no domain name; write it as example.kz, with letters, digits and hyphens.")
     try:
-        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False).removesuffix(".")
+        # Of ASCII letters UTS 46 says no more than that they are small.
+        mapped = text.lower() if text.isascii() else idna.uts46_remap(text, std3_rules=False, transitional=False)
+        mapped = mapped.removesuffix(".")
         labels = [_label(label) for label in mapped.split(".")]
     except (idna.IDNAError, UnicodeError):
         raise bad from None

@@ -1,3 +1,4 @@
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +155,8 @@ def test_the_host_for_people_leads_back_to_the_same_host(label):
     except BadName:
         return
     assert parse(name.display_host).host == name.host
+
+
+@given(st.text(alphabet=[chr(code) for code in range(33, 127)], min_size=1, max_size=30))
+def test_of_ascii_uts_46_says_that_letters_are_small(text):
+    assert idna.uts46_remap(text, std3_rules=False, transitional=False) == text.lower()
