@@ -1,7 +1,7 @@
 """A long line between two namespaces: 200 ms there and back.
 
-Not every kernel has netem, so `benchmarks.tun` carries the packets. A C program in its place used a tenth less CPU
-and changed no figure.
+Not every kernel has netem, so `benchmarks.tun` carries the packets. A C program in its place used a tenth to a fifth
+less CPU; the walls of both overlapped.
 """
 
 from __future__ import annotations

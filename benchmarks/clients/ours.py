@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from benchmarks import sites
 from benchmarks.clients.loops import runner
 from benchmarks.job import Job, Sight, finish, tally, wait_for_start
 from checks.engine.batch import measure_all
+from checks.engine.loop import new_event_loop
 from checks.engine.records import Measurement
 from checks.engine.world import World
 
@@ -44,5 +46,6 @@ def _gap(measurement: Measurement) -> str | None:
 
 if __name__ == "__main__":
     the_job = Job.load()
-    with runner(sys.argv[2]) as running:
+    own = sys.argv[2] == "uvloop"  # as the engine's command and the probe run it
+    with asyncio.Runner(loop_factory=new_event_loop) if own else runner(sys.argv[2]) as running:
         finish(tally(sights(the_job, running.run(measure(the_job)))))
