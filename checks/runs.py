@@ -172,6 +172,9 @@ def _release(round_id: int, addresses: dict[str, list[str]]) -> None:
     Run.objects.filter(round_id=round_id, state=Run.State.WAITING).update(state=Run.State.READY, addresses=addresses)
 
 
+ADDRESSES = 16  # of one site that a control hands on
+
+
 def _resolved(measurements: Sequence[records.Measurement]) -> dict[str, list[str]]:
     return {
         measured.url: sorted(
@@ -182,6 +185,6 @@ def _resolved(measurements: Sequence[records.Measurement]) -> dict[str, list[str
                 for address in query.addresses
                 if refuse(address) is None
             }
-        )
+        )[:ADDRESSES]
         for measured in measurements
     }

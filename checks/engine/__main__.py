@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +13,8 @@ from typing import Any
 
 from checks.engine import ooni
 from checks.engine.batch import measure_all, measure_run
-from checks.engine.loop import run
+from checks.engine.failures import Failure
+from checks.engine.loop import raise_file_limit, run
 from checks.engine.names import BadName, Name, parse
 from checks.engine.records import Measurement
 from checks.engine.tell import tell, tell_test
@@ -26,7 +27,9 @@ BAR = 30
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        world = World.load(options.world) if options.world else World.real()
+        world = World.load(options.world) if options.world else World.real(options.country)
+        for name in (*world.preconditions.must_allow, *world.preconditions.must_block):
+            _parse(name)
         if options.resolver:
             kept = [resolver for resolver in world.resolvers if resolver.role != ISP]
             world = replace(world, resolvers=(*map(_resolver, options.resolver), *kept))
@@ -38,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"checks.engine: {error}", file=sys.stderr)
         return BAD_INPUT
-    # Each visit holds a socket for each resolver and address; the usual soft limit is 1,024.
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     try:
         if options.self_test:
             test, _ = run(measure_run([], world))
@@ -87,15 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--self-test", action="store_true", help="first say what this vantage can prove of itself; stop if it is unfit"
     )
+    parser.add_argument("--country", default="kz", help="whose names must open and be blocked in --self-test (kz)")
     parser.add_argument("--in-flight", type=_positive, default=200, metavar="N", help="visits at once (200)")
     return parser
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of visits: write 1 or more")
+    return int(text)
 
 
 def _parse(text: str) -> Name:
@@ -128,7 +129,7 @@ def _controls(path: Path) -> dict[str, list[Measurement]]:
     for number, line in enumerate(_lines(path), 1):
         try:
             measurement = Measurement.from_json(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: no measurement of a control: {error}") from error
         found.setdefault(measurement.url, []).append(measurement)
     return found
@@ -159,10 +160,14 @@ class _Show:
 
     def __call__(self, measurement: Measurement) -> None:
         self._done += 1
-        self.overloaded = self.overloaded or measurement.overloaded
+        self.overloaded = self.overloaded or measurement.overloaded or measurement.failure == Failure.UNKNOWN
         if self._bar:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
-        print(self._form(measurement), flush=True)
+        try:
+            print(self._form(measurement), flush=True)
+        except BrokenPipeError:  # whoever read us has had enough; nothing more can be said, not even at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(STOPPED) from None
         self._draw()
 
     def _draw(self) -> None:

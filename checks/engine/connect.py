@@ -6,14 +6,18 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from checks.engine import guard
 from checks.engine.failures import NETWORK_ERRORS, name_failure
+from checks.engine.flow import Gate
 from checks.engine.records import VISIT, Connect
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import World
 
+IDLE_LIMIT = 1.0  # seconds that a connection may wait for its first word; servers give some five
 READ_SIZE = 16384  # bytes: a TLS record at most; larger buffers cost more than the calls that they save
 
 
@@ -142,6 +146,39 @@ async def _connected(sock: socket.socket, target: tuple[str, int]) -> None:
 def _settle(writable: asyncio.Future[None]) -> None:
     if not writable.done():
         writable.set_result(None)
+
+
+@asynccontextmanager
+async def dialled(
+    hop: int,
+    address: str,
+    port: int,
+    world: World,
+    watch: Stopwatch,
+    gate: Gate,
+    noted: list[Connect],
+    *,
+    purpose: str = VISIT,
+) -> AsyncIterator[Plain | None]:
+    """A connection and its turn at the gate; None when there is none.
+
+    One that had to wait for long is dialled anew: a server that hears nothing hangs up, and it would be our doing.
+    """
+    connected, plain = await connect(hop, address, port, world, watch, purpose=purpose)
+    noted.append(connected)
+    if plain is None:
+        yield None
+        return
+    try:
+        async with watch.turn(gate) as waited:
+            if waited > IDLE_LIMIT:
+                plain.abort()
+                connected, plain = await connect(hop, address, port, world, watch, purpose=purpose)
+                noted.append(connected)
+            yield plain
+    finally:
+        if plain is not None:
+            plain.abort()
 
 
 async def connect(

@@ -6,16 +6,18 @@ import hashlib
 import html
 import re
 from dataclasses import replace
+from itertools import accumulate
 from urllib.parse import urljoin
 
 from checks.engine.connect import Stream
 from checks.engine.failures import NETWORK_ERRORS, Failure, name_failure
-from checks.engine.http import Response, request
+from checks.engine.http import Headers, Response, request
 from checks.engine.names import Name
 from checks.engine.records import VISIT, Exchange
 from checks.engine.stopwatch import Stopwatch
 
 BODY_KEPT = 8192  # characters
+HEADERS_KEPT = 16 * 1024  # characters
 TITLE_KEPT = 300  # characters
 
 # Probe and control send the same, or a difference between two pages would be our own.
@@ -65,12 +67,18 @@ async def get(
         watch.read(),
         failure,
         response.status,
-        response.headers,
+        _kept(response.headers),
         first_byte=None if response.began is None else watch.at(response.began),
         wire_length=response.wire_length or None,
         purpose=purpose,
     )
     return exchange if response.status is None else _with_page(exchange, response)
+
+
+def _kept(headers: Headers) -> Headers:
+    """The first of them, HEADERS_KEPT characters in all."""
+    ends = accumulate(len(name) + len(value) for name, value in headers)
+    return tuple(header for header, end in zip(headers, ends, strict=True) if end <= HEADERS_KEPT)
 
 
 def _with_page(exchange: Exchange, response: Response) -> Exchange:

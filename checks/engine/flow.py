@@ -8,11 +8,10 @@ at one never counts against a deadline.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import islice
 
 LAG_AIM = 0.05  # seconds: what the gates are steered to
 LAG_LIMIT = 0.25  # seconds: less is harmless, because a step takes a handful of the loop's turns
@@ -87,7 +86,7 @@ class Flow:
         self._crowded = self._closed = float("-inf")
         self.worst = 0.0  # seconds, of the whole run
         self._due = self._loop.time() + _BEAT
-        self._late: list[tuple[float, float]] = []  # when a beat came late, and by how much
+        self._late: list[tuple[float, float]] = []  # when a late beat was due, and when it came
         self._last_loss = float("-inf")
 
     def lost_question(self) -> None:
@@ -119,12 +118,12 @@ class Flow:
         return self._last_loss >= moment
 
     def late(self, begin: float, end: float) -> float:
-        """Seconds between two moments (loop time) in which the loop was later than LAG_LIMIT."""
-        behind = max(0.0, self._loop.time() - self._due)
-        missed = behind if behind > LAG_LIMIT else 0.0  # late right now, and its beat has not come yet
-        first = bisect_left(self._late, (begin,))
-        last = bisect_right(self._late, (end + _BEAT, float("inf")))
-        return sum(seconds for _, seconds in islice(self._late, first, last)) + missed
+        """Seconds between two moments (loop time) for which the loop was later than LAG_LIMIT."""
+        spans = self._late[bisect_left(self._late, begin, key=lambda span: span[1]) :]
+        now = self._loop.time()
+        if now - self._due > LAG_LIMIT:
+            spans.append((self._due, now))  # late right now, and its beat has not come yet
+        return sum(max(0.0, min(end, woke) - max(begin, due)) for due, woke in spans)
 
     def overloaded(self, begin: float, end: float) -> bool:
         """Whether a step between these moments lasted long because of us: our loop, or what we had in flight."""
@@ -139,7 +138,7 @@ class Flow:
             lag = self._loop.time() - self._due
             self.worst = max(self.worst, lag)
             if lag > LAG_LIMIT:
-                self._late.append((self._loop.time(), lag))
+                self._late.append((self._due, self._loop.time()))
                 del self._late[:-_REMEMBERED]
             self.lookups.steer(lag)
             self.secured.steer(lag)

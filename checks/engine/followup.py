@@ -14,14 +14,15 @@ connection is tried again, and the neutral name's own address beside it.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from checks.engine import guard
-from checks.engine.connect import Stream, connect
+from checks.engine.connect import Stream, connect, dialled
 from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow
@@ -47,7 +48,7 @@ from checks.engine.world import DOH, World
 
 REPEATS = 3
 ADDRESS_CAP = 2  # suspects of one measurement that are looked at again
-NEUTRAL_QUEUE = 8  # second looks that may wait for the neutral address; the others do without it
+LOOKS = 4  # second looks of one batch at one address, a minute apart; further suspects there do without
 SLOW_HANDSHAKE = 1.0  # seconds: one that took this long
 SLOW_RATIO = 5.0  # and this many times the TCP connect on the same address may be throttled
 SLOW_RATE = 64 * 1024  # bytes/s: a page that came slower than this
@@ -83,7 +84,8 @@ class SecondLook:
         self._world, self._flow = world, flow
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._neutral: asyncio.Task[str | None] | None = None
-        self._waiting = 0
+        self._looks: Counter[str] = Counter()
+        self._left: dict[str, float] = {}  # when a suspected name was last sent to an address (loop time)
 
     async def at(self, measurement: Measurement) -> Measurement:
         """The same measurement with what the second look saw; unchanged when nothing is suspect.
@@ -96,8 +98,9 @@ class SecondLook:
         age = (datetime.now(UTC) - datetime.fromisoformat(measurement.started)).total_seconds()
         look = _Look(self._world, self._flow, age)
         for suspect in suspects:
-            async with self._busy[suspect.address]:
-                await look.at(suspect)
+            async with self._turn(suspect.address) as free:
+                if free:
+                    await look.at(suspect)
         if any(suspect.what in ("name", "address") for suspect in suspects):
             await self._elsewhere(look, suspects[0])
         return replace(
@@ -110,22 +113,34 @@ class SecondLook:
 
     async def _elsewhere(self, look: _Look, suspect: _Suspect) -> None:
         """The suspected name at the neutral name's address, between two visits with the neutral name itself."""
-        if self._waiting >= NEUTRAL_QUEUE:
+        if self._neutral is None:
+            self._neutral = asyncio.create_task(self._neutral_address())
+        address = await self._neutral
+        if address is None:
             return
-        self._waiting += 1
-        try:
-            if self._neutral is None:
-                self._neutral = asyncio.create_task(self._neutral_address())
-            address = await self._neutral
-            if address is None:
-                return
-            async with self._busy[address]:
+        async with self._turn(address) as free:
+            if free:
                 await look.known_good(suspect.hop, address)
                 if suspect.what == "name":
                     await look.neutral(suspect, address)
                     await look.known_good(suspect.hop, address)
-        finally:
-            self._waiting -= 1
+
+    @asynccontextmanager
+    async def _turn(self, address: str) -> AsyncIterator[bool]:
+        """Alone at an address, after what was sent there last can have no effect any more; False when it had enough.
+
+        A suspected name may block its address for a minute: whoever looks there next would see the censor's memory.
+        """
+        if self._looks[address] >= LOOKS:
+            yield False
+            return
+        self._looks[address] += 1
+        async with self._busy[address]:
+            if address in self._left:
+                quiet = self._left[address] + self._world.deadlines.followup_after
+                await asyncio.sleep(max(0.0, quiet - asyncio.get_running_loop().time()))
+            yield True
+            self._left[address] = asyncio.get_running_loop().time()
 
     async def _neutral_address(self) -> str | None:
         """Where the neutral name lives, by DoH if it answers: once a batch."""
@@ -198,11 +213,10 @@ class _Look:
     ) -> None:
         """TCP; TLS unless the server name is None; the page if one is wanted, whoever the peer proves to be."""
         hop, port, world, watch = suspect.hop, suspect.port, self._world, self._watch
-        connected, plain = await connect(hop, address, port, world, watch, purpose=purpose)
-        self.connects.append(connected)
-        if plain is None:
-            return
-        async with watch.turn(self._flow.secured):
+        dial = dialled(hop, address, port, world, watch, self._flow.secured, self.connects, purpose=purpose)
+        async with dial as plain:
+            if plain is None:
+                return
             stream: Stream = plain
             if server_name is not None:
                 handshake, secure = await shake(

@@ -34,6 +34,7 @@ _INVALID = frozenset({9, 10, 13, 14, 23, 26, 66, 67, 68})
 _LIBRARY: Any = vars(SSL)["_lib"]
 
 GROUPS = b"X25519:P-256:P-384:P-521"
+CHAIN_KEPT = 10  # certificates
 CIPHER_SUITES = b"TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"  # as browsers order them
 
 
@@ -136,7 +137,7 @@ async def shake(
         version=connection.get_protocol_version_name() if cipher else None,
         cipher=cipher,
         alpn=connection.get_alpn_proto_negotiated().decode("ascii", "replace") or None,
-        chain=tuple(_read(der).record for der in chain),
+        chain=tuple(_read(der).record for der in chain[:CHAIN_KEPT]),
         purpose=purpose,
     )
     return handshake, secure if usable else None

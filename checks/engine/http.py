@@ -21,7 +21,10 @@ WIRE_LIMIT = HEAD_LIMIT + BODY_LIMIT  # bytes as sent: a million chunks of one b
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([2-5][0-9][0-9])(?: [\x20-\x7e]*)?\r\n")
 # RFC 9110 §5.5: a name, and a value of visible characters; white space round it is not part of it.
-_HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*\r\n")
+_HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]++):[ \t]*+([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*+\r\n")
+# A header that begins with so many blanks is no header, and h11's own expression takes the square of their number.
+_BLANKS = re.compile(rb"\n[!-9;-~]{1,256}:[ \t]{4096}")
+_BLANKS_REACH = 4096 + 300
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,12}")
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
@@ -115,10 +118,10 @@ def _read_head(data: bytes) -> _Head | None:
     headers = tuple(found)
     status = int(first[1])
     framing = [(name, value) for name, value in headers if name.lower() in _FRAMING]
-    if status in _BODILESS:
-        length: int | None = 0
-    elif not framing:
-        length = None
+    if not framing:
+        length: int | None = 0 if status in _BODILESS else None
+    elif status in _BODILESS:
+        return None
     elif len(framing) == 1 and framing[0][0].lower() == "content-length" and _LENGTH.fullmatch(framing[0][1]):
         length = int(framing[0][1])
     else:
@@ -154,17 +157,18 @@ async def _by_h11(asked: h11.Request, data: bytes, incoming: _Incoming, response
     if content_length := dict(asked.headers).get(b"content-length"):
         http.send(h11.Data(data=bytes(int(content_length))))  # it was sent before; h11 only counts it
     http.send(h11.EndOfMessage())
-    http.receive_data(data)
+    begins_well = data.startswith(b"HTTP/"[: len(data)])
+    tail = _give(http, b"", data)
     decode = _Decoder(None)
     while True:
         try:
             event = http.next_event()
         except h11.RemoteProtocolError as error:
-            if http.trailing_data[1]:  # the peer closed inside a message that was right so far
+            if http.trailing_data[1] and begins_well:  # the peer closed inside a message that was right so far
                 raise EOFError("closed before the response was complete") from error
             raise
         if event is h11.NEED_DATA:
-            http.receive_data(await incoming.receive())
+            tail = _give(http, tail, await incoming.receive())
         elif isinstance(event, h11.Response):
             response.status = event.status_code
             response.headers = tuple(
@@ -180,6 +184,14 @@ async def _by_h11(asked: h11.Request, data: bytes, incoming: _Incoming, response
             raise h11.RemoteProtocolError("interim responses without end")
         elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
             return
+
+
+def _give(http: h11.Connection, tail: bytes, data: bytes) -> bytes:
+    """Hand bytes to h11 unless they would keep it busy for seconds; what the next ones must be seen together with."""
+    if _BLANKS.search(tail + data):
+        raise h11.RemoteProtocolError("a header of nothing but blanks")
+    http.receive_data(data)
+    return (tail + data)[-_BLANKS_REACH:]
 
 
 class _Decoder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -14,6 +15,12 @@ except ImportError:
 
 T = TypeVar("T")
 GARBAGE = 20_000  # objects: records have no cycles, and with Python's 700 the collector walks all of them in vain
+
+
+def raise_file_limit() -> None:
+    """Let this process hold as many sockets as it may: each visit has one for each resolver and address."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:

@@ -24,6 +24,9 @@ from checks.engine.world import DOH, PUBLIC, Resolver, World
 
 RESEND_AFTER = (1.0, 2.0, 4.0)  # seconds; UDP loses packets, and a loss is no censorship
 STRAY_LIMIT = 8  # wrong replies kept for one lookup at one resolver, so that a flood fills no record
+RAW_KEPT = 4096  # bytes of a reply
+STRAY_KEPT = 512  # bytes of what is none
+ANSWERS_KEPT = 64
 _DATAGRAM = 8192  # bytes: without EDNS a reply has 512 at most, and what is longer than this is none
 
 
@@ -160,9 +163,9 @@ class Lookup:
                 self.watch.read(),
                 failure,
                 reply.rcode if reply else None,
-                reply.answers if reply else (),
+                reply.answers[:ANSWERS_KEPT] if reply else (),
                 late,
-                base64.b64encode(raw).decode("ascii") if raw is not None else None,
+                base64.b64encode(raw[: RAW_KEPT if reply else STRAY_KEPT]).decode("ascii") if raw is not None else None,
             )
         )
 
@@ -178,7 +181,7 @@ class _Datagrams:
         self._open = {kind: Question.new(lookup.host, kind, mixed=mixed) for kind in TYPES}
         self._said: dict[str, list[frozenset[str]]] = {kind: [] for kind in TYPES}
         self._answered: dict[str, Question] = {}
-        self._truncated: list[Question] = []
+        self._truncated: dict[str, Question] = {}
         self._strays = 0
         self._resent = False
         self._t0 = 0.0
@@ -213,7 +216,7 @@ class _Datagrams:
                 background.create_task(self._listen_on(line))
             else:
                 line.close()
-        for question in self._truncated:
+        for question in self._truncated.values():
             await self._lookup.ask_tcp(self._resolver, question)
 
     async def _until_answered(self, line: _Line) -> None:
@@ -243,7 +246,7 @@ class _Datagrams:
                     self._open[kind] = Question.new(self._lookup.host, kind, mixed=False)
                     line.send(self._open[kind].message)
                 elif reply.truncated:
-                    self._truncated.append(self._open.pop(kind))
+                    self._truncated[kind] = self._open.pop(kind)  # what it lists is not all, and is asked for by TCP
                 else:
                     self._answered[kind] = self._open.pop(kind)
                     self._say(kind, reply, raw, late=False)
@@ -257,11 +260,10 @@ class _Datagrams:
 
     def _is_repeated(self, raw: bytes) -> bool:
         """One more reply to an answered question: kept when it says something else, since one of them is forged."""
-        for kind, question in self._answered.items():
+        for kind, question in (*self._answered.items(), *self._truncated.items()):
             reply = read(raw, question)
             if isinstance(reply, Reply):
-                if reply.same_case:
-                    self._say(kind, reply, raw, late=True)
+                self._say(kind, reply, raw, late=True)
                 return True
         return False
 

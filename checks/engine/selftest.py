@@ -122,10 +122,12 @@ async def _echo(url: str | None, world: World, flow: Flow) -> _Echo:
             try:
                 said = json.loads(exchange.body or "")
                 theirs, asn = datetime.fromtimestamp(float(said["time"]), UTC), said.get("asn")
-            except (ValueError, KeyError, TypeError, OverflowError, OSError):
+            except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
                 return _Echo()
             ours = _middle(measurement, exchange)
-            return _Echo(round((ours - theirs).total_seconds(), 3), asn if isinstance(asn, int) else None)
+            return _Echo(
+                round((ours - theirs).total_seconds(), 3), asn if type(asn) is int and 0 < asn < 2**32 else None
+            )
     return _Echo()
 
 
@@ -144,7 +146,7 @@ def _offset_by_dates(measurements: Sequence[Measurement]) -> float | None:
                 continue
             try:
                 theirs = parsedate_to_datetime(date)
-            except ValueError:
+            except (ValueError, OverflowError):
                 continue
             if theirs.tzinfo is not None:
                 offsets.append((_middle(measurement, exchange) - theirs).total_seconds())

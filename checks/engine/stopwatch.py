@@ -16,6 +16,7 @@ class Stopwatch:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time() - already
         self._end = self._loop.time() + limit
+        self._waiting, self._waits_since = 0, 0.0
 
     @property
     def began(self) -> float:
@@ -42,8 +43,16 @@ class Stopwatch:
         """A place behind the gate; waiting for it moves the measurement's own deadline on."""
         return _Turn(self, gate)
 
-    def postpone(self, seconds: float) -> None:
-        self._end += seconds
+    def wait(self) -> None:
+        self._waiting += 1
+        if self._waiting == 1:
+            self._waits_since = self._loop.time()
+
+    def go_on(self) -> None:
+        """The deadline moves by the time in which anybody waited, however many did."""
+        self._waiting -= 1
+        if self._waiting == 0:
+            self._end += self._loop.time() - self._waits_since
 
 
 # Classes, not generators: a visit passes several of these, and a generator costs four times as much.
@@ -76,10 +85,15 @@ class _Turn:
     def __init__(self, watch: Stopwatch, gate: Gate) -> None:
         self._watch, self._gate = watch, gate
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> float:
+        """Seconds that it had to wait."""
         asked = self._watch.read()
-        await self._gate.__aenter__()
-        self._watch.postpone(self._watch.read() - asked)
+        self._watch.wait()
+        try:
+            await self._gate.__aenter__()
+        finally:
+            self._watch.go_on()
+        return self._watch.read() - asked
 
     async def __aexit__(self, *_: object) -> None:
         await self._gate.__aexit__()

@@ -14,7 +14,7 @@ import certifi
 from uuid_utils.compat import uuid7
 
 from checks.engine import guard
-from checks.engine.connect import Plain, Stream, connect
+from checks.engine.connect import Plain, Stream, dialled
 from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow, flowing
@@ -149,29 +149,20 @@ class _Visit:
 
     async def _attempt(self, hop: int, address: str, name: Name, fetching: asyncio.Lock) -> Exchange | None:
         """TCP, for https TLS, and for whoever gets there first the page."""
-        connected, plain = await connect(hop, address, name.port, self.world, self.watch)
-        self.connects.append(connected)
-        if plain is None:
-            return None
-        try:
-            async with self.watch.turn(self.flow.secured):
-                return await self._converse(hop, address, name, plain, fetching)
-        finally:
-            plain.abort()
+        dial = dialled(hop, address, name.port, self.world, self.watch, self.flow.secured, self.connects)
+        async with dial as plain:
+            return await self._converse(hop, address, name, plain, fetching) if plain else None
 
     async def _validate(self, hop: int, address: str, name: Name) -> None:
         """TLS on the usual port beside a cleartext visit: a valid certificate tells that the resolver did not lie."""
-        port = DEFAULT_PORTS["https"]
-        connected, plain = await connect(hop, address, port, self.world, self.watch, purpose=VALIDATE)
-        self.connects.append(connected)
-        if plain is not None:
-            async with self.watch.turn(self.flow.secured):
-                handshake, stream = await shake(
+        port, gate = DEFAULT_PORTS["https"], self.flow.secured
+        dial = dialled(hop, address, port, self.world, self.watch, gate, self.connects, purpose=VALIDATE)
+        async with dial as plain:
+            if plain is not None:
+                handshake, _ = await shake(
                     hop, address, port, plain, name.host, self.world, self.watch, purpose=VALIDATE
                 )
-            self.handshakes.append(handshake)
-            if stream is not None:
-                stream.abort()
+                self.handshakes.append(handshake)
 
     async def _converse(
         self, hop: int, address: str, name: Name, plain: Plain, fetching: asyncio.Lock
@@ -182,7 +173,7 @@ class _Visit:
             handshake, stream = await shake(hop, address, name.port, plain, name.host, self.world, self.watch)
             self.handshakes.append(handshake)
             if handshake.version is not None:
-                trip = next(c.t - c.t0 for c in self.connects if (c.hop, c.address) == (hop, address))
+                trip = min(c.t - c.t0 for c in self.connects if (c.hop, c.address) == (hop, address))
                 self.flow.answered(trip, handshake.t - handshake.t0)
         if stream is None or fetching.locked():
             return None
@@ -202,7 +193,9 @@ class _Visit:
         if any(query.failure is None for query in queries) or not queries:
             return Failure.DNS_BOGON
         own = [query for query in queries if query.role == ISP] or queries
-        return own[0].failure or Failure.UNKNOWN
+        # A stray is no resolver's word; of what it said itself the last counts, and A before AAAA.
+        said = [query for query in own if query.rcode is not None or query.raw is None] or own
+        return max(said, key=lambda query: (query.type == "A", query.t)).failure or Failure.UNKNOWN
 
 
 def _host_of(url: str) -> str:

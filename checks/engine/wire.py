@@ -39,6 +39,9 @@ _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")  # a label whose text is its bytes
 _LONGEST_NAME = 255  # octets on the wire, RFC 1035 §3.1
+_POINTERS = 8  # in one name; dnspython refuses more than sixteen
+_RECORDS = 64  # in one reply: more is nothing ordinary
+_HEADER_SIZE = 12
 _TTL_LIMIT = 2**31 - 1  # RFC 2181 §8
 
 
@@ -94,8 +97,8 @@ class Reply:
 
 def read(raw: bytes, question: Question) -> Reply | Failure:
     """The reply, or why these bytes are none to our question."""
-    if len(raw) >= 2 and int.from_bytes(raw[:2]) != question.id:
-        return Failure.DNS_WRONG_ID
+    if len(raw) >= _HEADER_SIZE and int.from_bytes(raw[:2]) != question.id:
+        return Failure.DNS_WRONG_ID if question.id else Failure.DNS_MISBEHAVING  # over https nobody guesses an id
     return _read_ordinary(raw, question) or read_any(raw, question)
 
 
@@ -128,7 +131,7 @@ def _read_ordinary(raw: bytes, question: Question) -> Reply | None:
         return None
     _, flags, questions, *counts = _HEADER.unpack_from(raw)
     rcode = _RCODES.get(flags & 0xF)
-    if flags & 0xF800 != 0x8000 or questions != 1 or rcode is None:  # a response, opcode QUERY
+    if flags & 0xF800 != 0x8000 or questions != 1 or rcode is None or sum(counts) > _RECORDS:  # opcode QUERY
         return None
     kept: dict[tuple[bytes, int], dict[str, int]] = {}  # owner and type → value → TTL
     try:
@@ -185,12 +188,13 @@ def _name(raw: bytes, start: int) -> tuple[bytes, int]:
     A pointer leads to before the name and what it leads to ends there (RFC 1035 §4.1.4).
     """
     labels: list[bytes] = []
-    at, begun, limit, follows, length = start, start, len(raw), 0, 1
+    at, begun, limit, follows, length, pointers = start, start, len(raw), 0, 1, 0
     while size := raw[at]:
         if size >= 0xC0:
             follows = follows or at + 2
             target = (size & 0x3F) << 8 | raw[at + 1]
-            if target >= begun or at + 2 > limit:
+            pointers += 1
+            if target >= begun or at + 2 > limit or pointers > _POINTERS:
                 raise _Extraordinary
             at, begun, limit = target, target, begun
             continue

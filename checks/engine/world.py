@@ -17,6 +17,10 @@ from typing import Self
 
 import dns.resolver
 
+COUNTRIES = Path(__file__).resolve().parent.parent / "countries"
+PORTAL = "http://connectivitycheck.gstatic.com/generate_204"  # what Android asks; answers 204 and nothing
+IPV6_HOSTS = ("2001:4860:4860::8888", "2606:4700:4700::1111")  # public resolvers that accept TCP on 443
+
 ISP, PUBLIC, DOH = "isp", "public", "doh"
 
 
@@ -30,11 +34,11 @@ class Resolver:
     url: str | None = None
 
     @classmethod
-    def checked(cls, role: str, address: str, port: int) -> Self:
+    def checked(cls, role: str, address: str, port: int, url: str | None = None) -> Self:
         """Raises ValueError for what is no IP address or no port."""
-        if not 1 <= port <= 65535:
-            raise ValueError(f"{port} is no port")
-        return cls(role, str(ip_address(address)), port)
+        if not isinstance(port, int) or not 1 <= port <= 65535:
+            raise ValueError(f"{port!r} is no port")
+        return cls(role, str(ip_address(address)), port, url)
 
     @property
     def label(self) -> str:
@@ -65,6 +69,22 @@ class Preconditions:
     echo: str | None = None  # URL where the control says its time and the AS that it sees us come from
     asn: int | None = None  # the AS that the vantage is admitted for
 
+    @classmethod
+    def of(cls, country: str, *, control: bool = False, echo: str | None = None, asn: int | None = None) -> Self:
+        """What a country's pack says. A control stands where nothing is blocked. Raises ValueError for no such pack."""
+        pack = COUNTRIES / country
+        try:
+            allowed, blocked = (_names(pack / f"must_{what}.txt") for what in ("allow", "block"))
+        except OSError as error:
+            raise ValueError(f"there is no pack of the country {country!r}: {error}") from error
+        return cls(allowed, () if control else blocked, PORTAL, IPV6_HOSTS, echo, asn)
+
+
+def _names(path: Path) -> tuple[str, ...]:
+    """The names of a list, one a line, without its comments."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
 
 PUBLIC_RESOLVERS = (
     Resolver(PUBLIC, "8.8.8.8"),
@@ -92,14 +112,18 @@ class World:
     ipv6: bool | None = None  # whether the line carries IPv6, as the self-test of this run found
 
     @classmethod
-    def real(cls) -> Self:
-        """This machine's own network: the resolvers of /etc/resolv.conf, a public one and DoH."""
+    def real(cls, country: str | None = None) -> Self:
+        """This machine's own network: the resolvers of /etc/resolv.conf, a public one and DoH.
+
+        With a country, also what its pack says that a vantage there must show. Raises ValueError where there is none.
+        """
         try:
             configured = dns.resolver.Resolver().nameservers
         except dns.resolver.NoResolverConfiguration:
             configured = []
         isp = tuple(Resolver(ISP, str(address)) for address in configured)
-        return cls(name="real", imitated=False, resolvers=isp + PUBLIC_RESOLVERS)
+        conditions = Preconditions.of(country) if country else Preconditions()
+        return cls(name="real", imitated=False, resolvers=isp + PUBLIC_RESOLVERS, preconditions=conditions)
 
     def dial(self, transport: str, address: str, port: int) -> tuple[str, int]:
         """Where a packet for `address` really goes. Raises OSError (ENETUNREACH) off the lab's map."""
@@ -124,13 +148,13 @@ class World:
         """Read a world file. Raises ValueError with the file's name when it is not one."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            fields["resolvers"] = tuple(Resolver(**r) for r in fields["resolvers"])
-            fields["deadlines"] = Deadlines(**fields["deadlines"])
+            fields["resolvers"] = tuple(Resolver.checked(**r) for r in fields["resolvers"])
+            fields["deadlines"] = Deadlines(**{key: float(value) for key, value in fields["deadlines"].items()})
             conditions = fields.get("preconditions", {})
             lists = {key: tuple(conditions.get(key, ())) for key in ("must_allow", "must_block", "ipv6_hosts")}
             fields["preconditions"] = Preconditions(**{**conditions, **lists})
             if fields["addresses"] is not None:
                 fields["addresses"] = {key: (host, int(port)) for key, (host, port) in fields["addresses"].items()}
             return cls(**fields)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} is no world file: {error}") from error

@@ -14,6 +14,7 @@ import threading
 import warnings
 from pathlib import Path
 
+from checks.engine.loop import raise_file_limit
 from checks.probe.config import BadConfig, Config, make_key
 from checks.probe.worker import application
 
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         warnings.filterwarnings("ignore", message="(?s).*superuser privileges.*")  # we take JSON only
     if options.stop_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    raise_file_limit()
     app = application(config)
     worker = app.Worker(
         pool="threads",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography.exceptions import InvalidSignature
@@ -19,6 +19,7 @@ from checks.engine.records import Measurement, SelfTest
 
 FORMAT = 1
 SIZE_LIMIT = 64 * 1024 * 1024  # bytes of JSON; 500 visits with their evidence take a fifth of it
+VISIT_LIMIT = 256 * 1024  # characters of evidence in one visit; an ordinary one has some 30,000
 _PREFIX = b"tizilim-batch-v1\n"
 
 
@@ -46,11 +47,29 @@ def seal(batch: Batch, key: Ed25519PrivateKey) -> tuple[bytes, bytes]:
         "run": batch.run,
         "attempt": batch.attempt,
         "sent": batch.sent.isoformat(),
-        "measurements": [m.as_json() for m in batch.measurements],
+        "measurements": [_fitting(m).as_json() for m in batch.measurements],
         "self_test": batch.self_test.as_json() if batch.self_test else None,
     }
     body = zlib.compress(json.dumps(document, separators=(",", ":")).encode())
     return body, key.sign(_PREFIX + body)
+
+
+def _fitting(measurement: Measurement) -> Measurement:
+    """Without its texts and bytes if they are too many: one hostile site must not cost the whole batch its place."""
+    texts = [*(query.raw for query in measurement.queries), *(exchange.body for exchange in measurement.exchanges)]
+    texts += [certificate.der for handshake in measurement.handshakes for certificate in handshake.chain]
+    texts += [value for exchange in measurement.exchanges for header in exchange.headers for value in header]
+    if sum(len(text or "") for text in texts) <= VISIT_LIMIT:
+        return measurement
+    return replace(
+        measurement,
+        queries=tuple(replace(query, raw=None, answers=query.answers[:8]) for query in measurement.queries),
+        handshakes=tuple(
+            replace(handshake, chain=tuple(replace(one, der="") for one in handshake.chain[:1]))
+            for handshake in measurement.handshakes
+        ),
+        exchanges=tuple(replace(exchange, body=None, headers=()) for exchange in measurement.exchanges),
+    )
 
 
 def unseal(body: bytes, signature: bytes, public_key: str) -> Batch:

@@ -20,10 +20,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from checks.engine.world import Preconditions, World
 
-COUNTRIES = Path(__file__).resolve().parent.parent / "countries"
-PORTAL = "http://connectivitycheck.gstatic.com/generate_204"  # what Android asks; answers 204 and nothing
-IPV6_HOSTS = ("2001:4860:4860::8888", "2606:4700:4700::1111")  # public resolvers that accept TCP on 443
-
 
 class BadConfig(ValueError):
     """The message names the file and what to change in it."""
@@ -52,12 +48,12 @@ class Config:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
             vantages = tuple(_vantage(entry, path.parent, document.get("echo")) for entry in document["vantages"])
-            if not vantages:
-                raise ValueError('"vantages" is empty')
+            if not vantages or len({vantage.name for vantage in vantages}) < len(vantages):
+                raise ValueError('"vantages" is empty, or has one name twice')
             return cls(str(document["broker"]), vantages, dict(document.get("broker_options", {})))
         except KeyError as error:
             raise BadConfig(f"{path}: {error} is missing") from error
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadConfig(f"{path}: {error}") from error
 
 
@@ -71,22 +67,13 @@ def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVant
 
 
 def _preconditions(entry: dict[str, Any], echo: str | None) -> Preconditions:
-    """What a vantage on a real network must show of itself. Raises OSError for a country without a pack."""
-    pack = COUNTRIES / str(entry.get("country", "kz"))
-    return Preconditions(
-        must_allow=read_names(pack / "must_allow.txt"),
-        must_block=() if entry.get("control") else read_names(pack / "must_block.txt"),
-        portal=PORTAL,
-        ipv6_hosts=IPV6_HOSTS,
-        echo=echo,
+    """What a vantage on a real network must show of itself. Raises ValueError for a country without a pack."""
+    return Preconditions.of(
+        str(entry.get("country", "kz")),
+        control=bool(entry.get("control")),
+        echo=str(echo) if echo else None,
         asn=int(entry["asn"]) if "asn" in entry else None,
     )
-
-
-def read_names(path: Path) -> tuple[str, ...]:
-    """The names of a pack's list, one a line, without its comments. Raises OSError."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:

@@ -491,19 +491,23 @@ def _spoke(handshake: Handshake) -> bool:
 
 
 def _residual(measurement: Measurement) -> bool:
-    """The first neutral handshake spoke; the one right after a cut repetition on the same address did not."""
-    by_address: dict[str, list[Connect]] = {}
-    for connect in sorted(measurement.connects, key=lambda c: c.t0):
-        if connect.purpose in (SNI_SWAP, REPEAT):
-            by_address.setdefault(connect.address, []).append(connect)
-    spoken = {(h.address, h.purpose) for h in measurement.handshakes if h.purpose == SNI_SWAP and _spoke(h)}
-    return any(
-        (address, SNI_SWAP) in spoken
-        and any(
-            before.purpose == REPEAT and after.purpose == SNI_SWAP and after.failure in _SILENCE
-            for before, after in pairwise(tries)
-        )
-        for address, tries in by_address.items()
+    """The first neutral name was answered; the one right after a repetition of the suspected name fell silent."""
+    tries: dict[str, list[tuple[float, str, str | None]]] = {}  # address → when, purpose, failure (None: it spoke)
+    for connect in measurement.connects:
+        if connect.failure and connect.purpose in (SNI_SWAP, REPEAT):
+            tries.setdefault(connect.address, []).append((connect.t0, connect.purpose, connect.failure))
+    for shake in measurement.handshakes:
+        if shake.purpose in (SNI_SWAP, REPEAT):
+            failure = None if _spoke(shake) else shake.failure
+            tries.setdefault(shake.address, []).append((shake.t0, shake.purpose, failure))
+    return any(_falls_silent(sorted(attempts, key=lambda attempt: attempt[0])) for attempts in tries.values())
+
+
+def _falls_silent(attempts: Sequence[tuple[float, str, str | None]]) -> bool:
+    first = next((failure for _, purpose, failure in attempts if purpose == SNI_SWAP), "none was made")
+    return first is None and any(
+        before == REPEAT and after == SNI_SWAP and failure in _SILENCE
+        for (_, before, _), (_, after, failure) in pairwise(attempts)
     )
 
 

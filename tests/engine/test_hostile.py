@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import os
 import struct
 import tracemalloc
@@ -11,11 +12,14 @@ import dns.message
 import dns.rrset
 import pytest
 
+from checks.engine.flow import flowing
 from checks.engine.http import BODY_LIMIT
+from checks.engine.names import parse
 from checks.engine.records import Measurement
 from checks.engine.visit import measure
+from checks.engine.visit import visit as one_visit
 from checks.engine.world import PUBLIC, Resolver
-from tests.servers import RESOLVER, SITE, Servers, after_request, answer, authority, page, say, silence
+from tests.servers import RESOLVER, SITE, Servers, after_request, answer, authority, page, reset, say, silence
 
 MEMORY = 24 * 1024 * 1024  # bytes that one visit may hold at its worst, whatever the server does
 
@@ -210,3 +214,49 @@ async def test_a_private_address_in_another_dress_is_not_dialled(address):
         measurement = await measure("site.kz", net.world())
     assert measurement.connects == ()
     assert [r.address for r in measurement.refusals] == [address]
+
+
+@pytest.mark.parametrize("where", ["head", "trailer"])
+async def test_a_header_of_blanks_does_not_keep_the_loop_busy(where):
+    blanks = b"X:" + b" " * 60_000 + b"\0\r\n\r\n"
+    chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + blanks
+    measurement = await visit(after_request(say(HEAD + blanks if where == "head" else chunked)), fetch=20)
+    assert measurement.failure == "http_request_failed"
+    assert not measurement.overloaded
+
+
+async def test_a_server_that_hangs_up_on_the_silent_is_not_met_with_our_own_silence():
+    """The gate is shut for longer than the server waits; it is dialled anew, and says what it has to say."""
+
+    async def impatient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(0.5):
+                await reader.readuntil(b"\r\n\r\n")
+        except TimeoutError:
+            return await reset(reader, writer)
+        return await say(b"HTTP/1.1 204 No Content\r\n\r\n")(reader, writer)
+
+    async with Servers() as net, flowing() as flow:
+        await net.tcp(impatient, 80)
+        flow.secured._size = 0.0
+        asyncio.get_running_loop().call_later(1.5, setattr, flow.secured, "_size", 64.0)
+        asyncio.get_running_loop().call_later(1.6, flow.secured._wake)
+        measurement = await visit_in(flow, net)
+    assert (measurement.failure, len(measurement.connects)) == (None, 2)
+
+
+async def visit_in(flow, net) -> Measurement:
+    return await one_visit(parse(f"http://{SITE}/"), net.world(), flow)
+
+
+async def test_what_a_record_keeps_of_a_flood_is_little():
+    async def headers(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 900) for n in range(60)) + b"\r\n")
+        writer.close()
+
+    async with Servers() as net:
+        await net.dns(lambda query: [b"z" * 8000] * 20 + [answer(query, SITE)])
+        await net.tcp(after_request(headers), 80)
+        measurement = await measure("http://site.kz/", net.world())
+    assert measurement.failure is None
+    assert len(json.dumps(measurement.as_json())) < 60_000

@@ -194,7 +194,8 @@ async def test_a_truncated_reply_is_asked_for_again_over_tcp():
     [
         (silence, "generic_timeout_error"),
         (after_request(say(b"\0\x20half")), "eof_error"),
-        (after_request(say(b"\0\x05xxxxx")), "dns_reply_with_wrong_query_id"),
+        (after_request(say(b"\0\x05xxxxx")), "dns_server_misbehaving"),
+        (after_request(say(b"\0\x0d" + b"x" * 13)), "dns_reply_with_wrong_query_id"),
     ],
 )
 async def test_a_failure_over_tcp_is_the_failure_of_the_question(server, failure):

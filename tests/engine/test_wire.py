@@ -164,3 +164,25 @@ def test_junk_never_raises(raw):
     question = ask()
     for datagram in (raw, question.id.to_bytes(2) + raw, question.message + raw):
         read(datagram, question)
+
+
+@pytest.mark.parametrize("pointers", [3, 12, 64])
+def test_of_a_chain_of_pointers_both_say_the_same(pointers):
+    """An answer whose owner is a pointer to a pointer to … the question's name."""
+    question = ask()
+    answer = b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + bytes(4)
+    raw = question.id.to_bytes(2) + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question.wire
+    chain = len(raw)
+    # The pointers stand in the data of a record that nobody keeps, each leading to the one before it.
+    links = b"\xc0\x0c" + b"".join(struct.pack("!H", 0xC000 | chain + 12 + 2 * n) for n in range(pointers - 1))
+    carrier = b"\xc0\x0c" + struct.pack("!HHIH", 16, 1, 60, len(links)) + links
+    last = struct.pack("!H", 0xC000 | chain + 12 + 2 * (pointers - 1))
+    raw = raw[:6] + b"\0\2" + raw[8:] + carrier + last + answer[2:]
+    assert read(raw, question) == read_any(raw, question)
+
+
+def test_a_reply_of_many_records_is_left_to_dnspython():
+    question = ask()
+    raw = reply_to(question, *(f"{NAME} 60 IN A 93.184.{n // 250}.{n % 250}" for n in range(100)))
+    assert _read_ordinary(raw, question) is None
+    assert len(read(raw, question).answers) == 100
