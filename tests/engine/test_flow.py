@@ -153,3 +153,27 @@ async def test_a_few_slow_sites_are_slow_by_themselves():
             flow.answered(0.2, 9.0 if number % 3 == 0 else 0.3)
         assert flow.secured.size == before
         assert not flow.overloaded(begin, begin + 10)
+
+
+async def test_a_lag_counts_for_the_steps_that_it_overlaps_and_no_others():
+    async with flowing() as flow:
+        now = asyncio.get_running_loop().time()
+        flow._late.append((now - 3, now - 1))
+        assert [flow.late(now - 9, now - 4), flow.late(now - 4, now - 2), flow.late(now - 0.9, now)] == [0, 1, 0]
+
+
+async def test_waits_side_by_side_move_the_deadline_once():
+    gate = Gate(1, growth=1)
+    watch = Stopwatch(10.0)
+    end = watch._end
+    await gate.__aenter__()
+
+    async def wait() -> None:
+        async with watch.turn(gate):
+            pass
+
+    waiting = [asyncio.create_task(wait()) for _ in range(6)]
+    await asyncio.sleep(0.2)
+    await gate.__aexit__()
+    await asyncio.gather(*waiting)
+    assert 0.15 < watch._end - end < 0.6  # six waits of a fifth of a second

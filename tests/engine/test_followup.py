@@ -1,10 +1,12 @@
 import asyncio
+from datetime import datetime
+from itertools import pairwise
 
 import pytest
 
 from checks.engine.batch import measure_all
 from checks.engine.flow import flowing
-from checks.engine.followup import SecondLook, is_anomalous
+from checks.engine.followup import LOOKS, SecondLook, is_anomalous
 from checks.engine.names import BadName
 from checks.engine.records import BASELINE, KNOWN_GOOD, NEUTRAL, NO_SNI, REPEAT, SNI_SWAP, VISIT, Measurement
 from checks.engine.visit import measure
@@ -226,3 +228,22 @@ async def test_a_batch_with_a_bad_name_is_refused_before_anything_is_measured():
     async with Servers() as net:
         with pytest.raises(BadName):
             await measure_all([("site.kz", ()), ("localhost", ())], net.world())
+
+
+async def test_second_looks_at_one_address_keep_apart_and_are_few():
+    """A censor that remembers must not be met by the next look."""
+    hosts = [f"cut{number}.kz" for number in range(LOOKS + 2)]
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(after_request(reset), 443)
+        world = net.world(followup_after=0.4)
+        measurements = await measure_all([(host, ()) for host in hosts], world, in_flight=len(hosts))
+    spans = []
+    for measurement in measurements:
+        began = datetime.fromisoformat(measurement.started).timestamp()
+        again = [h for h in measurement.handshakes if h.purpose in (SNI_SWAP, NO_SNI, REPEAT)]
+        if again:
+            spans.append((began + again[0].t0, began + again[-1].t))
+    assert len(spans) == LOOKS
+    spans.sort()
+    assert all(after[0] - before[1] > 0.3 for before, after in pairwise(spans))

@@ -176,3 +176,33 @@ def test_a_self_test_survives_its_json_form():
 def test_what_is_no_self_test_is_refused(wrong):
     with pytest.raises(ValueError):
         SelfTest.from_json(wrong)
+
+
+def test_on_a_real_network_the_countrys_pack_says_what_must_open():
+    conditions = World.real("kz").preconditions
+    assert "egov.kz" in conditions.must_allow
+    assert conditions.must_block
+    assert conditions.portal
+    assert Preconditions.of("kz", control=True).must_block == ()
+
+
+def test_a_country_without_a_pack_is_named():
+    with pytest.raises(ValueError, match="there is no pack of the country 'xx'"):
+        World.real("xx")
+
+
+@pytest.mark.parametrize("asn", [True, -5, 10**4000, 2**32])
+async def test_a_number_that_is_no_as_number_is_not_taken_for_one(asn):
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(echo(asn=asn), "echo.kz")
+        test = await run(net, echo="https://echo.kz/", asn=64496)
+    assert (test.asn, test.failed) == (None, ())
+
+
+async def test_a_date_beyond_all_dates_tells_no_time():
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.web(page(b"", "200 OK", "Date: Tue, 03 Mar 2020 12:00:00 +99999999999999999999"), "one.kz")
+        test = await run(net, must_allow=("one.kz",))
+    assert (test.clock_offset, test.failed) == (None, ())

@@ -256,3 +256,14 @@ async def test_a_visit_on_a_machine_that_lags_is_marked():
         measurement = await measure(f"http://{SITE}/", net.world())
     assert measurement.failure is None
     assert measurement.overloaded
+
+
+async def test_a_visit_ends_with_what_the_resolver_said_of_ipv4_whatever_came_first():
+    def servfail_for_a(query):
+        is_a = query.question[0].rdtype == 1
+        return [b"stray" * 9, answer(query, rcode=2 if is_a else 0)]
+
+    async with Servers() as net:
+        await net.dns(servfail_for_a)
+        measurement = await measure("site.kz", net.world())
+    assert measurement.failure == "dns_servfail_error"
