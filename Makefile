@@ -9,7 +9,7 @@ RESET ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages fuzz bench-engine clean
+.PHONY: help demo test lint format lock messages fuzz bench-engine bench-verdict clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fuzz: $(VENV)/.dev  ## fuzz the parsers with atheris, FUZZ_SECONDS=60 each
 
 bench-engine: $(VENV)/.bench  ## the engine beside other tools (root; ten minutes; docs/benchmarks.md); BENCH=--quick
 	@$(BIN)/python -m benchmarks.engine $(BENCH)
+
+bench-verdict: $(VENV)/.runtime  ## how many measurements a second one core judges (a minute)
+	@$(BIN)/python -m benchmarks.verdict $(BENCH)
 
 clean:  ## remove the virtual environment and all data of demo and tests
 	@rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache .hypothesis

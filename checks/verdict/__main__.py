@@ -1,10 +1,10 @@
-"""Judge published measurements again: `python -m checks.verdict FILE… [--explain]`.
+"""Judge measurements: `python -m checks.verdict FILE… [--ooni] [--explain] [--fingerprints FOLDER]`.
 
 A FILE holds JSON (one document or a list) or, named .jsonl, one document a line; .gz of either is read
 too. A document is what the register publishes: /api/v1/measurements/ID, or a line of
 /api/v1/measurements?format=jsonl&records=1. It is also {"measurement": {...}, "controls": [{...}, ...]} of
-records, or one record alone. One JSON line is printed for each. What cannot be read becomes an
-`inconclusive` line with the reason, and the exit code 1.
+records, one record alone, or a web_connectivity measurement of OONI. One JSON line is printed for each.
+What cannot be read becomes an `inconclusive` line with the reason, and the exit code 1.
 """
 
 from __future__ import annotations
@@ -20,35 +20,58 @@ from pathlib import Path
 from typing import Any, get_args
 
 from checks.engine.records import Measurement
-from checks.verdict import facts
+from checks.verdict import facts, ooni
+from checks.verdict.facts import UNKNOWN, Setting
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Language, conclude, explain
 from checks.verdict.rules import RULESET, Verdict
+from checks.verdict.trace import trace
 
 PACK = Path(__file__).resolve().parent.parent / "countries" / "kz"
 # A file from elsewhere may hold anything; a wrong type deep inside a record is found only when it is used.
-UNREADABLE = (OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError, RecursionError)
+UNREADABLE = (
+    OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    references = References.load(options.references)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        references = References.load(options.references, *options.fingerprints)
+    except (OSError, ValueError) as error:
+        parser.error(f"the fingerprints cannot be read: {error}")
     language = options.language if options.explain else None
     readable = True
     for path in options.files:
         for place, text in _documents(path):
-            line = _line(place, text, references, language)
+            line = _line(place, text, references, language, is_ooni=options.ooni)
             readable = readable and "error" not in line
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            # A file may hold half a character, which no terminal takes.
+            said = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
+            print(said, flush=True)
     return 0 if readable else 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m checks.verdict", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--explain", action="store_true", help="add the sentence that readers see")
+    parser.add_argument("--ooni", action="store_true", help="take every document for one of OONI's; else it is seen")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="add the sentence that readers see, the facts that led there, and why other rules did not apply",
+    )
     parser.add_argument("--language", choices=get_args(Language), default="en")
     parser.add_argument("--references", type=Path, default=PACK, help="a country pack's folder (default: %(default)s)")
+    parser.add_argument(
+        "--fingerprints",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="further fingerprints, as `python -m checks.verdict.fingerprints` writes them",
+    )
     return parser
 
 
@@ -78,24 +101,34 @@ def _parse(text: str) -> Any:
         return error
 
 
-def _line(place: str, document: Any, references: References, language: Language | None) -> dict[str, Any]:
+def _line(
+    place: str, document: Any, references: References, language: Language | None, *, is_ooni: bool
+) -> dict[str, Any]:
     try:
         if isinstance(document, Exception):
             raise document
-        measurement, controls = _read(document)
-        drawn = facts.of(measurement, controls, references)
+        subject, measurement, controls, setting = _read(document, is_ooni or ooni.is_ooni(document))
+        drawn = facts.of(measurement, controls, references, setting)
         judgement = conclude(drawn, measurement.trust_store, references.revision)
     except UNREADABLE as error:
         return {**_answer(place, Verdict.INCONCLUSIVE), "notes": ["unreadable"], "error": _in_words(error)}
     line = {
-        **_answer(measurement.url, judgement.verdict),
+        **_answer(subject, judgement.verdict),
         "mechanism": judgement.mechanism,
         "rule": judgement.rule,
         "confidence": judgement.confidence,
         "notes": list(judgement.notes),
         "measurement": measurement.id,
     }
-    return line if language is None else {**line, "sentence": explain(drawn, judgement, language)}
+    if language is None:
+        return line
+    traced = trace(drawn)
+    return {
+        **line,
+        "sentence": explain(drawn, judgement, language),
+        "because": list(traced.facts),
+        "not_applied": [f"{rule}: {fact}" for rule, fact in traced.missed],
+    }
 
 
 def _answer(subject: str, verdict: Verdict) -> dict[str, Any]:
@@ -110,7 +143,15 @@ def _answer(subject: str, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _read(document: Any) -> tuple[Measurement, list[Measurement]]:
+def _read(document: Any, is_ooni: bool) -> tuple[str, Measurement, Sequence[Measurement], Setting]:
+    if is_ooni:
+        found = ooni.read(document)
+        return found.input, found.measurement, found.controls, found.setting
+    measurement, controls = _ours(document)
+    return measurement.url, measurement, controls, UNKNOWN
+
+
+def _ours(document: Any) -> tuple[Measurement, Sequence[Measurement]]:
     if not isinstance(document, dict):
         raise ValueError("a measurement is a JSON object, and this is none")
     if "results" in document and "next" in document:

@@ -8,9 +8,10 @@ its own ignorance: "not_measured", "no_control" and "none" are three values.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import pairwise
 from typing import Literal
@@ -40,6 +41,7 @@ LENGTH_RATIO = 0.7  # OONI ts-017; Jones et al., IMC 2014: finds 95 % of block p
 CHALLENGES = frozenset({403, 451, 503})  # what servers answer when they, not the network, turn a visitor away
 HOPS_LIMIT = 20
 HTTPS = 443
+UNNAMED = "unnamed_failure"  # of a control that failed and does not say how (OONI's helper names few failures)
 
 _Observation = Connect | Handshake | Exchange
 
@@ -48,7 +50,9 @@ Dns = Literal[
     "literal",  # the URL names an address: there was nothing to ask
     "not_measured",  # the network's own resolver was not asked
     "consistent",  # an address that a control got too, or that holds a valid certificate for the name
+    "uncontested",  # an address of which no control tells anything, and none says that there is no such name
     "bogon",
+    "bogon_alike",  # only bogons, and a control got them too
     "two_replies",  # two replies to one query with no address in common
     "unmatched_refuted",  # an address no control got, and whoever lives there is not the site
     "unmatched_unchecked",  # an address no control got, and nobody could ask who lives there
@@ -68,6 +72,7 @@ Slowed = Literal["nothing", "handshake", "page"]
 Response = Literal["none", "secure", "cleartext", "elsewhere"]
 Page = Literal["same", "differs", "not_measured", "no_control"]
 Leaf = Literal["same", "other", "not_measured"]
+Refused = Literal["nothing", "authority", "name", "dates"]  # what was wrong with a refused certificate
 
 _RESOLVER_FAILURES: dict[str, Dns] = {  # the order says which counts when several resolvers fail differently
     Failure.DNS_NXDOMAIN: "nxdomain",
@@ -89,7 +94,23 @@ _CLASSES: dict[str, FailureClass] = {
     Failure.SSL_UNKNOWN_AUTHORITY: "certificate",
     Failure.SSL_INVALID_CERTIFICATE: "certificate",
 }
+_REFUSED: dict[str, Refused] = {
+    Failure.SSL_UNKNOWN_AUTHORITY: "authority",
+    Failure.SSL_INVALID_HOSTNAME: "name",
+    Failure.SSL_INVALID_CERTIFICATE: "dates",
+}
+# Headers that any server may send; two pages that share another one come from one server (OONI's headers_match).
+_COMMON_HEADERS = frozenset({
+    "accept-ranges", "access-control-allow-origin", "age", "alt-svc", "cache-control", "connection",
+    "content-encoding", "content-language", "content-length", "content-security-policy", "content-type", "date", "etag",
+    "expires", "keep-alive", "last-modified", "link", "location", "p3p", "pragma", "referrer-policy", "server",
+    "set-cookie", "strict-transport-security", "transfer-encoding", "upgrade", "vary", "via", "x-cache",
+    "x-content-type-options", "x-frame-options", "x-powered-by", "x-ua-compatible", "x-xss-protection",
+})  # fmt: skip
 _SILENCE = frozenset({Failure.TIMEOUT, Failure.CONNECTION_RESET})
+_DEAD = frozenset({Failure.TIMEOUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.NETWORK_DOWN})
+DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
+_TRUSTED = ("literal", "consistent", "uncontested")
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
 
@@ -104,20 +125,25 @@ class Facts:
     dns: Dns
     dns_resolving: int  # controls that resolve the name: control vantages, and DoH in the measurement as one
     dns_failing: int  # controls whose resolvers say that it does not exist or has no address
+    dns_quorum: int  # so many must resolve it before a resolver's failure is held against the network
+    dns_known_address: bool  # the resolver's answer, which no control got, is where block pages live
     step: Step
     failure: FailureClass
     pair: Pair  # what the controls met at the same step, on the same address and server name
     leaf: Leaf  # is a refused certificate the very one that the control accepted?
+    refused: Refused
     self_signed: bool
     swap: Swap
     throttle: Throttle
     slowed: Slowed  # what `throttle` is about
+    begun: bool  # the response that failed had begun
     residual: bool  # a neutral name was answered, and no longer once the suspected name had been cut
     response: Response
     status: int | None
     page: Page
     blockpage: PageMatch
     interception: bool
+    hijacked: bool  # the name was answered alike by resolvers that have nothing in common, and by nobody else so
     forged: bool  # some resolver's answer was forged, whether or not the site opened
 
     @property
@@ -126,11 +152,16 @@ class Facts:
 
     @property
     def dns_trusted(self) -> bool:
-        return self.dns in ("consistent", "literal")
+        return self.dns in _TRUSTED
+
+    @property
+    def is_ghost(self) -> bool:
+        """The network answers for a name that exists for no control."""
+        return self.dns in DNS_ODD and self.dns_failing > 0 and self.dns_resolving == 0
 
     @property
     def dns_resolved_by_controls(self) -> bool:
-        return self.dns_resolving >= 2 and self.dns_resolving > self.dns_failing
+        return self.dns_resolving >= self.dns_quorum and self.dns_resolving > self.dns_failing
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +184,39 @@ class _Failed:
 
     failure: str
     pair: Pair
-    handshake: Handshake | None = None
+    step: _Observation
+
+    @property
+    def handshake(self) -> Handshake | None:
+        return self.step if isinstance(self.step, Handshake) else None
 
 
-def of(measurement: Measurement, controls: Sequence[Measurement], references: References | None = None) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known beside the records: where the vantage is, whose addresses are, how many controls there can be."""
+
+    country: str | None = None  # ISO 3166, of the vantage
+    networks: Mapping[str, int] = field(default_factory=dict)  # address → AS number
+    consistent: str | None = None  # the host whose addresses are known to be of one network with a control's
+    lone_control: bool = False  # by its method there is never more than one (OONI's test helper)
+
+
+UNKNOWN = Setting()
+
+
+def of(
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    references: References | None = None,
+    setting: Setting = UNKNOWN,
+) -> Facts:
     """The normal form of one measurement beside those of its controls that are usable."""
     references = references or References()
     looked = measurement  # with its second look, which says what no visit can
     measurement = _visit_only(measurement)
     usable = [_visit_only(control) for control in controls if _usable(control, measurement)]
     hops = list(_hops(measurement))
-    hop, dns = _decisive(measurement, usable, hops)
+    hop, dns = _decisive(measurement, usable, hops, setting)
     throttle, slowed, slow_hop = _throttle(looked, usable)
     if slow_hop is not None:
         hop = next((h for h in hops if h.number == slow_hop), hop)
@@ -172,6 +225,7 @@ def of(measurement: Measurement, controls: Sequence[Measurement], references: Re
     worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(looked, a) != "answered"), default=None)
     final = _final(measurement)
     resolving, failing = _dns_controls(measurement, usable, hop.host)
+    hijacked = {host for host in {h.host for h in hops} if _hijacked(measurement, usable, host, setting)}
     return Facts(
         hop=hop.number,
         hop_host=hop.host,
@@ -181,21 +235,26 @@ def of(measurement: Measurement, controls: Sequence[Measurement], references: Re
         dns=dns,
         dns_resolving=resolving,
         dns_failing=failing,
+        dns_quorum=_quorum(usable, hop, setting),
+        dns_known_address=_known_address(measurement, usable, hop, references, setting),
         step="response" if loaded else step,
         failure=_class(worst.failure) if worst and not loaded else "none",
         pair=worst.pair if worst else "not_measured" if usable else "no_control",
         leaf=_leaf(worst, usable),
+        refused=_REFUSED.get(worst.failure, "nothing") if worst and worst.handshake else "nothing",
         self_signed=_self_signed(worst),
         swap=_swap(looked, worst),
         throttle=throttle,
         slowed=slowed,
+        begun=worst is not None and isinstance(worst.step, Exchange) and worst.step.status is not None,
         residual=_residual(looked),
         response=_response(measurement, usable, hops, final) if loaded else "none",
         status=final.status if final else None,
         page=_page(final, usable),
-        blockpage=_blockpage(measurement, usable, hops, references),
+        blockpage=_blockpage(measurement, usable, hops, references, setting),
         interception=_interception(measurement, usable, hop, references),
-        forged=_forged(measurement, usable, hops),
+        hijacked=hop.host in hijacked,
+        forged=bool(hijacked) or _forged(measurement, usable, hops),
     )
 
 
@@ -203,7 +262,10 @@ def of(measurement: Measurement, controls: Sequence[Measurement], references: Re
 
 
 def _usable(control: Measurement, measurement: Measurement) -> bool:
-    apart = abs(datetime.fromisoformat(control.started) - datetime.fromisoformat(measurement.started))
+    begun = datetime.fromisoformat(measurement.started)
+    apart = (
+        timedelta() if control.started == measurement.started else abs(datetime.fromisoformat(control.started) - begun)
+    )
     return (
         control.id != measurement.id
         and control.url == measurement.url
@@ -220,19 +282,30 @@ def _is_ours(failure: str | None) -> bool:
 
 def _visit_only(measurement: Measurement) -> Measurement:
     """Without the connections and pages of its second look; its handshakes say themselves what they were for."""
-    return replace(
-        measurement,
-        connects=tuple(c for c in measurement.connects if c.purpose == VISIT),
-        exchanges=tuple(e for e in measurement.exchanges if e.purpose == VISIT),
-    )
+    connects = tuple(c for c in measurement.connects if c.purpose in (VISIT, VALIDATE))
+    exchanges = tuple(e for e in measurement.exchanges if e.purpose == VISIT)
+    if len(connects) == len(measurement.connects) and len(exchanges) == len(measurement.exchanges):
+        return measurement
+    return replace(measurement, connects=connects, exchanges=exchanges)
 
 
 def _probe(measurement: Measurement, attempts: Sequence[_Failed], *, certain: bool) -> Probe:
-    """A page that opened at a busy probe did open; whatever went wrong there may be our own doing."""
-    if measurement.overloaded and not certain:
+    """A page that opened at an unfit probe did open; whatever went wrong there may be our own doing."""
+    if certain:
+        return "fit"
+    if measurement.overloaded:
         return "overloaded"
     ours = _is_ours(measurement.failure) or (bool(attempts) and all(_is_ours(a.failure) for a in attempts))
-    return "failed" if ours else "fit"
+    return "failed" if ours or _is_offline(measurement) else "fit"
+
+
+def _is_offline(measurement: Measurement) -> bool:
+    """Nobody answered anything, and resolvers that have nothing in common were asked: the line was down."""
+    return (
+        len({query.role for query in measurement.queries}) > 1
+        and all(query.failure in _DEAD for query in measurement.queries)
+        and all(connect.failure for connect in measurement.connects)
+    )
 
 
 def _hops(measurement: Measurement) -> Iterator[_Hop]:
@@ -247,9 +320,11 @@ def _hops(measurement: Measurement) -> Iterator[_Hop]:
         yield hop
 
 
-def _decisive(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> tuple[_Hop, Dns]:
+def _decisive(
+    measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], setting: Setting
+) -> tuple[_Hop, Dns]:
     for hop in hops:
-        dns = _dns(measurement, controls, hop.host)
+        dns = _dns(measurement, controls, hop.host, setting)
         if not _loads(measurement, hop, dns):
             break
     return hop, dns
@@ -262,7 +337,9 @@ def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     if hop.secure:
         valid = _valid(measurement, hop.host)
         return bool(answered & valid) and (dns == "literal" or bool(ours & valid))
-    connected = {c.address for c in measurement.connects if c.hop == hop.number and not c.failure}
+    connected = {
+        c.address for c in measurement.connects if c.hop == hop.number and c.purpose == VISIT and not c.failure
+    }
     reached = ours & (connected if dns == "consistent" else answered)
     return bool(answered) and (dns == "literal" or bool(reached))
 
@@ -275,14 +352,14 @@ def _final(measurement: Measurement) -> Exchange | None:
 # --- names --------------------------------------------------------------------------------------
 
 
-def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str) -> Dns:
+def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str, setting: Setting) -> Dns:
     if _is_address(host):
         return "literal"
     asked = [q for q in _queries(measurement, host) if q.role == "isp" and not q.late]
     if not asked:
         return "not_measured"
     got = {address for q in asked if not q.failure for address in q.addresses}
-    return _answer(measurement, controls, host, got) if got else _no_answer(asked)
+    return _answer(measurement, controls, host, got, setting) if got else _no_answer(asked)
 
 
 def _no_answer(asked: Sequence[Query]) -> Dns:
@@ -292,45 +369,65 @@ def _no_answer(asked: Sequence[Query]) -> Dns:
     return next((name for failure, name in _RESOLVER_FAILURES.items() if failure in failures), "failed")
 
 
-def _answer(measurement: Measurement, controls: Sequence[Measurement], host: str, got: set[str]) -> Dns:
-    valid = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
-    known = _known_addresses(measurement, controls, host)
-    if got & (valid | known):
+def _answer(
+    measurement: Measurement, controls: Sequence[Measurement], host: str, got: set[str], setting: Setting
+) -> Dns:
+    if got & _valid(measurement, host).union(*(_valid(control, host) for control in controls)):
         return "consistent"
-    if known and all(is_bogon(address) for address in got):
+    known = _known_addresses(measurement, controls, host)
+    bogons = all(_is_bogon(address) for address in got)
+    if got & known:
+        return "bogon_alike" if bogons else "consistent"
+    if not bogons and ((known and setting.consistent == host) or _share_network(got, known, setting)):
+        return "consistent"
+    if bogons and (known or any(_opened(control, host) for control in controls)):
         return "bogon"
     if _two_replies(measurement, host, ("isp",)):
         return "two_replies"
+    if controls and not known and not _dns_controls(measurement, controls, host)[1]:
+        return "uncontested"
     refuted = any(_refuted(measurement, controls, host, address) for address in got)
     return "unmatched_refuted" if refuted else "unmatched_unchecked"
 
 
+def _share_network(some: set[str], others: set[str], setting: Setting) -> bool:
+    """OONI's rule of consistency for what no handshake proved: the same operator announces both."""
+    theirs = {setting.networks.get(address) for address in others} - {None, 0}
+    return any(setting.networks.get(address) in theirs for address in some)
+
+
 def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: str, address: str) -> bool:
-    """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters)."""
+    """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters).
+
+    That nobody can shake hands for a site in cleartext means something only if its other addresses do.
+    """
     ours = any(
         _class(h.failure) == "certificate"
         for h in measurement.handshakes
         if h.address == address and h.server_name == host and h.purpose in (VISIT, VALIDATE)
     )
-    theirs = [s for c in controls for s in _steps(c) if s.address == address and s.port == HTTPS]
+    speaks_tls = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
+    purposes = (VISIT, VALIDATE) if speaks_tls else (VISIT,)
+    theirs = [s for c in controls for s in _steps(c, purposes) if s.address == address and s.port == HTTPS]
     return ours or any(step.failure for step in theirs)
 
 
-def _steps(measurement: Measurement) -> list[Connect | Handshake]:
+def _steps(measurement: Measurement, purposes: Sequence[str]) -> list[Connect | Handshake]:
     steps: list[Connect | Handshake] = [*measurement.connects, *measurement.handshakes]
-    return [step for step in steps if step.purpose == VISIT]
+    return [step for step in steps if step.purpose in purposes]
 
 
 def _queries(measurement: Measurement, host: str) -> list[Query]:
-    return [q for q in measurement.queries if q.name.rstrip(".").lower() == host]
+    return [q for q in measurement.queries if q.name == host or q.name.rstrip(".").lower() == host]
 
 
 def _addresses(measurement: Measurement, host: str, *roles: str) -> set[str]:
     return {
-        address
+        answer.value
         for q in _queries(measurement, host)
         if not q.failure and not q.late and (not roles or q.role in roles)
-        for address in q.addresses
+        for answer in q.answers
+        if answer.type != "CNAME"
     }
 
 
@@ -341,7 +438,10 @@ def _known_addresses(measurement: Measurement, controls: Sequence[Measurement], 
 
 def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int]:
     """(resolving, failing): each control vantage as one, DoH or an untampered public resolver of ours as one."""
-    opinions = [_opinion(control, host, ("isp", "public", "doh")) for control in controls]
+    opinions = [
+        "resolves" if _opened(control, host) else _opinion(control, host, ("isp", "public", "doh"))
+        for control in controls
+    ]
     own = _opinion(measurement, host, ("doh",))
     if own == "none" and not _two_replies(measurement, host, ("public",)):
         known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
@@ -350,14 +450,39 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
     return counts["resolves"], counts["fails"]
 
 
+def _quorum(controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
+    """Two must agree. Where a method has but one control, its opening the site stands for the second."""
+    return 1 if setting.lone_control and any(_opened(control, hop.host) for control in controls) else 2
+
+
+def _opened(control: Measurement, host: str) -> bool:
+    """Whoever got a page under a name has resolved it, even if it does not tell to what."""
+    return any(not e.failure and _host(e.url) == host for e in control.exchanges)
+
+
+def _known_address(
+    measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, references: References, setting: Setting
+) -> bool:
+    """An address that a control got too is the site's, whatever a list says of it."""
+    listed = [
+        query
+        for query in _queries(measurement, hop.host)
+        if query.role == "isp" and not query.late and references.address(query, setting.country)
+    ]
+    known = _known_addresses(measurement, controls, hop.host) if listed else set()
+    return any(not known.intersection(query.addresses) for query in listed)
+
+
 def _opinion(measurement: Measurement, host: str, roles: Sequence[str]) -> Literal["resolves", "fails", "none"]:
-    if any(not is_bogon(address) for address in _addresses(measurement, host, *roles)):
+    if any(not _is_bogon(address) for address in _addresses(measurement, host, *roles)):
         return "resolves"
     asked = [q for q in _queries(measurement, host) if q.role in roles and q.type == "A"]
     return "fails" if any(q.failure in _NAME_FAILURES for q in asked) else "none"
 
 
 def _two_replies(measurement: Measurement, host: str, roles: Sequence[str]) -> bool:
+    if not any(q.late for q in measurement.queries):
+        return False
     asked = [q for q in _queries(measurement, host) if q.role in roles]
     return any(
         first.resolver == late.resolver
@@ -375,13 +500,31 @@ def _two_replies(measurement: Measurement, host: str, roles: Sequence[str]) -> b
 
 def _forged(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> bool:
     for host in {hop.host for hop in hops}:
-        known = _known_addresses(measurement, controls, host)
-        got = _addresses(measurement, host, "isp", "public")
         if _two_replies(measurement, host, ("isp", "public")):
             return True
-        if known and any(is_bogon(address) for address in got - known):
+        known = _known_addresses(measurement, controls, host)
+        got = _addresses(measurement, host, "isp", "public")
+        if known and any(_is_bogon(address) for address in got - known):
             return True
     return False
+
+
+def _hijacked(measurement: Measurement, controls: Sequence[Measurement], host: str, setting: Setting) -> bool:
+    """The network's resolver and a public one give the same address, where nobody else finds the site.
+
+    One of them alone may know a copy nearby (a CDN), or sell names that do not exist; both do not so alike.
+    """
+    ours = _addresses(measurement, host, "isp")
+    if not ours & _addresses(measurement, host, "public"):
+        return False
+    known = _known_addresses(measurement, controls, host)
+    if ours & known:
+        return False
+    if not known:
+        resolving, failing = _dns_controls(measurement, controls, host)
+        return failing > 0 and resolving == 0
+    told = all(setting.networks.get(address) for address in ours | known)
+    return told and not _share_network(ours, known, setting)
 
 
 # --- connections --------------------------------------------------------------------------------
@@ -391,7 +534,7 @@ def _attempts(
     measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, dns: Dns
 ) -> tuple[Step, list[_Failed]]:
     """The deepest step that failed at this hop on the network's own addresses, one entry per attempt."""
-    if dns not in ("literal", "consistent", "unmatched_refuted", "unmatched_unchecked", "two_replies"):
+    if dns not in (*_TRUSTED, "unmatched_refuted", "unmatched_unchecked", "two_replies"):
         return ("none" if dns == "not_measured" else "dns"), []
     mine = _addresses(measurement, hop.host, "isp") if dns != "literal" else {hop.host}
 
@@ -401,10 +544,10 @@ def _attempts(
     def compared(steps: Iterable[_Observation]) -> list[_Failed]:
         return [_compare(controls, hop, s, s.failure, trusted) for s in steps if s.failure]
 
-    trusted = dns in ("literal", "consistent")
+    trusted = dns in _TRUSTED
     exchanges = here(measurement.exchanges)
     handshakes = here(h for h in measurement.handshakes if h.purpose == VISIT)
-    connects = here(c for c in measurement.connects if _counts(c, measurement))
+    connects = here(c for c in measurement.connects if c.purpose == VISIT and _counts(c, measurement))
     if any(e.failure for e in exchanges):
         return "http", compared(exchanges)
     if handshakes and all(h.failure for h in handshakes):
@@ -416,8 +559,8 @@ def _attempts(
 
 def _compare(controls: Sequence[Measurement], hop: _Hop, own: _Observation, failure: str, trusted: bool) -> _Failed:
     """On an address that may not be the site's, a control's failure to connect says nothing about the site."""
-    pair = _pair(controls, hop, failure, [_like(control, own) if trusted else [] for control in controls])
-    return _Failed(failure, pair, own if isinstance(own, Handshake) else None)
+    outcomes = [_like(control, own) or _end(control, hop, own) if trusted else [] for control in controls]
+    return _Failed(failure, _pair(controls, hop, failure, outcomes), own)
 
 
 def _counts(connect: Connect, by: Measurement) -> bool:
@@ -436,11 +579,20 @@ def _like(control: Measurement, own: _Observation) -> list[str | None]:
     return [f for f in failures if f] if isinstance(own, Handshake) else failures
 
 
+def _end(control: Measurement, hop: _Hop, own: _Observation) -> list[str | None]:
+    """How the visit went of a control that tells of no such step at this hop (OONI's helper beyond the first)."""
+    told: Sequence[_Observation] = control.connects if isinstance(own, Connect) else control.handshakes
+    if isinstance(own, Exchange) or any(step.hop == hop.number for step in told):
+        return []
+    return [e.failure for e in control.exchanges if e.hop == hop.number and _host(e.url) == hop.host]
+
+
 def _same(control: Measurement, own: Handshake) -> list[Handshake]:
     return [
         h
         for h in control.handshakes
-        if (h.address, h.port, h.server_name, h.purpose) == (own.address, own.port, own.server_name, VISIT)
+        if (h.address, h.port, h.server_name) == (own.address, own.port, own.server_name)
+        and h.purpose in (VISIT, VALIDATE)
     ]
 
 
@@ -452,10 +604,11 @@ def _pair(controls: Sequence[Measurement], hop: _Hop, failure: str, outcomes: Se
     for control, seen in zip(controls, outcomes, strict=True):
         if not seen and control.failure and _last_host(control) == hop.host:
             seen = [control.failure]
+        seen = [f for f in seen if not _is_ours(f)]
         if None in seen:
             votes["ok"] += 1
         elif seen:
-            certificates = {_class(f) == "certificate" for f in (failure, *seen)}
+            certificates = {_class(f) == "certificate" for f in (failure, *seen) if f != UNNAMED}
             votes["failed_alike" if len(certificates) == 1 else "failed_otherwise"] += 1
     if not votes:
         return "not_measured"
@@ -621,7 +774,11 @@ def _diverted(measurement: Measurement, controls: Sequence[Measurement], hops: S
 
 
 def _blockpage(
-    measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], references: References
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    hops: Sequence[_Hop],
+    references: References,
+    setting: Setting,
 ) -> PageMatch:
     """Fingerprints count where no valid certificate vouches for the page, and not if the site itself shows it."""
     diverted = _diverted(measurement, controls, hops)
@@ -630,10 +787,15 @@ def _blockpage(
         for e in measurement.exchanges
         if not e.failure and (urlsplit(e.url).scheme != "https" or (diverted is not None and e.hop >= diverted))
     ]
-    found = {references.page(e) for e in unvouched} - {
-        references.page(e) for control in controls for e in control.exchanges if not e.failure
-    }
+    theirs = [e for control in controls for e in control.exchanges if not e.failure]
+    found = {references.page(e, setting.country) for e in unvouched if not any(_is_page_of(e, t) for t in theirs)}
+    found -= {references.page(e, setting.country) for e in theirs}
     return "known" if "known" in found else "vague" if "vague" in found else "none"
+
+
+def _is_page_of(own: Exchange, theirs: Exchange) -> bool:
+    """A control that keeps no body (OONI's) shows by title and length that the site's own page has such words."""
+    return theirs.body is None and bool(own.title) and own.title == theirs.title and agree(own, theirs)
 
 
 def _interception(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, references: References) -> bool:
@@ -655,19 +817,29 @@ def _page(final: Exchange | None, controls: Sequence[Measurement]) -> Page:
     theirs = [page for control in controls if (page := _final(control)) is not None]
     if final is None or not theirs:
         return "not_measured"
-    return "same" if any(_agree(final, other) for other in theirs) else "differs"
+    return "same" if any(agree(final, other) for other in theirs) else "differs"
 
 
-def _agree(one: Exchange, other: Exchange) -> bool:
-    """OONI's "not a diff": the same status, and a like body or title. A known block page never agrees by its length."""
+def agree(one: Exchange, other: Exchange) -> bool:
+    """OONI's "not a diff": the same status, and a like body, title or headers. Two titles overrule two lengths."""
     if one.status != other.status:
         return False
     if one.body_sha256 and one.body_sha256 == other.body_sha256:
         return True
+    if _uncommon(one) & _uncommon(other):
+        return True
     if one.title and other.title:
         return one.title.split() == other.title.split()
+    if one.body_length == other.body_length == 0:
+        return True
     lengths = sorted((one.body_length or 0, other.body_length or 0))
-    return not (one.body_truncated or other.body_truncated) and lengths[0] > LENGTH_RATIO * lengths[1]
+    if one.body_truncated or other.body_truncated:  # a notice is never as long as that
+        return one.body_truncated and other.body_truncated
+    return lengths[0] > LENGTH_RATIO * lengths[1]
+
+
+def _uncommon(exchange: Exchange) -> set[str]:
+    return {name.lower() for name, _ in exchange.headers} - _COMMON_HEADERS
 
 
 # --- small words ------------------------------------------------------------------------------------
@@ -686,11 +858,18 @@ def _class(failure: str | None) -> FailureClass:
     return "none" if failure is None else _CLASSES.get(failure, "other")
 
 
+@lru_cache(maxsize=4096)
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").rstrip(".").lower()
 
 
+_is_bogon = lru_cache(maxsize=4096)(is_bogon)
+
+
+@lru_cache(maxsize=4096)
 def _is_address(host: str) -> bool:
+    if ":" not in host and not host[-1:].isdigit():
+        return False  # what nearly every host is, and an exception costs more
     try:
         ip_address(host)
     except ValueError:

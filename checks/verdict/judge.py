@@ -8,7 +8,7 @@ from typing import Literal
 
 from checks.engine.records import Measurement
 from checks.verdict import facts as drawn
-from checks.verdict.facts import Facts
+from checks.verdict.facts import UNKNOWN, Facts, Setting
 from checks.verdict.fingerprints import References
 from checks.verdict.rules import BY_ID, RULES, RULESET, Rule, Verdict, server_side
 
@@ -36,8 +36,14 @@ class Judgement:
     trust_store: str
 
 
-def judge(measurement: Measurement, controls: Sequence[Measurement], references: References) -> Judgement:
-    return conclude(drawn.of(measurement, controls, references), measurement.trust_store, references.revision)
+def judge(
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    references: References,
+    setting: Setting = UNKNOWN,
+) -> Judgement:
+    facts = drawn.of(measurement, controls, references, setting)
+    return conclude(facts, measurement.trust_store, references.revision)
 
 
 def conclude(facts: Facts, trust_store: str, fingerprints: str) -> Judgement:
@@ -48,7 +54,7 @@ def conclude(facts: Facts, trust_store: str, fingerprints: str) -> Judgement:
         mechanism=mechanism,
         rule=rule.id,
         ruleset=RULESET,
-        confidence=_confidence(rule.weight),
+        confidence=_confidence(min(rule.weight, MEDIUM) if _is_by_one(facts, rule) else rule.weight),
         notes=_notes(facts, rule),
         artefact=rule.artefact,
         confirmed=mechanism is not None and mechanism.endswith((".sni", ".host")) and facts.swap == "answered",
@@ -70,12 +76,23 @@ def _confidence(weight: float) -> Confidence:
     return "high" if weight >= HIGH else "medium" if weight >= MEDIUM else "low"
 
 
+def _is_by_one(facts: Facts, rule: Rule) -> bool:
+    """A name that one control alone resolves, held against the network's resolver."""
+    return rule.verdict is Verdict.BLOCKED and facts.step == "dns" and not rule.artefact and facts.dns_resolving == 1
+
+
 def _notes(facts: Facts, rule: Rule) -> tuple[str, ...]:
     notes = list(rule.notes)
     if server_side(facts):
         notes.append("server_side")
-    if rule.verdict is Verdict.ACCESSIBLE and facts.forged:
+    if facts.forged and (
+        rule.verdict is Verdict.ACCESSIBLE or (facts.step not in ("dns", "none") and facts.dns_trusted)
+    ):
         notes.append("dns_tampering")
+    if rule.verdict is Verdict.BLOCKED and facts.is_ghost:
+        notes.append("ghost_block")
+    if _is_by_one(facts, rule):
+        notes.append("one_control")
     if facts.residual:
         notes.append("residual_blocking")
     return tuple(notes)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from checks.verdict.facts import CHALLENGES, Dns, Facts, FailureClass, Step
+from checks.verdict.facts import CHALLENGES, DNS_ODD, Dns, Facts, FailureClass, Step
 
 RULESET = "2026-11"
 
@@ -72,9 +72,13 @@ def _cleartext(failure: FailureClass) -> Callable[[Facts], bool]:
     return lambda f: failed(f) and not f.hop_secure
 
 
+def _notice(facts: Facts) -> bool:
+    """Words that notices of blocking use, and no status with which servers turn visitors away themselves."""
+    return facts.blockpage == "vague" and facts.status not in CHALLENGES
+
+
 _ACCESSIBLE, _BLOCKED, _DOWN, _INCONCLUSIVE = Verdict.ACCESSIBLE, Verdict.BLOCKED, Verdict.DOWN, Verdict.INCONCLUSIVE
 _DNS_FAILURES = ("nxdomain", "servfail", "refused", "timeout", "no_answer", "failed")
-_DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
 
 RULES: tuple[Rule, ...] = (
     # --- the probe itself
@@ -149,7 +153,7 @@ RULES: tuple[Rule, ...] = (
         "http_same_page",
         _ACCESSIBLE,
         None,
-        lambda f: f.response == "cleartext" and f.page == "same" and f.blockpage == "none",
+        lambda f: f.response == "cleartext" and f.page == "same" and f.blockpage != "known",
         "{host} showed the same page as from the control network.",
         "{host} показал ту же страницу, что и из контрольной сети.",
         "{host} бақылау желісіндегідей бетті көрсетті.",
@@ -173,11 +177,23 @@ RULES: tuple[Rule, ...] = (
         "dns_blockpage",
         _BLOCKED,
         "dns.injection.blockpage",
-        lambda f: f.blockpage == "known" and f.dns in _DNS_ODD,
+        lambda f: f.blockpage == "known" and (f.dns in DNS_ODD or f.hijacked),
         "The network's resolver sent {host} to a known block page.",
         "DNS-сервер сети направил {host} на известную страницу-заглушку.",
         "Желінің DNS-сервері {host} атауын белгілі бұғаттау бетіне бағыттады.",
         1.0,
+        OONI_FINGERPRINTS,
+        artefact=True,
+    ),
+    Rule(
+        "dns_known_address",
+        _BLOCKED,
+        "dns.injection.blockpage",
+        lambda f: f.dns in DNS_ODD and f.dns_known_address,
+        "The network's resolver sent {host} to an address that is known for block pages.",
+        "DNS-сервер сети направил {host} на адрес, известный страницами-заглушками.",
+        "Желінің DNS-сервері {host} атауын бұғаттау беттерімен белгілі мекенжайға бағыттады.",
+        0.95,
         OONI_FINGERPRINTS,
         artefact=True,
     ),
@@ -218,6 +234,28 @@ RULES: tuple[Rule, ...] = (
     ),
     # --- down for everybody
     Rule(
+        "dns_blockpage_vague",
+        _BLOCKED,
+        "dns.injection.blockpage",
+        lambda f: (f.dns in DNS_ODD or f.hijacked) and _notice(f) and (f.page == "differs" or f.is_ghost),
+        "The network's resolver sent {host} to an address of its own, where a notice of blocking was shown.",
+        "DNS-сервер сети направил {host} на другой адрес, где показано уведомление об ограничении.",
+        "Желінің DNS-сервері {host} атауын басқа мекенжайға бағыттады, онда шектеу туралы хабарлама көрсетілді.",
+        0.8,
+        OONI_FINGERPRINTS,
+    ),
+    Rule(
+        "dns_ghost_forged",
+        _BLOCKED,
+        "dns.injection.other",
+        lambda f: f.is_ghost and f.hijacked,
+        "The name {host} no longer exists, yet this network forges an answer for it: a block that outlived its site.",
+        "Имени {host} больше нет, но эта сеть подделывает для него ответ: ограничение пережило сайт.",
+        "{host} атауы енді жоқ, бірақ бұл желі ол үшін жалған жауап береді: сайт жойылса да, шектеу қалған.",
+        0.8,
+        OONI_LTE,
+    ),
+    Rule(
         "down_name",
         _DOWN,
         None,
@@ -229,10 +267,21 @@ RULES: tuple[Rule, ...] = (
         OONI_DATA,
     ),
     Rule(
+        "down_bogon",
+        _DOWN,
+        None,
+        lambda f: f.dns == "bogon_alike",
+        "The name {host} points to an address that cannot exist on the internet, from the control network too.",
+        "Имя {host} указывает на адрес, которого не может быть в интернете, в том числе из контрольной сети.",
+        "{host} атауы интернетте болуы мүмкін емес мекенжайды көрсетеді, бақылау желісінде де солай.",
+        0.9,
+        OONI_DATA,
+    ),
+    Rule(
         "down_ghost",
         _DOWN,
         None,
-        lambda f: f.dns in _DNS_ODD and f.dns_failing > 0 and f.dns_resolving == 0,
+        lambda f: f.is_ghost,
         "The name {host} no longer exists, yet this network still answers for it: a block that outlived its site.",
         "Имени {host} больше нет, но эта сеть всё ещё отвечает за него: ограничение пережило сайт.",
         "{host} атауы енді жоқ, бірақ бұл желі ол үшін әлі жауап береді: сайт жойылса да, шектеу қалған.",
@@ -412,6 +461,28 @@ RULES: tuple[Rule, ...] = (
         OWN,
     ),
     Rule(
+        "page_stalled",
+        _BLOCKED,
+        lambda f: "tls.throttle" if f.hop_secure else "http.throttle",
+        lambda f: _failed("http", "timeout")(f) and f.begun and f.throttle == "not_measured",
+        "The page of {host} began to come and did not end in time; the control got it whole.",
+        "Страница {host} начала загружаться и не загрузилась за отведённое время; контроль получил её целиком.",
+        "{host} беті жүктеле бастап, белгіленген уақытта аяқталмады; бақылау оны толық алды.",
+        0.65,
+        OONI_LTE,
+    ),
+    Rule(
+        "secured_then_cut",
+        _BLOCKED,
+        lambda f: f"http.{f.failure}",
+        lambda f: f.hop_secure and (_failed("http", "reset")(f) or _failed("http", "timeout")(f)),
+        "{host} proved itself by its certificate; then the connection was cut or fell silent. The control's did not.",
+        "{host} подтвердил себя сертификатом, после чего соединение оборвалось или замолчало; у контроля нет.",
+        "{host} өзін сертификатпен растады, содан кейін байланыс үзілді немесе үнсіз қалды; бақылауда олай болған жоқ.",
+        0.6,
+        OONI_LTE,
+    ),
+    Rule(
         "tls_reset_sni",
         _BLOCKED,
         "tls.reset.sni",
@@ -490,6 +561,28 @@ RULES: tuple[Rule, ...] = (
     ),
     # --- cleartext HTTP
     Rule(
+        "tls_certificate_dated",
+        _INCONCLUSIVE,
+        None,
+        lambda f: _failed("tls", "certificate")(f) and f.refused == "dates" and f.leaf == "not_measured",
+        "{host} showed a certificate that is out of date to us and good to the control: our clock may be wrong.",
+        "Сертификат {host} для нас просрочен, а для контроля годен: возможно, неверны наши часы.",
+        "{host} сертификатының мерзімі бізге өткен, ал бақылауға жарамды: сағатымыз қате болуы мүмкін.",
+        0.0,
+        OWN,
+    ),
+    Rule(
+        "tls_certificate_refused",
+        _BLOCKED,
+        lambda f: "tls.mitm.self_signed" if f.self_signed else "tls.mitm",
+        lambda f: _failed("tls", "certificate")(f) and f.leaf == "not_measured",
+        "The certificate that was shown for {host} is not valid; the control, on the same address, got a valid one.",
+        "Показанный для {host} сертификат недействителен; контроль на том же адресе получил действительный.",
+        "{host} үшін көрсетілген сертификат жарамсыз; бақылау сол мекенжайдан жарамдысын алды.",
+        0.8,
+        OONI_DATA,
+    ),
+    Rule(
         "http_reset",
         _BLOCKED,
         lambda f: "http.reset.host" if f.swap == "answered" else "http.reset",
@@ -526,7 +619,7 @@ RULES: tuple[Rule, ...] = (
         "http_blockpage_vague",
         _BLOCKED,
         "http.blockpage",
-        lambda f: f.blockpage == "vague" and f.page == "differs",
+        lambda f: _notice(f) and f.page == "differs",
         "{host} showed another page than to the control, with words that block pages use.",
         "{host} показал не ту страницу, что контролю, со словами, обычными для заглушек.",
         "{host} бақылауға көрсеткеннен басқа, бұғаттау беттеріне тән сөздері бар бетті көрсетті.",
@@ -555,6 +648,17 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылауға көрсеткеннен басқа бетті көрсетті; мұның өзі ештеңені дәлелдемейді.",
         0.0,
         OONI_TS017,
+    ),
+    Rule(
+        "page_not_compared",
+        _INCONCLUSIVE,
+        None,
+        lambda f: f.response == "cleartext" and f.page == "not_measured",
+        "{host} showed a page without protection, and the control got none to compare it with.",
+        "{host} показал страницу без защиты, а контроль не получил страницы для сравнения.",
+        "{host} қорғалмаған бетті көрсетті, ал бақылау салыстыратын бет алмады.",
+        0.0,
+        OWN,
     ),
     Rule(
         "dns_too_few_controls",

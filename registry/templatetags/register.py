@@ -57,6 +57,8 @@ _MECHANISMS = {
     "http.blockpage": gettext_lazy("a block page comes instead of the site"),
     "http.reset": gettext_lazy("the connection is cut when the page is asked for"),
     "http.reset.host": gettext_lazy("the connection is cut when the request names the site"),
+    "tls.throttle": gettext_lazy("the connection is slow, and from elsewhere it is not"),
+    "http.throttle": gettext_lazy("the page comes slowly, and from elsewhere it does not"),
     "http.throttle.host": gettext_lazy("the page is slowed down when the request names the site"),
     "http.timeout": gettext_lazy("no page comes when it is asked for"),
     "http.eof": gettext_lazy("the connection is closed when the page is asked for"),

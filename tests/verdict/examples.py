@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from checks.engine.records import BASELINE, REPEAT, Measurement
 from tests.verdict.make import (
     AT,
+    BLOCK_ADDRESS,
     BOGON,
     ELSEWHERE,
     baseline,
@@ -38,6 +40,8 @@ VAGUE_PAGE = {"title": "403", "body": "<p>Страница заблокиров�
 OTHER_PAGE = {"title": "Welcome back", "body": "Other words", "body_sha256": "dd", "body_length": 2000}
 NOWHERE = (query(failure="dns_nxdomain_error"), query(role="doh", failure="dns_nxdomain_error"))
 DEAD_NAME = unresolved("dns_nxdomain_error", queries=NOWHERE)
+UNTRIED: dict[str, Any] = {"connects": (), "handshakes": (), "exchanges": ()}
+UNCHAINED = visit(handshakes=(handshake(chain=()),))  # a control that does not tell which certificate it got
 SLOW = visit(handshakes=(handshake(took=3.0), baseline(0.2)))
 OK_PAGE = visit(exchanges=(transfer(1.0),))
 SLOW_PAGE = visit(
@@ -70,15 +74,27 @@ EXAMPLES: dict[str, Example] = {
         [PLAIN_OK],
         "dns.injection.blockpage",
     ),
+    "dns_known_address": (misled(address=BLOCK_ADDRESS), [OK], "dns.injection.blockpage"),
     "http_blockpage": (plain(exchanges=(plain_exchange(**BLOCK_PAGE),)), [], "http.blockpage"),
     "no_control": (unsecured(TIMEOUT), [], None),
     "resolver_not_asked": (visit(queries=(query(AT, role="doh"),)), [OK], None),
-    "down_name": (DEAD_NAME, [replace(DEAD_NAME, id="control")], None),
-    "down_ghost": (
-        visit(queries=(query(ELSEWHERE), NOWHERE[1]), connects=(), handshakes=(), exchanges=()),
+    "dns_blockpage_vague": (
+        plain(queries=(query(ELSEWHERE), query(AT, role="doh")), exchanges=(plain_exchange(ELSEWHERE, **VAGUE_PAGE),)),
+        [PLAIN_OK],
+        "dns.injection.blockpage",
+    ),
+    "dns_ghost_forged": (
+        visit(queries=(query(ELSEWHERE), query(ELSEWHERE, role="public"), NOWHERE[1]), **UNTRIED),
         [DEAD_NAME],
+        "dns.injection.other",
+    ),
+    "down_name": (DEAD_NAME, [replace(DEAD_NAME, id="control")], None),
+    "down_bogon": (
+        visit(queries=(query(BOGON),), **UNTRIED),
+        [visit(queries=(query(BOGON),), **UNTRIED)],
         None,
     ),
+    "down_ghost": (visit(queries=(query(ELSEWHERE), NOWHERE[1]), **UNTRIED), [DEAD_NAME], None),
     "down_alike": (unconnected("connection_refused"), [unconnected(TIMEOUT)], None),
     "dns_nxdomain": (unresolved("dns_nxdomain_error"), [OK], "dns.nxdomain"),
     "dns_servfail": (unresolved("dns_servfail_error"), [OK], "dns.servfail"),
@@ -102,6 +118,8 @@ EXAMPLES: dict[str, Example] = {
     "tcp_refused": (unconnected("connection_refused"), [OK], "tcp.refused"),
     "ip_unreachable": (unconnected("host_unreachable"), [OK], "ip.unreachable"),
     "tls_certificate_ours": (unsecured("ssl_invalid_certificate", chain=(certificate(),)), [OK], None),
+    "page_stalled": (visit(exchanges=(exchange(failure=TIMEOUT, status=200),), failure=TIMEOUT), [OK], "tls.throttle"),
+    "secured_then_cut": (visit(exchanges=(exchange(failure=RESET),), failure=RESET), [OK], "http.reset"),
     "tls_reset_sni": (unsecured(RESET, swap()), [OK], "tls.reset.sni"),
     "tls_timeout_sni": (unsecured(TIMEOUT, swap("ssl_invalid_hostname")), [OK], "tls.timeout.sni"),
     "tls_eof_sni": (unsecured(EOF, swap()), [OK], "tls.eof.sni"),
@@ -109,12 +127,15 @@ EXAMPLES: dict[str, Example] = {
     "tls_timeout": (unsecured(TIMEOUT, swap(TIMEOUT)), [OK], "tls.timeout"),
     "tls_eof": (unsecured(EOF), [OK], "tls.eof"),
     "tls_foreign_certificate": (unsecured("ssl_unknown_authority", chain=FOREIGN), [OK], "tls.mitm"),
+    "tls_certificate_dated": (unsecured("ssl_invalid_certificate", chain=FOREIGN), [UNCHAINED], None),
+    "tls_certificate_refused": (unsecured("ssl_unknown_authority", chain=FOREIGN), [UNCHAINED], "tls.mitm"),
     "http_reset": (unfetched(RESET), [PLAIN_OK], "http.reset"),
     "http_timeout": (unfetched(TIMEOUT), [PLAIN_OK], "http.timeout"),
     "http_eof": (unfetched(EOF), [PLAIN_OK], "http.eof"),
     "http_blockpage_vague": (plain(exchanges=(plain_exchange(**VAGUE_PAGE),)), [PLAIN_OK], "http.blockpage"),
     "redirect_elsewhere": (DIVERTED, [PLAIN_OK], None),
     "http_page_differs": (plain(exchanges=(plain_exchange(**OTHER_PAGE),)), [PLAIN_OK], None),
+    "page_not_compared": (plain(), [unfetched(TIMEOUT)], None),
     "dns_too_few_controls": (
         unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),)),
         [OK],
@@ -134,5 +155,5 @@ EXAMPLES: dict[str, Example] = {
         ],
         None,
     ),
-    "unexplained": (visit(exchanges=(exchange(failure=RESET),), failure=RESET), [OK], None),
+    "unexplained": (visit(exchanges=(exchange(failure=EOF),), failure=EOF), [OK], None),
 }

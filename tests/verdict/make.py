@@ -22,6 +22,7 @@ HOST = "site.kz"
 AT = "93.184.216.41"
 ELSEWHERE = "93.184.218.10"
 BOGON = "10.10.34.34"
+BLOCK_ADDRESS = "93.184.218.99"  # a fingerprint of the tests knows it
 STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAGE = {"status": 200, "title": "The page", "body": "Words of the page", "body_sha256": "aa", "body_length": 3000}
 

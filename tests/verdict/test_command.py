@@ -8,12 +8,16 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from checks.verdict.__main__ import main
+from checks.verdict.__main__ import _line, main
 from checks.verdict.judge import judge
-from checks.verdict.rules import RULESET
+from checks.verdict.rules import RULESET, Verdict
 from tests.verdict.examples import EXAMPLES
-from tests.verdict.test_rules import KZ
+from tests.verdict.scenarios import SCENARIOS
+from tests.verdict.test_ooni import ANYTHING, changed, places
+from tests.verdict.test_rules import FOLDER, KZ
 
 
 def document(rule_id):
@@ -22,7 +26,7 @@ def document(rule_id):
 
 
 def run(capsys, *arguments):
-    code = main([str(argument) for argument in arguments])
+    code = main([str(argument) for argument in arguments] + ["--fingerprints", str(FOLDER)])
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -129,6 +133,48 @@ def test_a_field_of_a_wrong_type_never_crashes_the_command(tmp_path, capsys, fie
     code, lines = run(capsys, path)
     assert code in (0, 1)
     assert len(lines) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_anything_in_a_file_is_a_line(data):
+    spoilt = data.draw(st.sampled_from([*map(document, EXAMPLES), *SCENARIOS.values()]))
+    spoilt = json.loads(json.dumps(spoilt))
+    path = data.draw(st.sampled_from(places(spoilt)))
+    spoilt = changed(spoilt, *path, to=data.draw(ANYTHING)) if path else data.draw(ANYTHING)
+    line = _line("here", spoilt, KZ, "en", is_ooni=data.draw(st.booleans()))
+    assert line["verdict"] in set(Verdict)
+    json.dumps(line)
+
+
+def test_half_a_character_is_printed_as_its_number(tmp_path, capsys):
+    path = tmp_path / "half.json"
+    path.write_text(json.dumps({**SCENARIOS["NXDOMAIN and the helper failed"], "input": "http://a.kz/\ud800"}))
+    code, lines = run(capsys, path)
+    assert (code, lines[0]["input"]) == (0, "http://a.kz/\ud800")
+
+
+def test_a_document_of_ooni_is_seen_or_forced(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(SCENARIOS["TLS times out"]))
+    assert run(capsys, path)[1][0]["mechanism"] == "tls.timeout"
+    path.write_text(json.dumps(document("tls_timeout")))
+    assert "OONI" in run(capsys, path, "--ooni")[1][0]["error"]
+
+
+def test_explain_adds_the_facts_and_what_did_not_apply(tmp_path, capsys):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps(document("tls_reset")))
+    line = run(capsys, path, "--explain")[1][0]
+    assert "pair (what the controls met at that step): ok" in line["because"]
+    assert any(miss.startswith("tls_reset_sni: swap") for miss in line["not_applied"])
+
+
+def test_fingerprints_that_cannot_be_read_are_an_error_of_usage(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path / "one.json"), "--fingerprints", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "neither blockpages.csv nor" in capsys.readouterr().err
 
 
 def test_a_bad_line_does_not_silence_the_others(tmp_path, capsys):

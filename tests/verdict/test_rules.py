@@ -55,7 +55,9 @@ from tests.verdict.make import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-KZ = References.load(ROOT / "checks" / "countries" / "kz")
+PACK = ROOT / "checks" / "countries" / "kz"
+FOLDER = Path(__file__).resolve().parent / "fingerprints"  # of the tests: an address of block pages
+KZ = References.load(PACK, FOLDER)
 each_example = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 
 
@@ -91,6 +93,16 @@ def test_each_rule_decides_its_own_example(rule_id):
 def test_the_page_of_rules_names_exactly_the_rules_that_exist():
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs" / "rules.md").read_text("utf-8"), re.MULTILINE)
     assert rows == [(rule.id, rule.verdict.value) for rule in RULES]
+
+
+def test_the_page_of_rules_tells_their_mechanisms_artefacts_and_sources():
+    page = (ROOT / "docs" / "rules.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \| (.+?) \| .+ \| (.+?) \|$", page, re.MULTILINE)
+    assert [(rule.id, rule.source) for rule in RULES] == [(name, source) for name, _, source in rows]
+    for name, mechanism, _ in rows:
+        assert BY_ID[name].artefact == mechanism.endswith("*")
+        fixed = BY_ID[name].mechanism
+        assert mechanism.startswith("–" if fixed is None else f"`{EXAMPLES[name][2]}`"), name
 
 
 def test_the_page_of_rules_names_the_ruleset():
