@@ -15,7 +15,7 @@ import dns.rcode
 from checks.engine.fetch import HEADERS
 from checks.engine.names import parse
 from checks.engine.records import VISIT, Answer, Connect, Exchange, Handshake, Measurement, Query
-from checks.engine.world import DOH, ISP
+from checks.engine.world import DOH, ISP, endpoint
 
 DATA_FORMAT = "0.2.0"
 TEST_NAME = "tizilim_visit"
@@ -107,7 +107,7 @@ def _connect(connect: Connect) -> dict[str, Any]:
 
 def _handshake(handshake: Handshake) -> dict[str, Any]:
     return {
-        "address": _endpoint(handshake.address, handshake.port),
+        "address": endpoint(handshake.address, handshake.port),
         "cipher_suite": handshake.cipher or "",
         "failure": handshake.failure,
         "negotiated_protocol": handshake.alpn or "",
@@ -128,7 +128,7 @@ def _request(measurement: Measurement, exchange: Exchange) -> dict[str, Any]:
         h.alpn for h in measurement.handshakes if _place(h) == _place(exchange) and h.purpose == exchange.purpose
     )
     return {
-        "address": _endpoint(exchange.address, exchange.port),
+        "address": endpoint(exchange.address, exchange.port),
         "alpn": next(secured, None) or "",
         "failure": exchange.failure,
         "network": "tcp",
@@ -173,7 +173,3 @@ def _depth(hop: int) -> str:
 
 def _place(step: Handshake | Exchange) -> tuple[int, str, int]:
     return step.hop, step.address, step.port
-
-
-def _endpoint(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -24,6 +24,11 @@ IPV6_HOSTS = ("2001:4860:4860::8888", "2606:4700:4700::1111")  # public resolver
 ISP, PUBLIC, DOH = "isp", "public", "doh"
 
 
+def endpoint(address: str, port: int) -> str:
+    """Address and port as one text, IPv6 in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Resolver:
     """One DNS server; `url` is set for DoH, where `address` and `port` say whom to dial."""
@@ -42,7 +47,7 @@ class Resolver:
 
     @property
     def label(self) -> str:
-        return self.url or (f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}")
+        return self.url or endpoint(self.address, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,8 @@ class World:
         """Where a packet for `address` really goes. Raises OSError (ENETUNREACH) off the lab's map."""
         if self.addresses is None:
             return address, port
-        shown = f"[{address}]" if ":" in address else address
         try:
-            host, real_port = self.addresses[f"{transport}/{shown}:{port}"]
+            host, real_port = self.addresses[f"{transport}/{endpoint(address, port)}"]
         except KeyError:
             raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH)) from None
         return host, real_port

@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from checks.engine.loop import raise_file_limit
 from checks.lab.lab import Lab
 from checks.lab.namespaces import Namespaces, why_not_here
 from checks.lab.scenarios import BY_NAME, LOOPBACK, NAMESPACES, SCENARIOS, Scenario, control_network
@@ -101,9 +101,7 @@ def main() -> None:
     else:
         lab = Lab(options.directory, [control_network(chosen), *(scenario.network for scenario in chosen)])
     logging.basicConfig(level=logging.WARNING)
-    # Thousands of visits at once need more files than the usual soft limit allows.
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     asyncio.run(run(lab, options.directory, chosen if options.visit else ()))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checks.engine.world import DOH, PUBLIC_RESOLVERS
+from checks.engine.world import DOH, PUBLIC_RESOLVERS, endpoint
 from checks.lab import resolvers
 from checks.lab.connections import serve_reset
 from checks.lab.listeners import ANYWHERE, Listeners, Place
@@ -117,4 +117,4 @@ def _bind(kind: socket.SocketKind, place: Place) -> socket.socket:
 
 def _key(transport: str, address: str, port: int) -> str:
     """How `World.addresses` names an address."""
-    return f"{transport}/[{address}]:{port}" if ":" in address else f"{transport}/{address}:{port}"
+    return f"{transport}/{endpoint(address, port)}"
