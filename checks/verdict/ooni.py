@@ -609,8 +609,12 @@ def _parsed_url(text: str) -> str:
     """In the form of `names.parse` if it has one: hosts in A-labels, as they are asked for."""
     try:
         parts = urlsplit(text)
-        if text.isascii() and parts.scheme in ("http", "https") and parts.hostname and parts.path:
-            return text
+        _ = parts.port
+    except ValueError:
+        return NOWHERE
+    if text.isascii() and parts.scheme in ("http", "https") and parts.hostname and parts.path:
+        return text
+    try:
         return names.parse(text).url
     except ValueError:
         return text

@@ -134,6 +134,12 @@ def test_a_redirect_to_what_is_no_url_leads_nowhere():
     assert judgement(broken).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("url", ["http://[", "//[", "http://a]b/", "https://site.kz:99999999/"])
+def test_a_request_for_what_is_no_url_is_as_if_it_had_not_been_made(url):
+    broken = changed(OPENS, "test_keys", "requests", 0, "request", "url", to=url)
+    assert judgement(broken).verdict is Verdict.INCONCLUSIVE
+
+
 def test_requests_are_newest_first():
     hops = [e.hop for e in ooni.read(SCENARIOS["a short address leads to the site"]).measurement.exchanges]
     assert hops == [0, 1]
