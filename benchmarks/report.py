@@ -8,6 +8,7 @@ import os
 import platform
 import ssl
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -69,7 +70,8 @@ def machine(now: datetime) -> dict[str, object]:
         "date": now.isoformat(timespec="minutes"),
         "machine": f"{os.cpu_count()} x {model[0] if model else platform.machine()}, Linux {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f}",
-        "python": f"{platform.python_version()}, its own OpenSSL {ssl.OPENSSL_VERSION.split()[1]}",
+        "python": f"{platform.python_version()} ({os.path.realpath(sys.executable)}), "
+        f"its own OpenSSL {ssl.OPENSSL_VERSION.split()[1]}",
         "engine's OpenSSL": SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode().split()[1],
         "commit": _commit(),
         "engine": engine_state(),

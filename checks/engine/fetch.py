@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 from urllib.parse import urljoin
 
 from checks.engine.connect import Stream
@@ -58,7 +58,8 @@ async def get(
         failure = name_failure(error)
     finally:
         stream.abort()
-    exchange = Exchange(
+    page = {} if response.status is None else _page(name.url, response)
+    return Exchange(
         hop,
         address,
         port,
@@ -71,8 +72,8 @@ async def get(
         first_byte=None if response.began is None else watch.at(response.began),
         wire_length=response.wire_length or None,
         purpose=purpose,
+        **page,
     )
-    return exchange if response.status is None else _with_page(exchange, response)
 
 
 def _kept(headers: Headers) -> Headers:
@@ -81,18 +82,18 @@ def _kept(headers: Headers) -> Headers:
     return tuple(header for header, end in zip(headers, ends, strict=True) if end <= HEADERS_KEPT)
 
 
-def _with_page(exchange: Exchange, response: Response) -> Exchange:
+def _page(url: str, response: Response) -> dict[str, Any]:
+    """The fields of an exchange that tell of its page."""
     text = _text(response)
     title = _TITLE.search(text)
-    return replace(
-        exchange,
-        location=_location(exchange.url, response),
-        title=" ".join(html.unescape(title[1]).split())[:TITLE_KEPT] if title else None,
-        body_sha256=hashlib.sha256(response.body).hexdigest(),
-        body_length=len(response.body),
-        body_truncated=response.truncated,
-        body=text[:BODY_KEPT],
-    )
+    return {
+        "location": _location(url, response),
+        "title": " ".join(html.unescape(title[1]).split())[:TITLE_KEPT] if title else None,
+        "body_sha256": hashlib.sha256(response.body).hexdigest(),
+        "body_length": len(response.body),
+        "body_truncated": response.truncated,
+        "body": text[:BODY_KEPT],
+    }
 
 
 def _location(url: str, response: Response) -> str | None:

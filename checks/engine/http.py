@@ -19,9 +19,10 @@ HEAD_LIMIT = 64 * 1024  # bytes of status line and headers
 BODY_LIMIT = 1024 * 1024  # bytes, after decoding
 WIRE_LIMIT = HEAD_LIMIT + BODY_LIMIT  # bytes as sent: a million chunks of one byte are no page
 
-_STATUS = re.compile(rb"HTTP/1\.[01] ([2-5][0-9][0-9])(?: [\x20-\x7e]*)?\r\n")
 # RFC 9110 §5.5: a name, and a value of visible characters; white space round it is not part of it.
-_HEADER = re.compile(rb"([-!#$%&'*+.^_`|~0-9A-Za-z]++):[ \t]*+([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*+\r\n")
+_FIELD = r"([-!#$%&'*+.^_`|~0-9A-Za-z]++):[ \t]*+([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?[ \t]*+\r\n"
+_FIELDS = re.compile(_FIELD)
+_HEAD = re.compile(rf"HTTP/1\.[01] ([2-5][0-9][0-9])(?: [\x20-\x7e]*)?\r\n((?:{_FIELD})*+)")
 # A header that begins with so many blanks is no header, and h11's own expression takes the square of their number.
 _BLANKS = re.compile(rb"\n[!-9;-~]{1,256}:[ \t]{4096}")
 _BLANKS_REACH = 4096 + 300
@@ -43,10 +44,13 @@ class Response:
     truncated: bool = False
     began: float | None = None  # the loop's time at its first byte
     wire_length: int = 0  # bytes as they came
+    _first: dict[str, str] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
         """The first header of this (lower-case) name."""
-        return next((value for key, value in self.headers if key.lower() == name), None)
+        if not self._first:
+            self._first = {key.lower(): value for key, value in reversed(self.headers)}
+        return self._first.get(name)
 
 
 async def request(
@@ -104,25 +108,16 @@ class _Head:
 def _read_head(data: bytes) -> _Head | None:
     """The whole head of an ordinary response; None for all else, which h11 shall judge."""
     end = data.find(_END, 0, HEAD_LIMIT) + 2
-    first = _STATUS.match(data)
-    if end < 2 or first is None:
+    head = _HEAD.fullmatch(data[: max(end, 0)].decode("latin-1"))
+    if head is None:
         return None
-    at, found = first.end(), []
-    while at < end:
-        field = _HEADER.match(data, at)
-        if field is None:
-            return None
-        name, value = field.groups(b"")
-        found.append((name.decode("ascii"), value.decode("ascii")))
-        at = field.end()
-    headers = tuple(found)
-    status = int(first[1])
-    framing = [(name, value) for name, value in headers if name.lower() in _FRAMING]
+    status, headers = int(head[1]), tuple(_FIELDS.findall(head[2]))
+    framing = [(key, value) for name, value in headers if (key := name.lower()) in _FRAMING]
     if not framing:
         length: int | None = 0 if status in _BODILESS else None
     elif status in _BODILESS:
         return None
-    elif len(framing) == 1 and framing[0][0].lower() == "content-length" and _LENGTH.fullmatch(framing[0][1]):
+    elif len(framing) == 1 and framing[0][0] == "content-length" and _LENGTH.fullmatch(framing[0][1]):
         length = int(framing[0][1])
     else:
         return None

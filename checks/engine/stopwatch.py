@@ -24,7 +24,7 @@ class Stopwatch:
         return self._began
 
     def read(self) -> float:
-        return self.at(self._loop.time())
+        return round(self._loop.time() - self._began, 6)
 
     def at(self, moment: float) -> float:
         """A moment of the loop's time, in seconds since the measurement began."""
