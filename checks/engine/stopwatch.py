@@ -37,7 +37,7 @@ class Stopwatch:
         ended before: such a step says nothing about the network.
         """
         own = self._loop.time() + seconds
-        return _Step(min(own, self._end), cut_short=self._end < own)
+        return _Step(self._loop, min(own, self._end), cut_short=self._end < own)
 
     def turn(self, gate: Gate) -> _Turn:
         """A place behind the gate; waiting for it moves the measurement's own deadline on."""
@@ -59,24 +59,32 @@ class Stopwatch:
 
 
 class _Step:
-    __slots__ = ("_cut_short", "_timeout")
+    """`asyncio.timeout_at` in half its time, with Interrupted for a deadline that is the measurement's."""
 
-    def __init__(self, when: float, *, cut_short: bool) -> None:
-        self._timeout = asyncio.timeout_at(when)
-        self._cut_short = cut_short
+    __slots__ = ("_cancels", "_cut_short", "_expired", "_loop", "_task", "_timer", "_when")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, when: float, *, cut_short: bool) -> None:
+        self._loop, self._when, self._cut_short = loop, when, cut_short
+        self._expired = False
 
     async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
+        task = asyncio.current_task(self._loop)
+        if task is None:
+            raise RuntimeError("a deadline needs a task that it can end")
+        self._task, self._cancels = task, task.cancelling()
+        self._timer = self._loop.call_at(self._when, self._expire)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, traceback)
-        except TimeoutError as timeout:
-            if self._cut_short:
-                raise Interrupted from timeout
-            raise
+        self._timer.cancel()
+        # When others cancelled the task, too, the cancellation goes on.
+        if self._expired and self._task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
+            raise (Interrupted if self._cut_short else TimeoutError) from error
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
 
 class _Turn:
