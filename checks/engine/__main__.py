@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from checks.engine.world import ISP, Resolver, World
 
 MEASURED, BAD_INPUT, OVERLOADED, UNFIT, STOPPED = 0, 2, 3, 4, 130
 BAR = 30
+_SERVER = re.compile(r"(?:\[([^]]+)\]|([^][:]+))(?::([0-9]{1,5}))?")  # [2001:db8::1]:53, 192.0.2.1:53
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,10 +109,10 @@ def _parse(text: str) -> Name:
 
 
 def _resolver(text: str) -> Resolver:
-    address, _, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "53")
-    address = address.strip("[]")
+    found = _SERVER.fullmatch(text)
+    address, port = (found[1] or found[2], int(found[3] or 53)) if found else (text, 53)
     try:
-        return Resolver.checked(ISP, address, int(port))
+        return Resolver.checked(ISP, address, port)
     except ValueError:
         raise ValueError(f"{text!r} is no DNS server: write its address, as 192.0.2.1:53 or [2001:db8::1]:53") from None
 

@@ -30,6 +30,8 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,12}")
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _BODILESS = frozenset({204, 304})
+_ANY = zlib.MAX_WBITS | 32  # wbits: a gzip or a zlib header
+_GZIP = b"\x1f\x8b"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -133,7 +135,7 @@ async def _take_body(head: _Head, data: bytes, incoming: _Incoming, response: Re
         left = None if left is None else left - len(part)
         if part:
             response.body += decode(part, BODY_LIMIT - len(response.body))
-        if len(response.body) >= BODY_LIMIT or response.wire_length >= WIRE_LIMIT:
+        if decode.over or (response.wire_length >= WIRE_LIMIT and left != 0):
             response.truncated = True
             return
         if left == 0:
@@ -172,7 +174,7 @@ async def _by_h11(asked: h11.Request, data: bytes, incoming: _Incoming, response
             decode = _Decoder(response.header("content-encoding"))
         elif isinstance(event, h11.Data):
             response.body += decode(bytes(event.data), BODY_LIMIT - len(response.body))
-            if len(response.body) >= BODY_LIMIT or response.wire_length >= WIRE_LIMIT:
+            if decode.over or response.wire_length >= WIRE_LIMIT:
                 response.truncated = True
                 return
         elif isinstance(event, h11.InformationalResponse) and response.wire_length > HEAD_LIMIT:
@@ -190,22 +192,36 @@ def _give(http: h11.Connection, tail: bytes, data: bytes) -> bytes:
 
 
 class _Decoder:
-    """Undoes one gzip or deflate layer, never into more than is asked for; any other coding stays as it is."""
+    """Undoes one gzip or deflate layer, never into more than is asked for; any other coding stays as it is.
+
+    What is compressed and ends early is kept as far as it goes, and what follows its end is not read, as browsers do;
+    another member of a gzip file (RFC 1952 §2.2) is.
+    """
 
     def __init__(self, coding: str | None) -> None:
         known = (coding or "").strip().lower() in ("gzip", "x-gzip", "deflate")
-        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if known else None  # | 32: gzip or zlib header
+        self._inflate = zlib.decompressobj(_ANY) if known else None
         self._fresh = True
+        self.over = False  # there is more than was asked for
 
     def __call__(self, data: bytes, room: int) -> bytes:
+        found = self._decoded(data, room + 1)  # one more tells whether there is more; and 0 would mean all there is
+        self.over = len(found) > room
+        return found[:room]
+
+    def _decoded(self, data: bytes, limit: int) -> bytes:
         if self._inflate is None:
-            return data[:room]
+            return data[:limit]
         try:
-            return self._inflate.decompress(data, max_length=room)
+            found = self._inflate.decompress(data, max_length=limit)
         except zlib.error:
             if not self._fresh:
                 raise
-            self._inflate = zlib.decompressobj(wbits=-zlib.MAX_WBITS)  # “deflate” without the header it should have
-            return self._inflate.decompress(data, max_length=room)
-        finally:
-            self._fresh = False
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # “deflate” without the header it should have
+            found = self._inflate.decompress(data, max_length=limit)
+        self._fresh = False
+        while self._inflate.eof and self._inflate.unused_data.startswith(_GZIP) and len(found) < limit:
+            rest = self._inflate.unused_data
+            self._inflate = zlib.decompressobj(_ANY)
+            found += self._inflate.decompress(rest, max_length=limit - len(found))
+        return found

@@ -15,6 +15,7 @@ from typing import Any, Self
 FORMAT = 1
 
 VISIT = "visit"  # an ordinary step of the visit
+BY_DOH = "doh"  # the handshake with a resolver that is asked by https
 VALIDATE = "validate"  # TLS beside a cleartext visit: does the address prove to be the site's?
 # The second look at an anomaly (`followup.py`):
 SNI_SWAP = "sni_swap"  # same address, a neutral server name

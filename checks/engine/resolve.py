@@ -17,7 +17,7 @@ from checks.engine.failures import NETWORK_ERRORS, Failed, Failure, name_failure
 from checks.engine.flow import Flow
 from checks.engine.handshake import shake
 from checks.engine.http import Response, request
-from checks.engine.records import Query
+from checks.engine.records import BY_DOH, Handshake, Query
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.wire import TYPES, Question, Reply, read
 from checks.engine.world import DOH, PUBLIC, Resolver, World
@@ -31,10 +31,14 @@ _DATAGRAM = 8192  # bytes: without EDNS a reply has 512 at most, and what is lon
 
 
 class Lookup:
-    """The questions about one host of one hop; `queries` grows while late replies come in."""
+    """The questions about one host of one hop; `queries` grows while late replies come in.
+
+    `handshakes` are those with resolvers that are asked by https.
+    """
 
     def __init__(self, hop: int, host: str, world: World, watch: Stopwatch, flow: Flow) -> None:
         self.queries: list[Query] = []
+        self.handshakes: list[Handshake] = []
         self.host, self.world, self.watch, self.flow = host, world, watch, flow
         self._hop = hop
 
@@ -80,8 +84,7 @@ class Lookup:
                 t0 = self.watch.read()
                 try:
                     async with self.watch.within(self.world.deadlines.dns):
-                        stream = stream or await self._open_doh(resolver)
-                        stream = await self._post(resolver, kind, t0, stream)
+                        stream = await self._ask_kept(resolver, kind, t0, stream)
                 except NETWORK_ERRORS as error:
                     # The other question would only wait for the same: a blocked DoH server costs one deadline.
                     for unanswered in TYPES[number:]:
@@ -91,10 +94,22 @@ class Lookup:
             if stream is not None:
                 stream.abort()
 
+    async def _ask_kept(self, resolver: Resolver, kind: str, t0: float, kept: Stream | None) -> Stream | None:
+        """One question, once more on a new connection if the kept one was closed: a server may (RFC 9112 §9.5)."""
+        if kept is not None:
+            try:
+                return await self._post(resolver, kind, t0, kept)
+            except (EOFError, ConnectionError):
+                pass  # it was aborted, and the question is asked again
+        return await self._post(resolver, kind, t0, await self._open_doh(resolver))
+
     async def _open_doh(self, resolver: Resolver) -> Stream:
         host = urlsplit(resolver.url or "").hostname or ""
         plain = await open_stream(resolver.address, resolver.port, self.world)
-        handshake, secure = await shake(self._hop, resolver.address, resolver.port, plain, host, self.world, self.watch)
+        handshake, secure = await shake(
+            self._hop, resolver.address, resolver.port, plain, host, self.world, self.watch, purpose=BY_DOH
+        )
+        self.handshakes.append(handshake)
         if secure is None:
             raise Failed(Failure(handshake.failure or Failure.UNKNOWN))
         return secure
@@ -104,7 +119,11 @@ class Lookup:
         question = Question.new(self.host, kind, id=0)  # 0: RFC 8484 §4.1
         url = urlsplit(resolver.url or "")
         response = Response()
-        await request(stream, "POST", url.netloc, url.path or "/", _DOH_HEADERS, response, content=question.message)
+        try:
+            await request(stream, "POST", url.netloc, url.path or "/", _DOH_HEADERS, response, content=question.message)
+        except BaseException:
+            stream.abort()
+            raise
         if response.status == 200:
             self._keep_or_fail(resolver, question, "https", t0, bytes(response.body))
         else:

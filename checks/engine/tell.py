@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from checks.engine.records import VISIT, Measurement, SelfTest
+from checks.engine.failures import Failure
+from checks.engine.records import VISIT, Connect, Exchange, Handshake, Measurement, Query, SelfTest
 
 
 def tell(m: Measurement, controls: Iterable[Measurement]) -> str:
@@ -17,8 +18,13 @@ def tell(m: Measurement, controls: Iterable[Measurement]) -> str:
         lines.append(_line("DNS", q.hop, f"{q.name} {q.type} at {q.resolver}{late}", q.failure, said, q.t - q.t0))
     for r in m.refusals:
         lines.append(f"  guard hop {r.hop}  {r.address}: not dialled ({r.reason})")
+    made = set()
     for c in m.connects:
-        lines.append(_line("TCP", c.hop, f"{c.address} port {c.port}{_purpose(c.purpose)}", c.failure, "", c.t - c.t0))
+        place = (c.hop, c.address, c.port, c.purpose)
+        anew = ", dialled anew: it had waited for its turn here" if place in made and c.purpose == VISIT else ""
+        made.add(place)
+        what = f"{c.address} port {c.port}{_purpose(c.purpose)}{anew}"
+        lines.append(_line("TCP", c.hop, what, c.failure, "", c.t - c.t0))
     for h in m.handshakes:
         detail = f"{h.version}, issuer {h.chain[0].issuer}" if h.version and h.chain else ""
         what = f"{h.address} as {h.server_name or 'nobody'}{_purpose(h.purpose)}"
@@ -30,6 +36,9 @@ def tell(m: Measurement, controls: Iterable[Measurement]) -> str:
         lines.append(_line("HTTP", e.hop, f"{e.url}{_purpose(e.purpose)}", e.failure, detail, e.t - e.t0))
     lines.append(f"  {_end('ended', m)}")
     lines += [f"  {_end('a control ended', control)}" for control in controls]
+    steps: tuple[Query | Connect | Handshake | Exchange, ...] = (*m.queries, *m.connects, *m.handshakes, *m.exchanges)
+    if any(step.failure == Failure.INTERRUPTED for step in steps):
+        lines.append("  the time for this visit ran out: a step that was interrupted proves nothing")
     if m.overloaded:
         lines.append("  this machine was overloaded: its timeouts prove nothing")
     return "\n".join(lines)

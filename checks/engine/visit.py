@@ -44,6 +44,7 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
     async with asyncio.TaskGroup() as background:
         failure = await course.follow(name, extra_addresses, background)
     queries = [query for lookup in course.lookups for query in lookup.queries]
+    handshakes = [*course.handshakes, *(handshake for lookup in course.lookups for handshake in lookup.handshakes)]
     return Measurement(
         id=str(uuid7()),
         url=name.url,
@@ -55,14 +56,12 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
         imitated=world.imitated,
         queries=tuple(queries),
         connects=tuple(course.connects),
-        handshakes=tuple(course.handshakes),
+        handshakes=tuple(handshakes),
         exchanges=tuple(course.exchanges),
         refusals=tuple(course.refusals),
         failure=failure,
         ipv6=world.ipv6,
-        overloaded=was_overloaded(
-            flow, course.watch, [*queries, *course.connects, *course.handshakes, *course.exchanges]
-        ),
+        overloaded=was_overloaded(flow, course.watch, [*queries, *course.connects, *handshakes, *course.exchanges]),
     )
 
 

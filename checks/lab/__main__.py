@@ -87,6 +87,10 @@ def main() -> None:
         parser.error("--directory is needed")
     if options.namespaces and (reason := why_not_here()):
         parser.error(f"--namespaces cannot run here: {reason}")
+    try:
+        options.directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--directory must be a folder that can be written to: {error}")
     storey = NAMESPACES if options.namespaces else LOOPBACK
     demo = options.scenario is None and not options.namespaces and not options.visit
     chosen = [BY_NAME[name] for name in options.scenario or ()] or _all_on(storey)

@@ -1,6 +1,7 @@
 """`python -m checks.probe --config FILE`: measure what the register asks for, until stopped.
 
-Exit code 0 when stopped by a signal or by standard input closing, 2 when the configuration is wrong.
+Exit code 0 when stopped by a signal or by standard input closing, 2 when the configuration is wrong
+(or the key cannot be written).
 `python -m checks.probe --make-key FILE` makes a key and prints its public half for the register.
 """
 
@@ -27,7 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stop-with-stdin", action="store_true", help="end when standard input closes")
     options = parser.parse_args(arguments)
     if options.make_key:
-        print(make_key(options.make_key))
+        try:
+            print(make_key(options.make_key))
+        except (OSError, ValueError) as error:
+            print(f"tizilim: no key at {options.make_key}: {error}", file=sys.stderr)
+            return 2
         return 0
     try:
         config = Config.load(options.config)

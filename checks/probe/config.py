@@ -11,12 +11,15 @@ for a control, where nothing is blocked), by its AS number, and by the clock of 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from kombu.transport import resolve_transport
+from kombu.utils.url import parse_url
 
 from checks.engine.world import Preconditions, World
 
@@ -46,22 +49,55 @@ class Config:
     def load(cls, path: Path) -> Self:
         """Read a configuration. Raises BadConfig."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            vantages = tuple(_vantage(entry, path.parent, document.get("echo")) for entry in document["vantages"])
+            document = _object(json.loads(path.read_text(encoding="utf-8")), "the file")
+            broker = _broker(_field(document, "broker", str))
+            echo = _field(document, "echo", str, None)
+            entries = [_object(entry, 'each of "vantages"') for entry in _field(document, "vantages", list)]
+            vantages = tuple(_vantage(entry, path.parent, echo) for entry in entries)
             if not vantages or len({vantage.name for vantage in vantages}) < len(vantages):
                 raise ValueError('"vantages" is empty, or has one name twice')
-            return cls(str(document["broker"]), vantages, dict(document.get("broker_options", {})))
-        except KeyError as error:
-            raise BadConfig(f"{path}: {error} is missing") from error
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            return cls(broker, vantages, _field(document, "broker_options", dict, {}))
+        except (OSError, ValueError, RecursionError) as error:
             raise BadConfig(f"{path}: {error}") from error
 
 
+_FORMS = {str: "text", int: "a whole number", bool: "true or false", list: "a list [...]", dict: "an object {...}"}
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # as the register names vantages
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be an object {{...}}")
+    return value
+
+
+def _field(document: dict[str, Any], name: str, form: type, *otherwise: Any) -> Any:
+    """The field; what stands for it if it is missing, where anything may. Raises ValueError."""
+    if otherwise and document.get(name) is None:
+        return otherwise[0]
+    if name not in document:
+        raise ValueError(f'"{name}" is missing')
+    value = document[name]
+    if not isinstance(value, form) or (form is int and isinstance(value, bool)):
+        raise ValueError(f'"{name}" must be {_FORMS[form]}')
+    return value
+
+
+def _broker(url: str) -> str:
+    try:
+        resolve_transport(parse_url(url)["transport"])
+    except (KeyError, ValueError, ImportError) as error:
+        raise ValueError('"broker" must be an address like redis://registry.example.org/0') from error
+    return url
+
+
 def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVantage:
-    world = entry.get("world")
+    name, world = _field(entry, "name", str), _field(entry, "world", str, None)
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no vantage's name: letters, digits, - and _")
     return ProbeVantage(
-        name=str(entry["name"]),
-        key=read_key(folder / entry["key"]),
+        name=name,
+        key=read_key(folder / _field(entry, "key", str)),
         world=World.load(folder / world) if world else replace(World.real(), preconditions=_preconditions(entry, echo)),
     )
 
@@ -69,10 +105,10 @@ def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVant
 def _preconditions(entry: dict[str, Any], echo: str | None) -> Preconditions:
     """What a vantage on a real network must show of itself. Raises ValueError for a country without a pack."""
     return Preconditions.of(
-        str(entry.get("country", "kz")),
-        control=bool(entry.get("control")),
-        echo=str(echo) if echo else None,
-        asn=int(entry["asn"]) if "asn" in entry else None,
+        _field(entry, "country", str, "kz"),
+        control=_field(entry, "control", bool, False),
+        echo=echo,
+        asn=_field(entry, "asn", int, None),
     )
 
 

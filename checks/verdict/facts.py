@@ -21,6 +21,7 @@ from checks.engine.failures import Failure
 from checks.engine.guard import is_bogon
 from checks.engine.records import (
     BASELINE,
+    BY_DOH,
     REPEAT,
     SNI_SWAP,
     VALIDATE,
@@ -281,12 +282,17 @@ def _is_ours(failure: str | None) -> bool:
 
 
 def _visit_only(measurement: Measurement) -> Measurement:
-    """Without the connections and pages of its second look; its handshakes say themselves what they were for."""
+    """Without the connections and pages of its second look, and without handshakes that were not with the site.
+
+    The second look's own handshakes say themselves what they were for.
+    """
     connects = tuple(c for c in measurement.connects if c.purpose in (VISIT, VALIDATE))
+    handshakes = tuple(h for h in measurement.handshakes if h.purpose != BY_DOH)
     exchanges = tuple(e for e in measurement.exchanges if e.purpose == VISIT)
-    if len(connects) == len(measurement.connects) and len(exchanges) == len(measurement.exchanges):
+    kept = (connects, handshakes, exchanges)
+    if sum(map(len, kept)) == sum(map(len, (measurement.connects, measurement.handshakes, measurement.exchanges))):
         return measurement
-    return replace(measurement, connects=connects, exchanges=exchanges)
+    return replace(measurement, connects=connects, handshakes=handshakes, exchanges=exchanges)
 
 
 def _probe(measurement: Measurement, attempts: Sequence[_Failed], *, certain: bool) -> Probe:

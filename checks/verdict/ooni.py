@@ -26,6 +26,7 @@ from checks.engine import names
 from checks.engine.failures import Failure
 from checks.engine.records import (
     BASELINE,
+    BY_DOH,
     KNOWN_GOOD,
     NEUTRAL,
     NO_SNI,
@@ -47,7 +48,7 @@ TESTS = ("web_connectivity", "tizilim_visit")  # the second is what our own engi
 HELPER_LIMIT = 1 << 24  # bytes; the helper reads no further
 NOWHERE = "invalid:"  # a redirect to what is no URL
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PURPOSES = frozenset({VALIDATE, SNI_SWAP, REPEAT, BASELINE, NO_SNI, NEUTRAL, KNOWN_GOOD})
+_PURPOSES = frozenset({BY_DOH, VALIDATE, SNI_SWAP, REPEAT, BASELINE, NO_SNI, NEUTRAL, KNOWN_GOOD})
 _SYSTEM = frozenset({"getaddrinfo", "system", "golang_net_resolver", "netgo"})
 _ENCRYPTED = frozenset({"doh", "doh3", "dot", "doq"})
 

@@ -122,6 +122,22 @@ async def test_a_second_look_is_taken_when_asked_for(tmp_path):
     assert f"TLS  hop 0  {SITE} as www.example.com [sni_swap]: FAILED connection_reset" in output
 
 
+async def test_a_failure_of_our_own_machine_has_an_exit_code_of_its_own(tmp_path):
+    """Sixteen files are fewer than twenty visits need."""
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        net.world().save(tmp_path / "world.json")
+        command = (sys.executable, "-m", "checks.engine", *(f"http://s{n}.kz" for n in range(20)))
+        process = await asyncio.create_subprocess_exec(
+            *("prlimit", "--nofile=16:16", *command, "--json", "--world", str(tmp_path / "world.json")),
+            stdout=subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+    failures = {json.loads(line)["failure"] for line in output.splitlines()}
+    assert (process.returncode, failures) == (3, {None, "unknown_failure"})
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -131,6 +147,7 @@ async def test_a_second_look_is_taken_when_asked_for(tmp_path):
         (["--list", "/nowhere.txt"], "/nowhere.txt cannot be read"),
         (["site.kz", "--resolver", "dns.kz"], "'dns.kz' is no DNS server: write its address"),
         (["site.kz", "--resolver", "192.0.2.1:99999"], "'192.0.2.1:99999' is no DNS server"),
+        (["site.kz", "--resolver", "[::1:53"], "'[::1:53' is no DNS server"),
         (["site.kz", "--control", "pyproject.toml"], "pyproject.toml, line 1: no measurement of a control"),
     ],
 )

@@ -114,6 +114,33 @@ async def test_a_bomb_is_read_up_to_the_limit():
     assert (exchange.failure, exchange.body_length, exchange.body_truncated) == (None, BODY_LIMIT, True)
 
 
+@pytest.mark.parametrize(("more", "truncated"), [(0, False), (1, True)])
+@pytest.mark.parametrize(("coding", "encode"), [("identity", bytes), ("gzip", gzip.compress)])
+async def test_a_page_of_exactly_the_limit_is_whole(coding, encode, more, truncated):
+    body = encode(b"." * (BODY_LIMIT + more))
+    exchange = await fetch(page(body, "200 OK", f"Content-Encoding: {coding}"))
+    assert (exchange.failure, exchange.body_length, exchange.body_truncated) == (None, BODY_LIMIT, truncated)
+
+
+async def test_a_gzip_file_of_several_members_is_one_page():
+    body = gzip.compress(b"<title>Hel") + gzip.compress(b"") + gzip.compress(b"lo</title>")
+    exchange = await fetch(page(body, "200 OK", "Content-Encoding: gzip"))
+    assert (exchange.failure, exchange.title, exchange.body_length) == (None, "Hello", 20)
+
+
+async def test_members_without_end_are_read_up_to_the_limit():
+    members = gzip.compress(b".") * (BODY_LIMIT // 21)
+    exchange = await fetch(page(members, "200 OK", "Content-Encoding: gzip"))
+    assert (exchange.failure, exchange.body_length) == (None, BODY_LIMIT // 21)
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0" * 5, b"no gzip"])
+async def test_what_follows_a_compressed_page_is_not_read_and_what_is_missing_is_no_failure(tail):
+    for body in (gzip.compress(b"<title>Hello</title>") + tail, gzip.compress(b"<title>Hello</title>")[:-4]):
+        exchange = await fetch(page(body, "200 OK", "Content-Encoding: gzip"))
+        assert (exchange.failure, exchange.title) == (None, "Hello")
+
+
 async def test_a_page_of_endless_crumbs_is_read_up_to_the_limit():
     exchange = await fetch(endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n.\r\n" * 4096))
     assert (exchange.failure, exchange.body_truncated) == (None, True)

@@ -7,7 +7,7 @@ import dns.rcode
 import pytest
 
 from checks.engine.flow import Flow
-from checks.engine.records import Query
+from checks.engine.records import BY_DOH, Query
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
 from checks.engine.world import DOH, PUBLIC, Resolver, World
@@ -17,12 +17,16 @@ PUBLIC_RESOLVER = Resolver(PUBLIC, RESOLVER)
 DOH_RESOLVER = Resolver(DOH, SITE, 443, "https://dns.site.kz/dns-query")
 
 
-async def ask(world: World) -> list[Query]:
-    """What the lookup of one name recorded about A."""
+async def looked_up(world: World) -> Lookup:
     lookup = Lookup(0, "site.kz", world, Stopwatch(world.deadlines.visit), Flow())
     async with asyncio.TaskGroup() as background:
         await lookup.run(background)
-    return [query for query in lookup.queries if query.type == "A"]
+    return lookup
+
+
+async def ask(world: World) -> list[Query]:
+    """What the lookup of one name recorded about A."""
+    return [query for query in (await looked_up(world)).queries if query.type == "A"]
 
 
 async def test_an_answer_is_kept_with_its_bytes():
@@ -206,7 +210,7 @@ async def test_a_failure_over_tcp_is_the_failure_of_the_question(server, failure
     assert (query.transport, query.failure) == ("tcp", failure)
 
 
-def doh(connections: list[int], *headers: str):
+def doh(connections: list[int], *headers: str, hangs_up: bool = False):
     """A DoH server that notes how many questions each connection brought."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -220,7 +224,7 @@ def doh(connections: list[int], *headers: str):
             writer.write("\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {len(reply)}", *headers]).encode())
             writer.write(b"\r\n\r\n" + reply)
             await writer.drain()
-            if headers:
+            if headers or hangs_up:
                 return
 
     return serve
@@ -237,11 +241,24 @@ async def test_doh_is_asked_over_https_on_as_few_connections_as_the_server_allow
     assert connections == questions
 
 
-async def test_a_doh_server_must_prove_its_name():
+async def test_a_doh_server_that_hangs_up_between_two_questions_is_called_again():
+    connections: list[int] = []
+    async with Servers() as net:
+        await net.web(doh(connections, hangs_up=True), "dns.site.kz")
+        lookup = await looked_up(net.world(DOH_RESOLVER))
+    assert [(q.type, q.failure) for q in lookup.queries] == [("A", None), ("AAAA", "dns_no_answer")]
+    assert connections == [1, 1]
+
+
+async def test_a_doh_server_must_prove_its_name_and_what_it_showed_is_kept():
     async with Servers() as net:
         await net.web(doh([]), "other.kz")
-        [query] = await ask(net.world(DOH_RESOLVER))
-    assert (query.failure, query.answers) == ("ssl_invalid_hostname", ())
+        lookup = await looked_up(net.world(DOH_RESOLVER))
+    assert {(q.failure, q.answers) for q in lookup.queries} == {("ssl_invalid_hostname", ())}
+    [handshake] = lookup.handshakes
+    assert (handshake.purpose, handshake.server_name) == (BY_DOH, "dns.site.kz")
+    assert handshake.failure == "ssl_invalid_hostname"
+    assert handshake.chain
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from checks.engine.batch import measure_all, measure_run
-from checks.engine.records import REPEAT, VALIDATE, VISIT, Measurement, SelfTest
+from checks.engine.records import BY_DOH, REPEAT, VALIDATE, VISIT, Measurement, SelfTest
 from checks.engine.world import ISP, World
 from checks.lab.networks import SLOWED, Seen
 from checks.lab.scenarios import BY_NAME, TIMEOUT, Scenario
@@ -137,7 +137,7 @@ def attempts(visit: Measurement) -> dict[str, list[str | None]]:
         *(connect for connect in visit.connects if connect.failure or connect.purpose not in fetched | shaken),
     )
     ended = defaultdict(list)
-    looks = (step for step in last_steps if step.purpose not in (VISIT, VALIDATE))
+    looks = (step for step in last_steps if step.purpose not in (VISIT, VALIDATE, BY_DOH))
     for step in sorted(looks, key=lambda step: step.t0):
         by_another = step.failure == "ssl_invalid_hostname" and step.purpose != REPEAT
         ended[step.purpose].append(None if by_another else step.failure)
