@@ -136,6 +136,7 @@ class Wave:
     mechanisms: tuple[str, ...]
     changes: int  # how many pairs of a target and a network changed
     changed_at: datetime  # when the last change that belongs to it was first seen
+    seen_at: datetime  # of a silence: the last round that went unanswered; of others the same as changed_at
 
 
 def direction_of(old: State, new: State) -> Direction | None:
@@ -269,7 +270,7 @@ def _noise(changes: Sequence[Change], marked: set[Change], at: datetime, measure
 def tail(count: int, expected: float) -> float:
     """How likely `count` or more are, of independent things of which so many are expected (Poisson)."""
     if count <= expected:
-        return 1.0  # at least a half; of no use to us
+        return 1.0  # half or more: nothing rare, and more is not asked
     term = exp(count * log(expected) - expected - lgamma(count + 1))
     total = 0.0
     while term > total * 1e-12:
@@ -362,6 +363,7 @@ def _wave(changes: Sequence[Change], intervals: tuple[Interval, ...], changed_at
         mechanisms=tuple(sorted({one.mechanism for one in changes if one.mechanism})),
         changes=len({one.cell for one in changes}),
         changed_at=changed_at,
+        seen_at=changed_at,
     )
 
 
@@ -427,6 +429,17 @@ class Deliveries:
 
     def _is_new(self, vantage: int, at: datetime) -> bool:
         return vantage in self.asked and bisect_left(self.answers[vantage], at) < SETTLED_SLOTS
+
+    def silent(self) -> set[int]:
+        """The networks whose latest rounds all went unanswered, regular or not: nothing is known of them now."""
+        found = set()
+        for network, slots in self.by_network.items():
+            rounds = [(at, any(slot.answered for slot in many)) for at, many in _rounds(slots)]
+            answers = [at for at, answered in rounds if answered]
+            unanswered = [at for at, answered in rounds if not answered and (not answers or at > answers[-1])]
+            if answers and len(unanswered) >= SILENT_SLOTS and unanswered[-1] - answers[-1] >= SILENT_TIME:
+                found.add(network)
+        return found
 
     def regular(self, at: datetime) -> frozenset[int]:
         """The networks that delivered regularly before a moment."""
@@ -580,4 +593,5 @@ def _silence(parts: Sequence[Sequence[Stretch]], deliveries: Deliveries) -> Wave
         mechanisms=(),
         changes=0,
         changed_at=max(one.ended.at if one.ended else one.began.at for one in every),
+        seen_at=max(one.until for one in every),
     )
