@@ -1,6 +1,7 @@
 """The rules, as data: the first match decides. Ids are published and never change their meaning.
 
-`docs/rules.md` lists them for readers. To change a rule, add another and raise RULESET. The order and
+`make rules` lists them in docs/method.md. To change a rule, add another, put the old id into RETIRED and raise RULESET;
+tests/verdict/golden/rules.csv remembers every id that was ever published, and what it means. The order and
 the thresholds follow research on OONI's pipelines; weights are its rule weights (ooni/data, rules.py).
 Sentences say what was observed on a network, never that somebody ordered it; {host} is the failed hop's.
 """
@@ -35,7 +36,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`mechanism` is the deepest node of the taxonomy that the facts support; `weight` 0-1 is its certainty."""
+    """`mechanism` is the deepest node of the taxonomy that the facts support; `weight` 0-1 is its certainty.
+
+    `when` says in words what the predicate asks. Of a mechanism that depends on the facts, `mechanisms` are all.
+    """
 
     id: str
     verdict: Verdict
@@ -46,8 +50,10 @@ class Rule:
     sentence_kk: str
     weight: float
     source: str
+    when: str = ""
     artefact: bool = False  # only a censor shows this
     notes: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ()
 
     def mechanism_of(self, facts: Facts) -> str | None:
         return self.mechanism(facts) if callable(self.mechanism) else self.mechanism
@@ -92,6 +98,7 @@ RULES: tuple[Rule, ...] = (
         "Біздің тексеру нүктеміз шамадан тыс жүктелген еді; бұл {host} туралы ештеңе білдірмейді.",
         0.0,
         OWN,
+        "the probe's own event loop lagged, and something failed or was slow",
     ),
     Rule(
         "probe_failed",
@@ -103,6 +110,7 @@ RULES: tuple[Rule, ...] = (
         "Біздің тексеру нүктеміз істен шықты немесе уақыты жетпеді; бұл {host} туралы ештеңе білдірмейді.",
         0.0,
         OWN,
+        "an unknown failure, or our own deadline, ended the decisive step; or nobody answered anything at all",
     ),
     # --- pages that load
     Rule(
@@ -115,6 +123,7 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтына қосылу сол мекенжайдағы басқа атауға қосылудан кемінде бес есе ұзаққа созылды.",
         0.75,
         OONI_KZ_2023,
+        "handshake ≥ 5 × the baseline name's on the same address and ≥ 1 s, the control's < 1 s",
     ),
     Rule(
         "page_throttled",
@@ -127,6 +136,9 @@ RULES: tuple[Rule, ...] = (
         "{host} беті сол мекенжайдағы басқа атаудың бетінен кемінде бес есе баяу жүктелді.",
         0.75,
         OONI_KZ_2023,
+        "the page, of at least 16 KiB, came at most a fifth as fast as a neutral name's from the same address; "
+        "the control's at least five times as fast",
+        mechanisms=("tls.throttle.sni", "http.throttle.host"),
     ),
     Rule(
         "tls_slow_no_control",
@@ -138,6 +150,7 @@ RULES: tuple[Rule, ...] = (
         "{host} өте баяу жауап берді, бірақ бақылау өлшеуінсіз сайттың өзі баяу ма, белгісіз.",
         0.0,
         OWN,
+        "as slow as that, but no control's handshake to compare",
     ),
     Rule(
         "tls_valid",
@@ -149,6 +162,7 @@ RULES: tuple[Rule, ...] = (
         "{host} ашылды, сертификаты жарамды.",
         1.0,
         OONI_LTE,
+        "final response over a valid certificate, at an address that the network's own resolver gave",
     ),
     Rule(
         "http_same_page",
@@ -160,6 +174,7 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылау желісіне көрсететін бетті көрсетті.",
         0.9,
         OONI_TS017,
+        "cleartext final response like the control's: same status, and body hash, an uncommon header, title or length",
     ),
     # --- artefacts: need no control
     Rule(
@@ -174,6 +189,7 @@ RULES: tuple[Rule, ...] = (
         "берген.",
         1.0,
         CENSORED_PLANET,
+        "refused chain of a known interception authority, by hash or issuer, that the control does not see",
         artefact=True,
     ),
     Rule(
@@ -186,6 +202,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} орнына белгілі бұғаттау бетіне бағыттады.",
         1.0,
         OONI_FINGERPRINTS,
+        "known block page at an address that no control got, or that two resolvers forged alike",
         artefact=True,
     ),
     Rule(
@@ -198,6 +215,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} атауын бұғаттау беттерімен белгілі мекенжайға бағыттады.",
         0.95,
         OONI_FINGERPRINTS,
+        "an address, or alias, that fingerprints know for block pages and that no control got",
         artefact=True,
     ),
     Rule(
@@ -210,6 +228,7 @@ RULES: tuple[Rule, ...] = (
         "{host} орнына белгілі бұғаттау беті көрсетілді.",
         1.0,
         OONI_FINGERPRINTS,
+        "known block page in cleartext or behind a cleartext redirect, that the control does not see",
         artefact=True,
     ),
     # --- without these nothing below can be said
@@ -223,6 +242,7 @@ RULES: tuple[Rule, ...] = (
         "{host} күткендей ашылмады, бірақ салыстыруға бақылау өлшеуі жоқ.",
         0.0,
         OWN,
+        "no control of the same URL within 10 minutes that was fit to measure",
     ),
     Rule(
         "resolver_not_asked",
@@ -234,6 +254,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің өз DNS-серверінен {host} туралы сұралмады.",
         0.0,
         OWN,
+        "no answer of the network's own resolver for the host",
     ),
     # --- down for everybody
     Rule(
@@ -246,6 +267,8 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} атауын басқа мекенжайға бағыттады, онда шектеу туралы хабарлама көрсетілді.",
         0.8,
         OONI_FINGERPRINTS,
+        "words of a notice at an address that no control got, and another page than the control's or no such "
+        "name; not with the status 403, 451 or 503",
     ),
     Rule(
         "dns_ghost_forged",
@@ -257,6 +280,8 @@ RULES: tuple[Rule, ...] = (
         "{host} атауы енді жоқ, бірақ бұл желі ол үшін жалған жауап береді: сайт жойылса да, шектеу қалған.",
         0.8,
         OONI_LTE,
+        "the network's resolver and a public one give the same address for a name that no control resolves; note "
+        "`ghost_block`",
     ),
     Rule(
         "down_name",
@@ -268,6 +293,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауы еш жерде, бақылау желісінде де табылмайды.",
         0.9,
         OONI_DATA,
+        "the resolver fails, and no control resolves the name",
     ),
     Rule(
         "down_bogon",
@@ -279,6 +305,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауы интернетте болуы мүмкін емес мекенжайды көрсетеді, бақылау желісінде де солай.",
         0.9,
         OONI_DATA,
+        "only bogons, which a control got too",
     ),
     Rule(
         "down_ghost",
@@ -290,6 +317,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауы енді жоқ, бірақ бұл желі ол үшін әлі жауап береді: сайт жойылса да, шектеу қалған.",
         0.75,
         OONI_LTE,
+        "the resolver answers oddly for a name that no control resolves; note `ghost_block`",
         notes=("ghost_block",),
     ),
     Rule(
@@ -302,6 +330,7 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылау желісінен де дәл солай ашылмады: сайттың өзі жұмыс істемейді.",
         0.8,
         OONI_LTE,
+        "the controls failed at the same step",
     ),
     # --- names
     Rule(
@@ -314,6 +343,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} атауы жоқ дейді; басқа DNS-серверлер оны табады.",
         0.9,
         OONI_DATA,
+        "NXDOMAIN while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_servfail",
@@ -325,6 +355,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} туралы сұрауға ақау деп жауап береді; басқа DNS-серверлер бұл атауды табады.",
         0.9,
         OONI_DATA,
+        "SERVFAIL while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_refused",
@@ -336,6 +367,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} туралы сұрауға жауап беруден бас тартады; басқа DNS-серверлер бұл атауды табады.",
         0.9,
         OONI_DATA,
+        "REFUSED while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_timeout",
@@ -347,6 +379,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} туралы сұрауға жауап бермейді; басқа DNS-серверлер бұл атауды табады.",
         0.8,
         OONI_DATA,
+        "no reply while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_no_answer",
@@ -358,6 +391,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін мекенжай бермейді; басқа DNS-серверлер береді.",
         0.8,
         OONI_DATA,
+        "an empty answer while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_bogon",
@@ -369,6 +403,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін интернетте болуы мүмкін емес мекенжай береді.",
         0.95,
         OONI_DATA,
+        "only bogons, which no control got",
         artefact=True,
     ),
     Rule(
@@ -381,6 +416,7 @@ RULES: tuple[Rule, ...] = (
         "{host} туралы бір сұрауға бір-біріне қайшы екі жауап келді: біріншісі жолда қолдан жасалған.",
         0.9,
         CENSORED_PLANET,
+        "two replies to one query with no address in common, the first unconfirmed",
     ),
     Rule(
         "dns_answer_refuted",
@@ -392,6 +428,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін бөтен сервердің мекенжайын береді.",
         0.9,
         OONI_DATA,
+        "an address no control got, with a wrong certificate, or where a control's handshake failed",
     ),
     Rule(
         "dns_answer_unchecked",
@@ -403,6 +440,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін басқа мекенжай береді; оның сайтқа тиесілі екені белгісіз.",
         0.0,
         OWN,
+        "an address no control got, and nothing tells whose it is",
     ),
     # --- connections
     Rule(
@@ -415,6 +453,7 @@ RULES: tuple[Rule, ...] = (
         "{host} мекенжайы бұл желіден жауап бермейді; бақылау желісінен жауап береді.",
         0.75,
         OONI_DATA,
+        "connect timed out; the control connects to that address",
     ),
     Rule(
         "tcp_reset",
@@ -426,6 +465,7 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен байланыс орнатылу кезінде үзіледі; бақылау желісінен үзілмейді.",
         0.75,
         OONI_DATA,
+        "connect was reset; the control connects to that address",
     ),
     Rule(
         "tcp_refused",
@@ -437,6 +477,7 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен байланыс бұл желіден қабылданбайды; бақылау желісінен қабылданады.",
         0.75,
         OONI_DATA,
+        "connect was refused; the control connects to that address",
     ),
     Rule(
         "ip_unreachable",
@@ -448,6 +489,7 @@ RULES: tuple[Rule, ...] = (
         "Бұл желі {host} мекенжайына жол жоқ дейді; бақылау желісінде жол бар.",
         0.75,
         OONI_DATA,
+        "host or network unreachable (IPv4); the control connects to that address",
     ),
     # --- TLS
     Rule(
@@ -462,6 +504,7 @@ RULES: tuple[Rule, ...] = (
         "кінә біздің сағатта немесе сенімді орталықтар тізімінде.",
         0.0,
         OWN,
+        "a refused certificate that is the control's own",
     ),
     Rule(
         "page_stalled",
@@ -474,6 +517,8 @@ RULES: tuple[Rule, ...] = (
         "{host} беті жүктеле бастап, белгіленген уақытта жүктеліп бітпеді, ал бақылау желісінен толық жүктелді.",
         0.65,
         OONI_LTE,
+        "the response began and timed out, the control's ended; no second look",
+        mechanisms=("tls.throttle", "http.throttle"),
     ),
     Rule(
         "secured_then_cut",
@@ -487,6 +532,8 @@ RULES: tuple[Rule, ...] = (
         "олай болған жоқ.",
         0.6,
         OONI_LTE,
+        "after a valid handshake the request was reset or never answered; the control's was answered",
+        mechanisms=("http.reset", "http.timeout"),
     ),
     Rule(
         "tls_reset_sni",
@@ -498,6 +545,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда байланыс үзілді; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_TS024,
+        "reset in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_timeout_sni",
@@ -509,6 +557,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда жауап болмады; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_KZ_2024,
+        "timeout in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_eof_sni",
@@ -520,6 +569,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда байланыс жабылды; басқа атаумен сол мекенжай жауап берді.",
         0.9,
         OONI_TS024,
+        "closed in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_reset",
@@ -531,6 +581,7 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен қорғалған байланыс үзілді, ал бақылау желісінен сол мекенжаймен байланыс үзілген жоқ.",
         0.8,
         OONI_DATA,
+        "reset in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_timeout",
@@ -542,6 +593,7 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен қорғалған байланысқа жауап болмады, ал бақылау желісіне сол мекенжай жауап берді.",
         0.7,
         OONI_KZ_2024,
+        "timeout in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_eof",
@@ -554,6 +606,7 @@ RULES: tuple[Rule, ...] = (
         "жабылған жоқ.",
         0.7,
         OONI_DATA,
+        "closed in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_foreign_certificate",
@@ -565,6 +618,8 @@ RULES: tuple[Rule, ...] = (
         "{host} үшін бөтен сертификат көрсетілді; бақылау желісіне сол мекенжай жарамдысын көрсетті.",
         0.9,
         OONI_DATA,
+        "a refused certificate that is not the control's, on the same address",
+        mechanisms=("tls.mitm", "tls.mitm.self_signed"),
     ),
     # --- cleartext HTTP
     Rule(
@@ -579,6 +634,8 @@ RULES: tuple[Rule, ...] = (
         "сағатымыз қате болуы мүмкін.",
         0.0,
         OWN,
+        "a certificate out of date for us, good for a control that does not tell which one it got: our clock may "
+        "be wrong",
     ),
     Rule(
         "tls_certificate_refused",
@@ -590,6 +647,9 @@ RULES: tuple[Rule, ...] = (
         "{host} үшін көрсетілген сертификат жарамсыз; бақылау желісіне сол мекенжай жарамдысын көрсетті.",
         0.8,
         OONI_DATA,
+        "a certificate of an unknown authority or for another name, where a control that does not tell which one "
+        "it got was content",
+        mechanisms=("tls.mitm", "tls.mitm.self_signed"),
     ),
     Rule(
         "http_reset",
@@ -601,6 +661,8 @@ RULES: tuple[Rule, ...] = (
         "{host} бетін сұрағанда байланыс үзілді; бақылау желісі бетті алды.",
         0.8,
         OONI_LTE,
+        "cleartext request was reset; the control's was answered",
+        mechanisms=("http.reset", "http.reset.host"),
     ),
     Rule(
         "http_timeout",
@@ -612,6 +674,7 @@ RULES: tuple[Rule, ...] = (
         "{host} бетін сұрауға жауап болмады; бақылау желісінің сұрауына жауап келді.",
         0.7,
         OONI_LTE,
+        "cleartext request was not answered; the control's was",
     ),
     Rule(
         "http_eof",
@@ -623,6 +686,7 @@ RULES: tuple[Rule, ...] = (
         "{host} бетін сұрағанда байланыс жабылды; бақылау желісі бетті алды.",
         0.7,
         OONI_LTE,
+        "cleartext connection closed after the request; the control's was answered",
     ),
     Rule(
         "http_blockpage_vague",
@@ -634,6 +698,8 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылау желісіне көрсеткеннен басқа бетті көрсетті, онда бұғаттау беттеріне тән сөздер бар.",
         0.6,
         OONI_FINGERPRINTS,
+        "other page than the control's, with words that institutions and notices use (no artefact); not with the "
+        "status 403, 451 or 503",
     ),
     # --- what remains unknown, each by its reason
     Rule(
@@ -646,6 +712,7 @@ RULES: tuple[Rule, ...] = (
         "Қорғалмаған қайта бағыттау {host} сайтына апарды, ал бақылау желісі онда бағытталмаған.",
         0.0,
         OWN,
+        "a cleartext redirect to another site, to which no control was sent",
     ),
     Rule(
         "http_page_differs",
@@ -657,6 +724,7 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылау желісіне көрсеткеннен басқа бетті көрсетті; мұның өзі ештеңені дәлелдемейді.",
         0.0,
         OONI_TS017,
+        "other page than the control's, nothing more",
     ),
     Rule(
         "page_not_compared",
@@ -668,6 +736,7 @@ RULES: tuple[Rule, ...] = (
         "{host} қорғалмаған бетті көрсетті, ал бақылау желісінен салыстыратын бет алынбады.",
         0.0,
         OWN,
+        "a cleartext page, and the control got none",
     ),
     Rule(
         "dns_too_few_controls",
@@ -679,6 +748,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} атауын таппайды, бірақ оның табылатынын растайтын бақылау өлшеуі тым аз.",
         0.0,
         OWN,
+        "the resolver fails, and fewer than two controls, or no majority, resolve",
     ),
     Rule(
         "control_split",
@@ -690,6 +760,7 @@ RULES: tuple[Rule, ...] = (
         "{host} мұнда ашылмады, ал бақылау өлшеулері бір-біріне қайшы.",
         0.0,
         OWN,
+        "as many controls succeeded as failed",
     ),
     Rule(
         "control_failed_otherwise",
@@ -701,6 +772,7 @@ RULES: tuple[Rule, ...] = (
         "{host} мұнда бір себептен, ал бақылау желісінде басқа себептен ашылмады.",
         0.0,
         OWN,
+        "the controls failed, but differently (a certificate against a cut)",
     ),
     Rule(
         "control_not_paired",
@@ -712,6 +784,7 @@ RULES: tuple[Rule, ...] = (
         "{host} мұнда ашылмады, бірақ бақылау желісінен дәл сол мекенжай мен атау тексерілмеген.",
         0.0,
         OWN,
+        "no control tried that address and server name",
     ),
     Rule(
         "unexplained",
@@ -723,10 +796,12 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен болған жағдай біздің ешбір ережемізге сай келмейді.",
         0.0,
         OWN,
+        "nothing above matched",
     ),
 )
 
 BY_ID = {rule.id: rule for rule in RULES}
+RETIRED: frozenset[str] = frozenset()  # ids of former rules: old verdicts name them, no other rule may
 
 
 def server_side(facts: Facts) -> bool:
