@@ -10,6 +10,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -422,20 +423,20 @@ class Wave(models.Model):
         ACCEPTED = "accepted", _("made an event")
         DISMISSED = "dismissed", _("dismissed")
 
-    kind = models.CharField(max_length=8, choices=Kind)
-    direction = models.CharField(max_length=7, choices=Direction)
-    state = models.CharField(max_length=9, choices=State, default=State.NEW)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    direction = models.CharField(_("direction"), max_length=7, choices=Direction)
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.NEW)
     # Stretches in which it was on: `not_before` and `began`, `ended_not_before` and `ended` (null: no end was seen).
     intervals = models.JSONField()
     networks = models.ManyToManyField(Network, related_name="waves")
     networks_measured = models.PositiveIntegerField()  # that had evidence about its sites, or delivered regularly, then
     targets = models.ManyToManyField(Target, blank=True, related_name="waves")
-    hosts = models.PositiveIntegerField(default=0)
+    hosts = models.PositiveIntegerField(_("sites"), default=0)
     hosts_measured = models.PositiveIntegerField(default=0)  # on its networks, with enough evidence, when it began
     changes = models.PositiveIntegerField(default=0)  # pairs of a target and a network
     vantages = models.PositiveIntegerField(default=0)  # of a silence: that used to deliver, and stopped
     mechanisms = models.JSONField(default=list)
-    began_at = models.DateTimeField()
+    began_at = models.DateTimeField(_("began"))
     changed_at = models.DateTimeField()  # when the last change that belongs to it was first seen
     seen_at = models.DateTimeField()  # the last evidence that it was on
     found_at = models.DateTimeField()
@@ -447,4 +448,4 @@ class Wave(models.Model):
         constraints = [models.UniqueConstraint(fields=["direction", "began_at"], name="wave_once")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}, {self.began_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_kind_display()}, {timezone.localtime(self.began_at):%Y-%m-%d %H:%M}"

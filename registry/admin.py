@@ -77,7 +77,7 @@ class LoginForm(AdminAuthenticationForm):
 
 admin.site.login_form = LoginForm
 
-WIDE = {"class": "vTextField"}
+WIDE = {"class": "vLargeTextField"}
 SITES = 100  # of a wave that the desk lists
 CANDIDATES = 6  # resources offered where a text fits several
 AT_ONCE = 100  # reports in one decision
@@ -271,8 +271,8 @@ class WaveAdmin(ReadOnly):
 
     list_display = ["began_at", "kind", "direction", "where", "hosts", "state"]
     list_filter = ["state", "direction", "kind"]
-    fields = ["told", "direction", "kind", "stretches", "where", "sites", "how", "state", "made", "decisions"]
-    readonly_fields = ["told", "stretches", "where", "sites", "how", "made", "decisions"]
+    fields = ["told", "direction", "kind", "where", "sites", "how", "state", "made", "decisions"]
+    readonly_fields = ["told", "where", "sites", "how", "made", "decisions"]
 
     def has_decide_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("checks.change_wave")
@@ -285,10 +285,6 @@ class WaveAdmin(ReadOnly):
     def told(self, wave: Wave) -> str:
         return offers.told(wave)
 
-    @admin.display(description=_("when"))
-    def stretches(self, wave: Wave) -> str:
-        return format_html_join("", "<p>{}</p>", [(text,) for text in map(offers.stretch, wave.intervals)])
-
     @admin.display(description=_("networks"))
     def where(self, wave: Wave) -> str:
         """Each with its episodes, where the measurements can be read."""
@@ -298,7 +294,7 @@ class WaveAdmin(ReadOnly):
     @admin.display(description=_("sites"))
     def sites(self, wave: Wave) -> str:
         rows = [(reverse("admin:checks_target_change", args=[one.pk]), one.host) for one in wave.targets.all()[:SITES]]
-        listed = format_html_join(", ", '<a href="{}"><bdi>{}</bdi></a>', rows)
+        listed = format_html_join(", ", '<a href="{}"><bdi>{}</bdi></a>', rows) or "–"
         more = wave.targets.count() - len(rows)
         return listed if more <= 0 else format_html("{} …, +{}", listed, more)
 

@@ -36,14 +36,14 @@ def seen(wave: Wave) -> Seen:
     first, last = wave.intervals[0], wave.intervals[-1]
     networks = tuple(wave.networks.order_by("asn"))
     with translation.override("en"):
-        fact = told(wave)
+        in_english = told(wave)
         site = settings.SITE_URL.rstrip("/")
-        sources = tuple((site + episodes_of(one), f"Measurements of this register: {one}") for one in networks)
+        sources = tuple((site + episodes_of(one), f"Tizilim: {one}") for one in networks)
     return Seen(
         type=event_type(wave),
         began=exact_date(first["not_before"], first["began"]),
         ended=exact_date(last["ended_not_before"], last["ended"]) if last["ended"] else "",
-        fact=fact,
+        fact=in_english,
         networks=networks,
         sources=sources,
         on=timezone.localdate(wave.began_at).isoformat(),
@@ -52,8 +52,16 @@ def seen(wave: Wave) -> Seen:
 
 def has_grown(wave: Wave, event: Event) -> bool:
     """Does the wave show what the event made of it does not say yet?"""
-    known = set(event.networks.values_list("pk", flat=True))
-    return wave.intervals != event.intervals or not set(wave.networks.values_list("pk", flat=True)) <= known
+    now = seen(wave)
+    known = set(event.networks.all())
+    return wave.intervals != event.intervals or now.fact != event.fact or not set(now.networks) <= known
+
+
+def fact(event: Event) -> str:
+    """What happened, in the reader's language where our own measurements told it. When, its intervals tell."""
+    if event.wave and event.fact == seen(event.wave).fact:
+        return " ".join([*_what(event.wave), *_doubt(event.wave)])
+    return event.fact
 
 
 def event_type(wave: Wave) -> Event.Type:

@@ -119,12 +119,13 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
     everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
-    row = get_object_or_404(everything, key=key)
+    row = get_object_or_404(everything.select_related("wave"), key=key)
     page = _restrictions(request, row.restrictions.public())
     about = Statement.objects.filter(Q(event=row) | Q(restriction__event=row))
     stretches = [offers.stretch(one) for one in row.intervals]
     context = {
         "event": row,
+        "fact": offers.fact(row),
         "statements": _statements(about),
         "page": page,
         "lines": _lines(page),

@@ -304,6 +304,11 @@ def test_an_event_with_gaps_shows_each_of_its_stretches(client: Client, editor: 
     page = client.get(f"/{language}/events/{event.key}/", follow=True).content.decode()
     with translation.override(language):
         stretches = [offers.stretch(one) for one in gaps]
+        told = offers.fact(event)
+    assert (language == "en") == ("6 sites stopped opening" in told)
     assert all(stretch in page for stretch in stretches)
+    assert told in page
+    Wave.objects.update(hosts=7)  # what an editor has not said yet
+    assert "6 sites stopped opening" in client.get(f"/{language}/events/{event.key}/").content.decode()
     assert client.get("/api/v1/events").json()["results"][0]["intervals"] == gaps
     assert datetime.fromisoformat(gaps[0]["began"]) == AT
