@@ -182,6 +182,7 @@ class Round(models.Model):
         verbose_name_plural = _("rounds")
         ordering = ["-slot", "id"]
         constraints = [models.UniqueConstraint(fields=["plan", "vantage", "slot", "batch"], name="round_once_a_slot")]
+        indexes = [models.Index(fields=["slot"])]  # waves are looked for in the last weeks of years
 
     def __str__(self) -> str:
         return f"{self.vantage} {self.slot:%Y-%m-%d %H:%M}"

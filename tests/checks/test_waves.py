@@ -115,6 +115,43 @@ def test_growing_evidence_extends_the_same_row() -> None:
     assert (len(wave.intervals), wave.hosts) == (2, 12)
 
 
+def told() -> list[Any]:
+    """All that a wave says but when it was found."""
+    columns = [field.name for field in Wave._meta.fields if field.name not in ("id", "found_at")]
+    return [
+        (*(getattr(wave, name) for name in columns), set(wave.networks.all()), set(wave.targets.all()))
+        for wave in Wave.objects.order_by("began_at", "direction")
+    ]
+
+
+def test_found_hour_by_hour_or_all_at_once_waves_are_the_same() -> None:
+    """Two stretches on three networks, then a silence, then sites that nobody cut open again."""
+    steps = [(site, asn, hour) for asn in NETWORKS for site in range(6) for hour in (0, 4, 9, 13)]
+    steps += [(site, 9198, 30) for site in range(20, 26)]
+    for site, asn in {(site, asn) for site, asn, _ in steps}:
+        old = "accessible" if site < 20 else "blocked"
+        make.episode(make.target(f"site-{site}.kz"), make.network(asn), old, began=AT - 60 * DAY, seen_at=AT - HOUR)
+    silence(NETWORKS, range(16, 22), until=40)
+    rounds = {run.pk: run.round.slot for run in Run.objects.select_related("round")}
+    late = {pk: Run.objects.get(pk=pk).state for pk, slot in rounds.items() if slot >= AT}
+    Run.objects.filter(pk__in=late).update(state=Run.State.READY)
+    for hour in range(41):
+        now = AT + hour * HOUR
+        for pk in (pk for pk in late if rounds[pk] == now):
+            Run.objects.filter(pk=pk).update(state=late[pk])
+        for site, asn, _ in (step for step in steps if step[2] == hour):
+            of, on = make.target(f"site-{site}.kz"), make.network(asn)
+            last = Episode.objects.get(target=of, network=on, ended_at=None)
+            Episode.objects.filter(pk=last.pk).update(ended_at=now, seen_at=now - HOUR)
+            make.episode(of, on, "blocked" if last.state == "accessible" else "accessible", began=now, seen_at=now)
+        refresh(now + timedelta(minutes=9))
+    grown = told()
+    Wave.objects.all().delete()
+    refresh(AT + 41 * HOUR)
+    assert told() == grown
+    assert sorted(Wave.objects.values_list("direction", flat=True)) == ["block", "silence", "unblock"]
+
+
 def test_the_end_of_an_old_wave_is_seen() -> None:
     cut(range(6), since=AT - 300 * DAY)
     refresh()
