@@ -33,10 +33,14 @@ def refresh(*, at: datetime) -> None:
     with transaction.atomic():
         known = Q(began_at__gte=since) | Q(pk__in=[row.pk for row in carried])
         rows = list(Wave.objects.select_for_update().filter(known))
-        kept = {_write(wave, rows, since, at) for wave in found}
+        pairs = _paired(found, rows)
+        kept = {row.pk for _, row in pairs if row}
         gone = [row.pk for row in rows if row.pk not in kept and row.began_at >= since]
         # What the evidence no longer shows, and nobody decided on, was none.
         Wave.objects.filter(pk__in=gone, state=Wave.State.NEW).delete()
+        for wave, row in pairs:
+            if row or wave.intervals[0].began.at >= since:  # of an older one nobody knew in its time
+                _write(wave, row, at)
 
 
 def _still_on() -> Q:
@@ -129,12 +133,20 @@ def mark_silent(networks: set[int]) -> None:
             Network.objects.filter(pk=network.pk).update(silent_since=last)
 
 
-def _write(wave: waves.Wave, rows: list[Wave], since: datetime, at: datetime) -> int | None:
-    """The id of the row that this wave is; None for an old one of which nobody knew."""
-    row = next((row for row in rows if _is_same(row, wave)), None)
+def _paired(found: Iterable[waves.Wave], rows: Iterable[Wave]) -> list[tuple[waves.Wave, Wave | None]]:
+    """Each wave with the row that it is, if there is one yet: that of the same beginning, else one that it extends."""
+    left = list(rows)
+    pairs: list[tuple[waves.Wave, Wave | None]] = []
+    for wave in found:
+        same = [row for row in left if _is_same(row, wave)]
+        same.sort(key=lambda row: (row.began_at != wave.intervals[0].began.at, row.began_at))
+        pairs.append((wave, same[0] if same else None))
+        left = [row for row in left if row not in same[:1]]
+    return pairs
+
+
+def _write(wave: waves.Wave, row: Wave | None, at: datetime) -> None:
     began_at = wave.intervals[0].began.at
-    if row is None and began_at < since:
-        return None
     fields: dict[str, Any] = {
         "kind": wave.kind.value,
         "intervals": [_as_json(one) for one in wave.intervals],
@@ -151,7 +163,6 @@ def _write(wave: waves.Wave, rows: list[Wave], since: datetime, at: datetime) ->
             began_at=began_at,
             defaults={**fields, "seen_at": wave.seen_at, "networks_measured": len(wave.regular), "found_at": at},
         )
-        rows.append(row)
     _link(row, wave)
     fields |= _denominators(row, wave)
     changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
@@ -159,13 +170,14 @@ def _write(wave: waves.Wave, rows: list[Wave], since: datetime, at: datetime) ->
         setattr(row, name, value)
     if changed:
         row.save(update_fields=[*changed])
-    return row.pk
 
 
 def _is_same(row: Wave, wave: waves.Wave) -> bool:
     """Two waves of one direction on the same networks lie more than a day apart."""
     if row.direction != wave.direction.value:
         return False
+    if row.began_at == wave.intervals[0].began.at:
+        return True
     apart = wave.intervals[0].began.at > row.changed_at + AGAIN or wave.changed_at < row.began_at - AGAIN
     return not apart and bool(wave.networks & set(row.networks.values_list("pk", flat=True)))
 

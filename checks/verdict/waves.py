@@ -23,7 +23,7 @@ from math import exp, lgamma, log
 from checks.verdict.state import State
 
 # Changes that were first seen within an hour of one another belong together: a round of a plan is measured in
-# minutes, and what was cut on 9 May 2019 was gone at all large operators within the hour.
+# minutes, and operators who obey one order need not do so in the same one.
 TOGETHER = timedelta(hours=1)
 # Fewer sites than five at once on one network are its daily noise; the noise that it really has asks for more.
 TARGETS = 5
@@ -37,8 +37,8 @@ CHANCE = 0.0001
 HISTORY = timedelta(days=14)  # of changes and of deliveries: what is usual for a network, or a vantage
 QUIET = 0.4  # changes expected at once of a network that had none in a fortnight: five are then enough
 UNKNOWN = 2.0  # of a network that was first measured less than a fortnight before: it takes ten
-# Cut again within a day on the same networks is the same wave: on 9 May 2019 and from 5 January 2022 access came and
-# went by hours, and nobody would call each of these an event.
+# Cut again within a day on the same networks is the same wave: from 5 January 2022 access came back for hours a day,
+# and nobody would call each of these an event.
 AGAIN = timedelta(hours=24)
 SAME_NETWORKS = 0.5  # of the smaller set
 # A vantage whose first rounds came a moment ago may sit behind a filter of its host.

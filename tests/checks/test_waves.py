@@ -182,6 +182,18 @@ def test_what_the_evidence_no_longer_shows_is_gone_unless_an_editor_decided() ->
         assert Wave.objects.count() == left, state
 
 
+def test_a_wave_whose_first_part_was_none_takes_the_row_of_what_is_left() -> None:
+    cut(range(6))
+    cut(range(6, 12), NETWORKS, ("blocked", AT + 30 * HOUR))
+    refresh(AT + 31 * HOUR)
+    first, second = Wave.objects.order_by("began_at")
+    Wave.objects.filter(pk=second.pk).update(state="dismissed")
+    Episode.objects.filter(target__host__in=[f"site-{site}.kz" for site in range(6)]).delete()
+    refresh(AT + 32 * HOUR)
+    assert [(wave.pk, wave.state, wave.hosts) for wave in Wave.objects.all()] == [(second.pk, "dismissed", 6)]
+    assert first.pk != second.pk
+
+
 def test_a_decision_is_kept_and_its_wave_is_not_offered_again() -> None:
     cut(range(6))
     refresh()
