@@ -9,7 +9,7 @@ RESET ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages fuzz bench-engine bench-verdict clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lock: $(VENV)/.dev  ## write requirements*.txt from requirements*.in
 	@$(BIN)/pip install -q uv
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" requirements-dev.in -o requirements-dev.txt
+
+rules: $(VENV)/.runtime  ## write the table of the rules into docs/method.md
+	@$(BIN)/python -m checks.verdict.published docs/method.md
 
 fuzz: $(VENV)/.dev  ## fuzz the parsers with atheris, FUZZ_SECONDS=60 each
 	@$(BIN)/pip install -q atheris

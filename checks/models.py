@@ -10,6 +10,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -31,6 +32,8 @@ class Network(models.Model):
     country = models.CharField(max_length=2, blank=True, default="")
     note = models.TextField(blank=True, default="")
     imitated = models.BooleanField(default=False)  # a network of the lab: nothing seen there is a finding
+    # When something last came from its vantages, though they were asked again and again; empty while they deliver.
+    silent_since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("network")
@@ -179,6 +182,7 @@ class Round(models.Model):
         verbose_name_plural = _("rounds")
         ordering = ["-slot", "id"]
         constraints = [models.UniqueConstraint(fields=["plan", "vantage", "slot", "batch"], name="round_once_a_slot")]
+        indexes = [models.Index(fields=["slot"])]  # waves are looked for in the last weeks of years
 
     def __str__(self) -> str:
         return f"{self.vantage} {self.slot:%Y-%m-%d %H:%M}"
@@ -396,3 +400,53 @@ class Episode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.target} on {self.network}: {self.state} since {self.began_at:%Y-%m-%d}"
+
+
+class Wave(models.Model):
+    """Many episodes that began together, or networks that fell silent together: offered to an editor as an event.
+
+    Found anew from the episodes and the runs by `checks.waves`; an editor's decision is the `state` alone.
+    """
+
+    class Kind(models.TextChoices):
+        TARGETS = "targets", _("many sites at once")
+        NETWORKS = "networks", _("one site on many networks")
+        BOTH = "both", _("many sites on many networks")
+        SILENCE = "silence", _("networks fell silent")
+
+    class Direction(models.TextChoices):
+        BLOCK = "block", _("cut")
+        UNBLOCK = "unblock", _("opened again")
+        SILENCE = "silence", _("silence")
+
+    class State(models.TextChoices):
+        NEW = "new", _("waits for a decision")
+        ACCEPTED = "accepted", _("made an event")
+        DISMISSED = "dismissed", _("dismissed")
+
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    direction = models.CharField(_("direction"), max_length=7, choices=Direction)
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.NEW)
+    # Stretches in which it was on: `not_before` and `began`, `ended_not_before` and `ended` (null: no end was seen).
+    intervals = models.JSONField()
+    networks = models.ManyToManyField(Network, related_name="waves")
+    networks_measured = models.PositiveIntegerField()  # that had evidence about its sites, or delivered regularly, then
+    targets = models.ManyToManyField(Target, blank=True, related_name="waves")
+    hosts = models.PositiveIntegerField(_("sites"), default=0)
+    hosts_measured = models.PositiveIntegerField(default=0)  # on its networks, with enough evidence, when it began
+    changes = models.PositiveIntegerField(default=0)  # pairs of a target and a network
+    vantages = models.PositiveIntegerField(default=0)  # of a silence: that used to deliver, and stopped
+    mechanisms = models.JSONField(default=list)
+    began_at = models.DateTimeField(_("began"))
+    changed_at = models.DateTimeField()  # when the last change that belongs to it was first seen
+    seen_at = models.DateTimeField()  # the last evidence that it was on
+    found_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("wave")
+        verbose_name_plural = _("waves")
+        ordering = ["-began_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["direction", "began_at"], name="wave_once")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}, {timezone.localtime(self.began_at):%Y-%m-%d %H:%M}"

@@ -7,7 +7,7 @@ import logging
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from checks import intake, judging, planning, runs
+from checks import intake, judging, planning, runs, waves
 from checks.runs import Refused
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,12 @@ def dispatch() -> None:
     judging.judge_leftovers(at=at)
     judging.expire(at=at)
     planning.forget_first_checks(at)
+
+
+@shared_task(name="find_waves", acks_late=True, ignore_result=True)
+def find_waves() -> None:
+    """Beat's slower tick: what changed together, and which networks fell silent."""
+    waves.refresh(at=timezone.now())
 
 
 @shared_task(name="record", acks_late=True, ignore_result=True)

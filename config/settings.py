@@ -129,7 +129,11 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 # How often beat looks for due plans and for leases that ran out, in seconds.
 TICK = env.float("TIZILIM_TICK", default=10.0)
-CELERY_BEAT_SCHEDULE = {"dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}}}
+WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
+CELERY_BEAT_SCHEDULE = {
+    "dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}},
+    "find_waves": {"task": "find_waves", "schedule": WAVES_TICK, "options": {"expires": WAVES_TICK}},
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -5,12 +5,14 @@ Every decision is one function of `registry.moderation`, which logs it with its 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from math import ceil
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
@@ -20,7 +22,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -29,8 +31,8 @@ from rest_framework.views import APIView
 
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
-from checks.models import Measurement, Verdict
-from registry import moderation, search, submissions
+from checks.models import Measurement, Verdict, Wave
+from registry import moderation, offers, search, submissions
 from registry.api.throttles import Logins, LoginsOf
 from registry.models import (
     Act,
@@ -75,6 +77,8 @@ class LoginForm(AdminAuthenticationForm):
 
 admin.site.login_form = LoginForm
 
+WIDE = {"class": "vLargeTextField"}
+SITES = 100  # of a wave that the desk lists
 CANDIDATES = 6  # resources offered where a text fits several
 AT_ONCE = 100  # reports in one decision
 
@@ -252,6 +256,132 @@ def _control_words(failure: str | None) -> str:
     if failure:
         return gettext("the control did not open it: %(failure)s") % {"failure": failure}
     return gettext("the control opened it")
+
+
+class NamesForm(DecisionForm):
+    name_kk = forms.CharField(label=_("Name in Kazakh"), max_length=400, widget=forms.TextInput(attrs=WIDE))
+    name_ru = forms.CharField(label=_("Name in Russian"), max_length=400, widget=forms.TextInput(attrs=WIDE))
+    name_en = forms.CharField(label=_("Name in English"), max_length=400, widget=forms.TextInput(attrs=WIDE))
+    field_order = ["name_kk", "name_ru", "name_en", "reason"]
+
+
+@admin.register(Wave)
+class WaveAdmin(ReadOnly):
+    """What changed together or fell silent together waits here: an editor makes an event of it, or dismisses it."""
+
+    list_display = ["began_at", "kind", "direction", "where", "hosts", "state"]
+    list_filter = ["state", "direction", "kind"]
+    fields = ["told", "direction", "kind", "where", "sites", "how", "state", "made", "decisions"]
+    readonly_fields = ["told", "where", "sites", "how", "made", "decisions"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("checks.change_wave")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        waves: QuerySet[Any] = super().get_queryset(request).prefetch_related("networks", "targets")
+        return waves
+
+    @admin.display(description=_("what was seen"))
+    def told(self, wave: Wave) -> str:
+        return offers.told(wave)
+
+    @admin.display(description=_("networks"))
+    def where(self, wave: Wave) -> str:
+        """Each with its episodes, where the measurements can be read."""
+        rows = [(offers.episodes_of(network), network) for network in wave.networks.all()]
+        return format_html_join(", ", '<a href="{}">{}</a>', rows)
+
+    @admin.display(description=_("sites"))
+    def sites(self, wave: Wave) -> str:
+        rows = [(reverse("admin:checks_target_change", args=[one.pk]), one.host) for one in wave.targets.all()[:SITES]]
+        listed = format_html_join(", ", '<a href="{}"><bdi>{}</bdi></a>', rows) or "–"
+        more = wave.targets.count() - len(rows)
+        return listed if more <= 0 else format_html("{} …, +{}", listed, more)
+
+    @admin.display(description=_("how"))
+    def how(self, wave: Wave) -> str:
+        return ", ".join(wave.mechanisms) or "–"
+
+    @admin.display(description=_("event"))
+    def made(self, wave: Wave) -> str:
+        event = Event.objects.filter(wave=wave).first()
+        if event is None:
+            return "–"
+        return format_html('<a href="{}">{}</a>', reverse("event", args=[event.key]), event.name)
+
+    @admin.display(description=_("decisions"))
+    def decisions(self, wave: Wave) -> str:
+        """As the log has them."""
+        event = Event.objects.filter(wave=wave).first()
+        subjects = [f"wave/{wave.pk}", *([f"event/{event.pk}"] if event else [])]
+        entries = [json.loads(one.payload) for one in LogEntry.objects.filter(subject__in=subjects).order_by("pk")]
+        rows = [(one["operation"], one["by"], one["reason"]) for one in entries]
+        return format_html_join("", "<p>{}, {}: {}</p>", rows) or "–"
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        may = self.has_decide_permission(request)
+        wave = self.get_object(request, object_id)
+        acts = [(act, _WAVE_TITLES[act]) for act in _open_acts(wave)] if may and wave else []
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "acts": acts})
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.decide)
+        return [path("<int:pk>/decide/<str:act>/", view, name="checks_wave_decide"), *super().get_urls()]
+
+    def decide(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
+        """Asks for the reason, and of an event for its names, then decides."""
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
+        wave = Wave.objects.filter(pk=pk).first()
+        if wave is None or act not in _WAVE_TITLES:
+            raise Http404
+        form_class = NamesForm if act == "accept" else DecisionForm
+        proposed = {f"name_{language}": name for language, name in offers.names(wave).items()}
+        form = form_class(request.POST if request.method == "POST" else None, initial=proposed)
+        if form.is_valid():
+            _decide_wave(request, act, wave, form.cleaned_data)
+            return redirect("admin:checks_wave_change", wave.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _WAVE_TITLES[act],
+            "wave": wave,
+            "told": offers.told(wave),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/checks/wave/decide.html", context)
+
+
+_WAVE_TITLES = {
+    "accept": _("Make an event of it"),
+    "dismiss": _("Dismiss it"),
+    "renew": _("Let its event say what was seen since"),
+}
+
+
+def _open_acts(wave: Wave) -> list[str]:
+    if wave.state == Wave.State.NEW:
+        return ["accept", "dismiss"]
+    event = Event.objects.filter(wave=wave).first()
+    return ["renew"] if event and offers.has_grown(wave, event) else []
+
+
+def _decide_wave(request: HttpRequest, act: str, wave: Wave, fields: dict[str, Any]) -> None:
+    by = cast(User, request.user)  # nobody else has the permission
+    reason = fields["reason"]
+    try:
+        if act == "accept":
+            moderation.accept_wave(
+                wave, by=by, reason=reason, names={one: fields[f"name_{one}"] for one, _name in settings.LANGUAGES}
+            )
+        elif act == "dismiss":
+            moderation.dismiss_wave(wave, by=by, reason=reason)
+        else:
+            moderation.renew_event(wave, by=by, reason=reason)
+    except moderation.NotWaiting:
+        messages.warning(request, gettext("This wave was decided already: someone was faster."))
+        return
+    messages.success(request, gettext("The wave was decided."))
 
 
 @admin.register(Resource)

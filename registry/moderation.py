@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from checks import planning, vantages
 from checks.engine.names import parse
-from checks.models import Target, Vantage
-from registry import log
-from registry.models import Coverage, Decision, Region, Report, Resource
+from checks.models import Target, Vantage, Wave
+from registry import log, offers
+from registry.models import Coverage, Decision, Event, Region, Report, Resource, Source
 
 
 class NotWaiting(Exception):
-    """The report was decided already: someone was faster."""
+    """The report, or the wave, was decided already: someone was faster."""
 
 
 class NoReason(ValueError):
@@ -63,6 +66,81 @@ def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Van
     }
     log.append("admit", vantage, fields=fields, reason=reason, by=by)
     return vantage
+
+
+@transaction.atomic
+def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) -> Event:
+    """Make an event of a wave: what our own measurements showed, hence of low confidence until a source says more.
+
+    `names` are its name by language. Raises NotWaiting, NoReason.
+    """
+    _decide_wave(wave, Wave.State.ACCEPTED, reason)
+    seen = offers.seen(wave)
+    event = Event.objects.create(
+        key=f"{wave.began_at:%Y-%m-%d}-{seen.type}-{wave.pk}",
+        wave=wave,
+        type=seen.type,
+        began=seen.began,
+        ended=seen.ended,
+        intervals=wave.intervals,
+        fact=seen.fact,
+        **{f"name_{language}": name for language, name in names.items()},
+    )
+    _link_evidence(event, seen)
+    log.append("create", event, fields=_event_fields(event), reason=reason, by=key_id(by))
+    return event
+
+
+@transaction.atomic
+def renew_event(wave: Wave, *, by: User, reason: str) -> Event:
+    """Let the event of a wave say what has been seen since: its end, or more networks. Raises NotWaiting, NoReason."""
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    event = Event.objects.select_for_update().filter(wave=wave).first()
+    if event is None or not offers.has_grown(wave, event):
+        raise NotWaiting("The event says all that was seen.")
+    seen = offers.seen(wave)
+    event.began, event.ended, event.intervals, event.fact = seen.began, seen.ended, wave.intervals, seen.fact
+    event.save(update_fields=["began", "ended", "intervals", "fact"])
+    _link_evidence(event, seen)
+    log.append("correct", event, fields=_event_fields(event), reason=reason, by=key_id(by))
+    return event
+
+
+@transaction.atomic
+def dismiss_wave(wave: Wave, *, by: User, reason: str) -> None:
+    """It was no event. The log tells that it was seen, and why it was dismissed; of its sites it names none."""
+    _decide_wave(wave, Wave.State.DISMISSED, reason)
+    fields = {
+        "kind": wave.kind,
+        "direction": wave.direction,
+        "intervals": wave.intervals,
+        "networks": sorted(wave.networks.values_list("asn", flat=True)),
+    }
+    log.append("dismiss", wave, fields=fields, reason=reason, by=key_id(by))
+
+
+def _decide_wave(wave: Wave, state: Wave.State, reason: str) -> None:
+    """The database decides who was first; what is then told is what the row says now."""
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    if not Wave.objects.filter(pk=wave.pk, state=Wave.State.NEW).update(state=state):
+        raise NotWaiting("The wave was decided already.")
+    wave.refresh_from_db()
+
+
+def _link_evidence(event: Event, seen: offers.Seen) -> None:
+    event.networks.add(*seen.networks)
+    sources = [
+        Source.objects.get_or_create(url=address, title=title, date=seen.on)[0] for address, title in seen.sources
+    ]
+    event.sources.add(*sources)
+
+
+def _event_fields(event: Event) -> dict[str, Any]:
+    names = ("key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact", "confidence")
+    networks = sorted(event.networks.values_list("asn", flat=True))
+    return {name: getattr(event, name) for name in names} | {"networks": networks}
 
 
 def public_fields(resource: Resource) -> dict[str, str]:

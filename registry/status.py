@@ -219,12 +219,18 @@ def places(*, at: datetime) -> dict[int, Place]:
 def measured() -> dict[int, list[str]]:
     """The states of each resource, by its id: one a network that was measured."""
     found: dict[int, dict[int, str]] = defaultdict(dict)
-    rows = Coverage.objects.filter(target__cells__network__in=_networks().watched).order_by("-canonical", "id")
+    watched = _networks().watched
+    rows = Coverage.objects.filter(target__cells__network__in=watched).order_by("-canonical", "id")
     for resource_id, network_id, state in rows.values_list(
         "resource_id", "target__cells__network", "target__cells__state"
     ):
-        found[resource_id].setdefault(network_id, state)
+        found[resource_id].setdefault(network_id, _known(state, watched[network_id]))
     return defaultdict(list, {pk: list(states.values()) for pk, states in found.items()})
+
+
+def _known(state: str, network: Network) -> str:
+    """The state of a cell, as far as it is known now: of a network that fell silent nothing is."""
+    return State.INSUFFICIENT if network.silent_since else state
 
 
 def cross_table(*, at: datetime) -> CrossTable:
@@ -366,19 +372,21 @@ class _Evidence:
         for target in (*canonical, *self.others.get(thing, ())):
             for cell in self.cells.get(target, ()):
                 shown.setdefault(cell.network_id, cell)
-                if cell.state != State.INSUFFICIENT:
-                    differing[cell.network_id].add(cell.state)
+                state = _known(cell.state, self.networks.watched[cell.network_id])
+                if state != State.INSUFFICIENT:
+                    differing[cell.network_id].add(state)
         cells = sorted(shown.values(), key=lambda cell: self.networks.watched[cell.network_id].asn)
         return tuple(self._state(cell, differing[cell.network_id]) for cell in cells)
 
     def _state(self, cell: Cell, elsewhere: set[str]) -> NetworkState:
         network = self.networks.watched[cell.network_id]
         key = (cell.target_id, cell.network_id)
-        began = self.since[key].began_at if self.current.get(key) == cell.state else None
+        state = _known(cell.state, network)
+        began = self.since[key].began_at if self.current.get(key) == state else None
         return NetworkState(
             network=network,
-            state=State(cell.state),
-            mechanism=cell.mechanism,
+            state=State(state),
+            mechanism=cell.mechanism if state == cell.state else "",
             target=cell.target_id,
             since=began,
             since_at_least=began is not None and key not in self.begun,
@@ -387,8 +395,8 @@ class _Evidence:
             conclusive=cell.conclusive,
             runs=cell.runs,
             vantages=cell.vantages,
-            witnesses=tuple(str(witness) for witness in cell.witnesses),
-            partly=bool(elsewhere - {cell.state}),
+            witnesses=tuple(str(witness) for witness in cell.witnesses) if state == cell.state else (),
+            partly=bool(elsewhere - {state}),
             imitated=network.imitated,
         )
 

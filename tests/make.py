@@ -8,7 +8,7 @@ from typing import Any
 
 from checks.engine import names
 from checks.engine.records import Measurement as Record
-from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict
+from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
 from registry.models import (
     Act,
     ActRole,
@@ -110,6 +110,37 @@ def episode(
 ) -> Episode:
     fields = {"seen_at": max(began, AT), **fields}
     return Episode.objects.create(target=_target_of(of), network=on, state=state, began_at=began, **fields)
+
+
+def interval(began: datetime = AT, ended: datetime | None = None, *, width: timedelta = timedelta(hours=1)) -> Any:
+    """A stretch of a wave, each end seen within `width`."""
+    return {
+        "not_before": (began - width).isoformat(),
+        "began": began.isoformat(),
+        "ended_not_before": (ended - width).isoformat() if ended else None,
+        "ended": ended.isoformat() if ended else None,
+    }
+
+
+def wave(*on: Network, direction: str = Wave.Direction.BLOCK, **fields: Any) -> Wave:
+    """A wave that waits for a decision."""
+    fields = {
+        "kind": Wave.Kind.SILENCE if direction == Wave.Direction.SILENCE else Wave.Kind.BOTH,
+        "intervals": [interval()],
+        "networks_measured": 4,
+        "hosts": 6,
+        "hosts_measured": 20,
+        "changes": 18,
+        "mechanisms": ["tls.timeout.sni"],
+        "began_at": AT,
+        "changed_at": AT,
+        "seen_at": AT,
+        "found_at": AT,
+        **fields,
+    }
+    made = Wave.objects.create(direction=direction, **fields)
+    made.networks.set(on or [network()])
+    return made
 
 
 def plan(name: str = "daily", period: timedelta = timedelta(hours=24), **fields: Any) -> Plan:

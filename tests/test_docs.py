@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from django.apps import apps
 from django.core.management import get_commands
 
 from checks.engine import records
+from checks.verdict import facts, judge, published, rules, state, waves
 from registry.api.urls import router
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +72,52 @@ def test_the_vocabulary_has_every_table():
     tables = {model.__name__ for name in ("registry", "checks") for model in apps.get_app_config(name).get_models()}
     assert tables - words == set()
     assert words - tables == set()
+
+
+def test_the_table_of_the_rules_is_what_the_code_says():
+    page = read("docs/method.md")
+    assert published.written_into(page) == page, "run `make rules`"
+
+
+def test_a_rule_that_changed_is_not_in_the_table_yet(monkeypatch):
+    page = read("docs/method.md")
+    monkeypatch.setattr(published, "RULES", rules.RULES[1:])
+    assert published.written_into(page) != page
+    with pytest.raises(ValueError, match="the page has no"):
+        published.written_into("# A page\n")
+
+
+def constants(module):
+    """The numbers, spans and codes that stand in capitals at the top of a module, as method.md writes them."""
+    for name, value in vars(module).items():
+        if not re.fullmatch(r"[A-Z][A-Z_]+", name) or isinstance(value, str | bool):
+            continue
+        if isinstance(value, int | float):
+            yield name, f"{value:g}" if value < 10_000 else str(value)
+        elif isinstance(value, timedelta):
+            days, minutes = value // timedelta(days=1), value // timedelta(minutes=1)
+            long, hours = value > timedelta(hours=48), value >= timedelta(hours=1)
+            yield name, f"{days} days" if long else f"{minutes // 60} h" if hours else f"{minutes} min"
+        elif isinstance(value, frozenset) and all(isinstance(one, int) for one in value) and value:
+            yield name, ", ".join(map(str, sorted(value)))
+
+
+@pytest.mark.parametrize("module", [facts, rules, judge, state, waves], ids=lambda module: module.__name__)
+def test_every_threshold_is_published_with_its_value_and_its_reason(module):
+    section = read("docs/method.md").partition("## Thresholds")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", section, re.MULTILINE)
+    listed = {name: value for name, value, *_ in rows}
+    assert len(listed) == len(rows)
+    assert {name: listed.get(name) for name, _ in constants(module)} == dict(constants(module))
+
+
+def test_the_known_results_are_those_of_the_golden_files():
+    lines = (ROOT / "tests/verdict/golden/verdicts.jsonl").read_text(encoding="utf-8").splitlines()
+    counts = Counter(json.loads(line)["verdict"] for line in lines)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+    section = read("docs/method.md").partition("## Known error rates")[2]
+    assert f"{len(lines)} scenarios of our own" in section
+    assert told in section
 
 
 def test_every_module_that_is_run_by_name_exists():

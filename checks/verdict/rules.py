@@ -1,6 +1,7 @@
 """The rules, as data: the first match decides. Ids are published and never change their meaning.
 
-`docs/rules.md` lists them for readers. To change a rule, add another and raise RULESET. The order and
+`make rules` lists them in docs/method.md. To change a rule, add another, put the old id into RETIRED and raise RULESET;
+tests/verdict/golden/rules.csv remembers every id that was ever published, and what it means. The order and
 the thresholds follow research on OONI's pipelines; weights are its rule weights (ooni/data, rules.py).
 Sentences say what was observed on a network, never that somebody ordered it; {host} is the failed hop's.
 """
@@ -35,7 +36,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`mechanism` is the deepest node of the taxonomy that the facts support; `weight` 0-1 is its certainty."""
+    """`mechanism` is the deepest node of the taxonomy that the facts support; `weight` 0-1 is its certainty.
+
+    `when` says in words what the predicate asks. Of a mechanism that depends on the facts, `mechanisms` are all.
+    """
 
     id: str
     verdict: Verdict
@@ -46,8 +50,10 @@ class Rule:
     sentence_kk: str
     weight: float
     source: str
+    when: str = ""
     artefact: bool = False  # only a censor shows this
     notes: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ()
 
     def mechanism_of(self, facts: Facts) -> str | None:
         return self.mechanism(facts) if callable(self.mechanism) else self.mechanism
@@ -92,6 +98,7 @@ RULES: tuple[Rule, ...] = (
         "Біздің тексеру нүктеміз шамадан тыс жүктелген еді; бұл {host} туралы ештеңе білдірмейді.",
         0.0,
         OWN,
+        "the probe's own event loop lagged, and something failed or was slow",
     ),
     Rule(
         "probe_failed",
@@ -99,10 +106,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.probe == "failed",
         "Our own probe failed or ran out of time; this says nothing about {host}.",
-        "Сбой или нехватка времени на нашей точке проверки; о {host} это ничего не говорит.",
+        "На нашей точке проверки произошёл сбой или не хватило времени; о {host} это ничего не говорит.",
         "Біздің тексеру нүктеміз істен шықты немесе уақыты жетпеді; бұл {host} туралы ештеңе білдірмейді.",
         0.0,
         OWN,
+        "an unknown failure, or our own deadline, ended the decisive step; or nobody answered anything at all",
     ),
     # --- pages that load
     Rule(
@@ -112,9 +120,10 @@ RULES: tuple[Rule, ...] = (
         lambda f: f.throttle == "slow_control_fast" and f.slowed == "handshake",
         "Connecting to {host} took at least five times as long as to another name on the same address.",
         "Соединение с {host} устанавливалось не менее чем в пять раз дольше, чем с другим именем на том же адресе.",
-        "{host} сайтына қосылу сол мекенжайдағы басқа атауға қосылудан кемінде бес есе ұзақ болды.",
+        "{host} сайтына қосылу сол мекенжайдағы басқа атауға қосылудан кемінде бес есе ұзаққа созылды.",
         0.75,
         OONI_KZ_2023,
+        "handshake ≥ 5 × the baseline name's on the same address and ≥ 1 s, the control's < 1 s",
     ),
     Rule(
         "page_throttled",
@@ -122,10 +131,14 @@ RULES: tuple[Rule, ...] = (
         lambda f: "tls.throttle.sni" if f.hop_secure else "http.throttle.host",
         lambda f: f.throttle == "slow_control_fast" and f.slowed == "page",
         "The page of {host} came at least five times as slowly as another name's from the same address.",
-        "Страница {host} загружалась не менее чем в пять раз медленнее, чем страница другого имени с того же адреса.",
+        "Страница {host} загружалась не менее чем в пять раз медленнее, чем страница под другим именем с того же "
+        "адреса.",
         "{host} беті сол мекенжайдағы басқа атаудың бетінен кемінде бес есе баяу жүктелді.",
         0.75,
         OONI_KZ_2023,
+        "the page, of at least 16 KiB, came at most a fifth as fast as a neutral name's from the same address; "
+        "the control's at least five times as fast",
+        mechanisms=("tls.throttle.sni", "http.throttle.host"),
     ),
     Rule(
         "tls_slow_no_control",
@@ -133,10 +146,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.throttle == "slow_no_control",
         "{host} answered very slowly, but no control measurement tells whether the site itself is slow.",
-        "{host} отвечал очень медленно, но без контрольного измерения неизвестно, не сам ли сайт медленный.",
+        "{host} отвечал очень медленно, но без контрольного измерения неизвестно, не сам ли сайт работает медленно.",
         "{host} өте баяу жауап берді, бірақ бақылау өлшеуінсіз сайттың өзі баяу ма, белгісіз.",
         0.0,
         OWN,
+        "as slow as that, but no control's handshake to compare",
     ),
     Rule(
         "tls_valid",
@@ -148,6 +162,7 @@ RULES: tuple[Rule, ...] = (
         "{host} ашылды, сертификаты жарамды.",
         1.0,
         OONI_LTE,
+        "final response over a valid certificate, at an address that the network's own resolver gave",
     ),
     Rule(
         "http_same_page",
@@ -155,10 +170,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.response == "cleartext" and f.page == "same" and f.blockpage != "known",
         "{host} showed the same page as from the control network.",
-        "{host} показал ту же страницу, что и из контрольной сети.",
-        "{host} бақылау желісіндегідей бетті көрсетті.",
+        "{host} показал ту же страницу, что и при запросе из контрольной сети.",
+        "{host} бақылау желісіне көрсететін бетті көрсетті.",
         0.9,
         OONI_TS017,
+        "cleartext final response like the control's: same status, and body hash, an uncommon header, title or length",
     ),
     # --- artefacts: need no control
     Rule(
@@ -167,10 +183,13 @@ RULES: tuple[Rule, ...] = (
         "tls.mitm.ca_signed",
         lambda f: f.interception,
         "The connection to {host} was intercepted: its certificate came from a known interception authority.",
-        "Соединение с {host} было перехвачено: сертификат выдан известным центром перехвата.",
-        "{host} сайтымен байланыс ұстап алынды: сертификатты белгілі ұстап алу орталығы берген.",
+        "Соединение с {host} было перехвачено: сертификат выдан удостоверяющим центром, известным по перехвату "
+        "трафика.",
+        "{host} сайтымен байланыс ұстап алынды: сертификатты трафикті ұстап алуымен белгілі куәландыру орталығы "
+        "берген.",
         1.0,
         CENSORED_PLANET,
+        "refused chain of a known interception authority, by hash or issuer, that the control does not see",
         artefact=True,
     ),
     Rule(
@@ -179,10 +198,11 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.blockpage",
         lambda f: f.blockpage == "known" and (f.dns in DNS_ODD or f.hijacked),
         "The network's resolver sent {host} to a known block page.",
-        "DNS-сервер сети направил {host} на известную страницу-заглушку.",
-        "Желінің DNS-сервері {host} атауын белгілі бұғаттау бетіне бағыттады.",
+        "Вместо {host} DNS-сервер сети направил на известную страницу-заглушку.",
+        "Желінің DNS-сервері {host} орнына белгілі бұғаттау бетіне бағыттады.",
         1.0,
         OONI_FINGERPRINTS,
+        "known block page at an address that no control got, or that two resolvers forged alike",
         artefact=True,
     ),
     Rule(
@@ -191,10 +211,11 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.blockpage",
         lambda f: f.dns in DNS_ODD and f.dns_known_address,
         "The network's resolver sent {host} to an address that is known for block pages.",
-        "DNS-сервер сети направил {host} на адрес, известный страницами-заглушками.",
+        "DNS-сервер сети дал для {host} адрес, на котором, как известно, размещаются страницы-заглушки.",
         "Желінің DNS-сервері {host} атауын бұғаттау беттерімен белгілі мекенжайға бағыттады.",
         0.95,
         OONI_FINGERPRINTS,
+        "an address, or alias, that fingerprints know for block pages and that no control got",
         artefact=True,
     ),
     Rule(
@@ -207,6 +228,7 @@ RULES: tuple[Rule, ...] = (
         "{host} орнына белгілі бұғаттау беті көрсетілді.",
         1.0,
         OONI_FINGERPRINTS,
+        "known block page in cleartext or behind a cleartext redirect, that the control does not see",
         artefact=True,
     ),
     # --- without these nothing below can be said
@@ -216,10 +238,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: not f.has_control,
         "{host} did not open as expected, but there is no control measurement to compare with.",
-        "{host} не открылся как ожидалось, но контрольного измерения для сравнения нет.",
-        "{host} күткендей ашылмады, бірақ салыстыратын бақылау өлшеуі жоқ.",
+        "{host} не открылся так, как ожидалось, но сравнить не с чем: контрольного измерения нет.",
+        "{host} күткендей ашылмады, бірақ салыстыруға бақылау өлшеуі жоқ.",
         0.0,
         OWN,
+        "no control of the same URL within 10 minutes that was fit to measure",
     ),
     Rule(
         "resolver_not_asked",
@@ -227,10 +250,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.dns == "not_measured",
         "The network's own resolver was not asked about {host}.",
-        "DNS-сервер самой сети не был опрошен о {host}.",
+        "DNS-сервер самой сети о {host} не спрашивали.",
         "Желінің өз DNS-серверінен {host} туралы сұралмады.",
         0.0,
         OWN,
+        "no answer of the network's own resolver for the host",
     ),
     # --- down for everybody
     Rule(
@@ -239,10 +263,12 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.blockpage",
         lambda f: (f.dns in DNS_ODD or f.hijacked) and _notice(f) and (f.page == "differs" or f.is_ghost),
         "The network's resolver sent {host} to an address of its own, where a notice of blocking was shown.",
-        "DNS-сервер сети направил {host} на другой адрес, где показано уведомление об ограничении.",
+        "DNS-сервер сети дал для {host} другой адрес, и по нему показано уведомление об ограничении доступа.",
         "Желінің DNS-сервері {host} атауын басқа мекенжайға бағыттады, онда шектеу туралы хабарлама көрсетілді.",
         0.8,
         OONI_FINGERPRINTS,
+        "words of a notice at an address that no control got, and another page than the control's or no such "
+        "name; not with the status 403, 451 or 503",
     ),
     Rule(
         "dns_ghost_forged",
@@ -250,10 +276,12 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.other",
         lambda f: f.is_ghost and f.hijacked,
         "The name {host} no longer exists, yet this network forges an answer for it: a block that outlived its site.",
-        "Имени {host} больше нет, но эта сеть подделывает для него ответ: ограничение пережило сайт.",
+        "Имени {host} больше не существует, но эта сеть подделывает ответ на запрос о нём: ограничение пережило сайт.",
         "{host} атауы енді жоқ, бірақ бұл желі ол үшін жалған жауап береді: сайт жойылса да, шектеу қалған.",
         0.8,
         OONI_LTE,
+        "the network's resolver and a public one give the same address for a name that no control resolves; note "
+        "`ghost_block`",
     ),
     Rule(
         "down_name",
@@ -261,10 +289,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.dns in _DNS_FAILURES and f.dns_failing > 0 and f.dns_resolving == 0,
         "The name {host} resolves nowhere, from the control network neither.",
-        "Имя {host} не разрешается нигде, в том числе из контрольной сети.",
+        "По имени {host} адрес не находится нигде, в том числе из контрольной сети.",
         "{host} атауы еш жерде, бақылау желісінде де табылмайды.",
         0.9,
         OONI_DATA,
+        "the resolver fails, and no control resolves the name",
     ),
     Rule(
         "down_bogon",
@@ -272,10 +301,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.dns == "bogon_alike",
         "The name {host} points to an address that cannot exist on the internet, from the control network too.",
-        "Имя {host} указывает на адрес, которого не может быть в интернете, в том числе из контрольной сети.",
+        "Имя {host} указывает на адрес, которого не может быть в интернете; из контрольной сети то же самое.",
         "{host} атауы интернетте болуы мүмкін емес мекенжайды көрсетеді, бақылау желісінде де солай.",
         0.9,
         OONI_DATA,
+        "only bogons, which a control got too",
     ),
     Rule(
         "down_ghost",
@@ -283,10 +313,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.is_ghost,
         "The name {host} no longer exists, yet this network still answers for it: a block that outlived its site.",
-        "Имени {host} больше нет, но эта сеть всё ещё отвечает за него: ограничение пережило сайт.",
+        "Имени {host} больше не существует, но эта сеть всё ещё отвечает на запрос о нём: ограничение пережило сайт.",
         "{host} атауы енді жоқ, бірақ бұл желі ол үшін әлі жауап береді: сайт жойылса да, шектеу қалған.",
         0.75,
         OONI_LTE,
+        "the resolver answers oddly for a name that no control resolves; note `ghost_block`",
         notes=("ghost_block",),
     ),
     Rule(
@@ -295,10 +326,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.step in ("tcp", "tls", "http") and f.pair == "failed_alike",
         "{host} failed in the same way from the control network: the site itself is down.",
-        "{host} так же не открылся из контрольной сети: не работает сам сайт.",
+        "Из контрольной сети {host} не открылся точно так же: не работает сам сайт.",
         "{host} бақылау желісінен де дәл солай ашылмады: сайттың өзі жұмыс істемейді.",
         0.8,
         OONI_LTE,
+        "the controls failed at the same step",
     ),
     # --- names
     Rule(
@@ -307,10 +339,11 @@ RULES: tuple[Rule, ...] = (
         "dns.nxdomain",
         _resolver("nxdomain"),
         "The network's resolver says that {host} does not exist; others resolve it.",
-        "DNS-сервер сети утверждает, что {host} не существует; другие его находят.",
-        "Желінің DNS-сервері {host} жоқ дейді; басқалары оны табады.",
+        "DNS-сервер сети утверждает, что имени {host} не существует; другие DNS-серверы его находят.",
+        "Желінің DNS-сервері {host} атауы жоқ дейді; басқа DNS-серверлер оны табады.",
         0.9,
         OONI_DATA,
+        "NXDOMAIN while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_servfail",
@@ -318,10 +351,11 @@ RULES: tuple[Rule, ...] = (
         "dns.servfail",
         _resolver("servfail"),
         "The network's resolver reports a failure for {host}; others resolve it.",
-        "DNS-сервер сети сообщает о сбое для {host}; другие его находят.",
-        "Желінің DNS-сервері {host} үшін ақау туралы хабарлайды; басқалары оны табады.",
+        "На запрос о {host} DNS-сервер сети сообщает о сбое; другие DNS-серверы это имя находят.",
+        "Желінің DNS-сервері {host} туралы сұрауға ақау деп жауап береді; басқа DNS-серверлер бұл атауды табады.",
         0.9,
         OONI_DATA,
+        "SERVFAIL while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_refused",
@@ -329,10 +363,11 @@ RULES: tuple[Rule, ...] = (
         "dns.refused",
         _resolver("refused"),
         "The network's resolver refuses to answer for {host}; others resolve it.",
-        "DNS-сервер сети отказывается отвечать о {host}; другие его находят.",
-        "Желінің DNS-сервері {host} туралы жауап беруден бас тартады; басқалары оны табады.",
+        "DNS-сервер сети отказывается отвечать на запрос о {host}; другие DNS-серверы это имя находят.",
+        "Желінің DNS-сервері {host} туралы сұрауға жауап беруден бас тартады; басқа DNS-серверлер бұл атауды табады.",
         0.9,
         OONI_DATA,
+        "REFUSED while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_timeout",
@@ -340,10 +375,11 @@ RULES: tuple[Rule, ...] = (
         "dns.timeout",
         _resolver("timeout"),
         "The network's resolver does not answer for {host}; others resolve it.",
-        "DNS-сервер сети не отвечает на запрос о {host}; другие его находят.",
-        "Желінің DNS-сервері {host} туралы сұрауға жауап бермейді; басқалары оны табады.",
+        "DNS-сервер сети не отвечает на запрос о {host}; другие DNS-серверы это имя находят.",
+        "Желінің DNS-сервері {host} туралы сұрауға жауап бермейді; басқа DNS-серверлер бұл атауды табады.",
         0.8,
         OONI_DATA,
+        "no reply while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_no_answer",
@@ -351,10 +387,11 @@ RULES: tuple[Rule, ...] = (
         "dns.no_answer",
         _resolver("no_answer"),
         "The network's resolver gives no address for {host}; others do.",
-        "DNS-сервер сети не даёт адреса для {host}; другие дают.",
-        "Желінің DNS-сервері {host} үшін мекенжай бермейді; басқалары береді.",
+        "DNS-сервер сети не даёт адреса для {host}; другие DNS-серверы дают.",
+        "Желінің DNS-сервері {host} үшін мекенжай бермейді; басқа DNS-серверлер береді.",
         0.8,
         OONI_DATA,
+        "an empty answer while ≥ 2 controls resolve",
     ),
     Rule(
         "dns_bogon",
@@ -362,10 +399,11 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.bogon",
         lambda f: f.dns == "bogon",
         "The network's resolver sends {host} to an address that cannot exist on the internet.",
-        "DNS-сервер сети направляет {host} на адрес, которого не может быть в интернете.",
-        "Желінің DNS-сервері {host} атауын интернетте болуы мүмкін емес мекенжайға бағыттайды.",
+        "DNS-сервер сети даёт для {host} адрес, которого не может быть в интернете.",
+        "Желінің DNS-сервері {host} үшін интернетте болуы мүмкін емес мекенжай береді.",
         0.95,
         OONI_DATA,
+        "only bogons, which no control got",
         artefact=True,
     ),
     Rule(
@@ -374,10 +412,11 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.other",
         lambda f: f.dns == "two_replies" and f.dns_resolving > 0,
         "One question about {host} got two contradicting replies: the first was forged on the way.",
-        "На один запрос о {host} пришли два противоречащих ответа: первый подделан в пути.",
-        "{host} туралы бір сұрауға бір-біріне қайшы екі жауап келді: біріншісі жолда бұрмаланған.",
+        "На один запрос о {host} пришли два противоречащих друг другу ответа: первый подделан по пути.",
+        "{host} туралы бір сұрауға бір-біріне қайшы екі жауап келді: біріншісі жолда қолдан жасалған.",
         0.9,
         CENSORED_PLANET,
+        "two replies to one query with no address in common, the first unconfirmed",
     ),
     Rule(
         "dns_answer_refuted",
@@ -385,10 +424,11 @@ RULES: tuple[Rule, ...] = (
         "dns.injection.other",
         lambda f: f.dns == "unmatched_refuted" and f.dns_resolved_by_controls and f.pair == "not_measured",
         "The network's resolver sends {host} to an address where some other server lives.",
-        "DNS-сервер сети направляет {host} на адрес, где находится чужой сервер.",
-        "Желінің DNS-сервері {host} атауын бөтен сервердің мекенжайына бағыттайды.",
+        "DNS-сервер сети даёт для {host} адрес, по которому находится чужой сервер.",
+        "Желінің DNS-сервері {host} үшін бөтен сервердің мекенжайын береді.",
         0.9,
         OONI_DATA,
+        "an address no control got, with a wrong certificate, or where a control's handshake failed",
     ),
     Rule(
         "dns_answer_unchecked",
@@ -400,6 +440,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін басқа мекенжай береді; оның сайтқа тиесілі екені белгісіз.",
         0.0,
         OWN,
+        "an address no control got, and nothing tells whose it is",
     ),
     # --- connections
     Rule(
@@ -408,10 +449,11 @@ RULES: tuple[Rule, ...] = (
         "tcp.timeout",
         _failed("tcp", "timeout"),
         "The address of {host} does not answer from this network; from the control network it does.",
-        "Адрес {host} не отвечает из этой сети; из контрольной сети отвечает.",
+        "Из этой сети адрес {host} не отвечает, а из контрольной сети отвечает.",
         "{host} мекенжайы бұл желіден жауап бермейді; бақылау желісінен жауап береді.",
         0.75,
         OONI_DATA,
+        "connect timed out; the control connects to that address",
     ),
     Rule(
         "tcp_reset",
@@ -419,10 +461,11 @@ RULES: tuple[Rule, ...] = (
         "tcp.reset",
         _failed("tcp", "reset"),
         "The connection to {host} is cut while it is being made; from the control network it is not.",
-        "Соединение с {host} обрывается при установке; из контрольной сети нет.",
+        "Соединение с {host} обрывается при установке, а из контрольной сети устанавливается.",
         "{host} сайтымен байланыс орнатылу кезінде үзіледі; бақылау желісінен үзілмейді.",
         0.75,
         OONI_DATA,
+        "connect was reset; the control connects to that address",
     ),
     Rule(
         "tcp_refused",
@@ -430,10 +473,11 @@ RULES: tuple[Rule, ...] = (
         "tcp.refused",
         _failed("tcp", "refused"),
         "The connection to {host} is refused from this network; from the control network it is accepted.",
-        "Соединение с {host} из этой сети отклоняется; из контрольной сети принимается.",
+        "Соединение с {host} из этой сети отклоняется, а из контрольной сети принимается.",
         "{host} сайтымен байланыс бұл желіден қабылданбайды; бақылау желісінен қабылданады.",
         0.75,
         OONI_DATA,
+        "connect was refused; the control connects to that address",
     ),
     Rule(
         "ip_unreachable",
@@ -441,10 +485,11 @@ RULES: tuple[Rule, ...] = (
         "ip.unreachable",
         _failed("tcp", "unreachable"),
         "This network reports no way to the address of {host}; the control network has one.",
-        "Сеть сообщает, что пути к адресу {host} нет; у контрольной сети он есть.",
+        "Сеть сообщает, что пути к адресу {host} нет, а из контрольной сети он есть.",
         "Бұл желі {host} мекенжайына жол жоқ дейді; бақылау желісінде жол бар.",
         0.75,
         OONI_DATA,
+        "host or network unreachable (IPv4); the control connects to that address",
     ),
     # --- TLS
     Rule(
@@ -453,12 +498,13 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.dns_trusted and f.step == "tls" and f.failure == "certificate" and f.leaf == "same",
         "{host} showed the control's own certificate and our probe refused it: our clock or trust store is at fault.",
-        "{host} показал тот же сертификат, что и контролю, но наша точка его отвергла: дело в наших часах или списке "
-        "доверия.",
-        "{host} бақылаудағыдай сертификат көрсетті, бірақ біздің нүкте оны қабылдамады: кінә біздің сағатта немесе "
-        "сенім тізімінде.",
+        "{host} показал тот же сертификат, что и контрольной сети, но наша точка проверки его отвергла: дело в "
+        "наших часах или в нашем списке доверенных центров.",
+        "{host} бақылау желісіне көрсеткен сертификатын көрсетті, бірақ біздің тексеру нүктеміз оны қабылдамады: "
+        "кінә біздің сағатта немесе сенімді орталықтар тізімінде.",
         0.0,
         OWN,
+        "a refused certificate that is the control's own",
     ),
     Rule(
         "page_stalled",
@@ -466,10 +512,13 @@ RULES: tuple[Rule, ...] = (
         lambda f: "tls.throttle" if f.hop_secure else "http.throttle",
         lambda f: _failed("http", "timeout")(f) and f.begun and f.throttle == "not_measured",
         "The page of {host} began to come and did not end in time; the control got it whole.",
-        "Страница {host} начала загружаться и не загрузилась за отведённое время; контроль получил её целиком.",
-        "{host} беті жүктеле бастап, белгіленген уақытта аяқталмады; бақылау оны толық алды.",
+        "Страница {host} начала загружаться и не загрузилась за отведённое время, а из контрольной сети "
+        "загрузилась целиком.",
+        "{host} беті жүктеле бастап, белгіленген уақытта жүктеліп бітпеді, ал бақылау желісінен толық жүктелді.",
         0.65,
         OONI_LTE,
+        "the response began and timed out, the control's ended; no second look",
+        mechanisms=("tls.throttle", "http.throttle"),
     ),
     Rule(
         "secured_then_cut",
@@ -477,10 +526,14 @@ RULES: tuple[Rule, ...] = (
         lambda f: f"http.{f.failure}",
         lambda f: f.hop_secure and (_failed("http", "reset")(f) or _failed("http", "timeout")(f)),
         "{host} proved itself by its certificate; then the connection was cut or fell silent. The control's did not.",
-        "{host} подтвердил себя сертификатом, после чего соединение оборвалось или замолчало; у контроля нет.",
-        "{host} өзін сертификатпен растады, содан кейін байланыс үзілді немесе үнсіз қалды; бақылауда олай болған жоқ.",
+        "{host} подтвердил себя сертификатом, после чего соединение оборвалось или ответа не последовало; из "
+        "контрольной сети такого не было.",
+        "{host} өзін сертификатпен растады, содан кейін байланыс үзілді немесе жауап болмады; бақылау желісінде "
+        "олай болған жоқ.",
         0.6,
         OONI_LTE,
+        "after a valid handshake the request was reset or never answered; the control's was answered",
+        mechanisms=("http.reset", "http.timeout"),
     ),
     Rule(
         "tls_reset_sni",
@@ -488,10 +541,11 @@ RULES: tuple[Rule, ...] = (
         "tls.reset.sni",
         _failed_by_name("reset"),
         "The connection was cut when we named {host}; with another name the same address answered.",
-        "Соединение оборвалось, когда мы назвали {host}; с другим именем тот же адрес ответил.",
+        "Когда мы назвали имя {host}, соединение оборвалось; на другое имя тот же адрес ответил.",
         "{host} атауын айтқанда байланыс үзілді; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_TS024,
+        "reset in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_timeout_sni",
@@ -499,10 +553,11 @@ RULES: tuple[Rule, ...] = (
         "tls.timeout.sni",
         _failed_by_name("timeout"),
         "Silence followed when we named {host}; with another name the same address answered.",
-        "После того как мы назвали {host}, ответа не было; с другим именем тот же адрес ответил.",
+        "Когда мы назвали имя {host}, ответа не последовало; на другое имя тот же адрес ответил.",
         "{host} атауын айтқанда жауап болмады; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_KZ_2024,
+        "timeout in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_eof_sni",
@@ -510,10 +565,11 @@ RULES: tuple[Rule, ...] = (
         "tls.eof.sni",
         _failed_by_name("eof"),
         "The connection was closed when we named {host}; with another name the same address answered.",
-        "Соединение закрылось, когда мы назвали {host}; с другим именем тот же адрес ответил.",
+        "Когда мы назвали имя {host}, соединение закрылось; на другое имя тот же адрес ответил.",
         "{host} атауын айтқанда байланыс жабылды; басқа атаумен сол мекенжай жауап берді.",
         0.9,
         OONI_TS024,
+        "closed in the handshake, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_reset",
@@ -521,10 +577,11 @@ RULES: tuple[Rule, ...] = (
         "tls.reset",
         _failed("tls", "reset"),
         "The secure connection to {host} was cut; the control's, to the same address, was not.",
-        "Защищённое соединение с {host} оборвалось; у контроля, с тем же адресом, нет.",
-        "{host} сайтымен қорғалған байланыс үзілді; бақылаудың сол мекенжаймен байланысы үзілген жоқ.",
+        "Защищённое соединение с {host} оборвалось, а из контрольной сети с тем же адресом не оборвалось.",
+        "{host} сайтымен қорғалған байланыс үзілді, ал бақылау желісінен сол мекенжаймен байланыс үзілген жоқ.",
         0.8,
         OONI_DATA,
+        "reset in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_timeout",
@@ -532,10 +589,11 @@ RULES: tuple[Rule, ...] = (
         "tls.timeout",
         _failed("tls", "timeout"),
         "The secure connection to {host} got no answer; the control's, to the same address, did.",
-        "Защищённое соединение с {host} осталось без ответа; у контроля, с тем же адресом, ответ был.",
-        "{host} сайтымен қорғалған байланысқа жауап болмады; бақылауға сол мекенжай жауап берді.",
+        "Защищённое соединение с {host} осталось без ответа, а контрольной сети тот же адрес ответил.",
+        "{host} сайтымен қорғалған байланысқа жауап болмады, ал бақылау желісіне сол мекенжай жауап берді.",
         0.7,
         OONI_KZ_2024,
+        "timeout in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_eof",
@@ -543,10 +601,12 @@ RULES: tuple[Rule, ...] = (
         "tls.eof",
         _failed("tls", "eof"),
         "The secure connection to {host} was closed before it began; the control's, to the same address, was not.",
-        "Защищённое соединение с {host} закрылось, не начавшись; у контроля, с тем же адресом, нет.",
-        "{host} сайтымен қорғалған байланыс басталмай жабылды; бақылаудың сол мекенжаймен байланысы жабылған жоқ.",
+        "Защищённое соединение с {host} закрылось, не начавшись, а из контрольной сети с тем же адресом не закрылось.",
+        "{host} сайтымен қорғалған байланыс басталмай жабылды, ал бақылау желісінен сол мекенжаймен байланыс "
+        "жабылған жоқ.",
         0.7,
         OONI_DATA,
+        "closed in the handshake, control fine on the same address and name; swap failed or not made",
     ),
     Rule(
         "tls_foreign_certificate",
@@ -554,10 +614,12 @@ RULES: tuple[Rule, ...] = (
         lambda f: "tls.mitm.self_signed" if f.self_signed else "tls.mitm",
         lambda f: _failed("tls", "certificate")(f) and f.leaf == "other",
         "Somebody else's certificate was shown for {host}; the control, on the same address, got the valid one.",
-        "Вместо сертификата {host} показан чужой; контроль на том же адресе получил действительный.",
-        "{host} үшін бөтен сертификат көрсетілді; бақылау сол мекенжайдан жарамдысын алды.",
+        "Вместо сертификата {host} показан чужой; контрольной сети тот же адрес показал действительный.",
+        "{host} үшін бөтен сертификат көрсетілді; бақылау желісіне сол мекенжай жарамдысын көрсетті.",
         0.9,
         OONI_DATA,
+        "a refused certificate that is not the control's, on the same address",
+        mechanisms=("tls.mitm", "tls.mitm.self_signed"),
     ),
     # --- cleartext HTTP
     Rule(
@@ -566,10 +628,14 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: _failed("tls", "certificate")(f) and f.refused == "dates" and f.leaf == "not_measured",
         "{host} showed a certificate that is out of date to us and good to the control: our clock may be wrong.",
-        "Сертификат {host} для нас просрочен, а для контроля годен: возможно, неверны наши часы.",
-        "{host} сертификатының мерзімі бізге өткен, ал бақылауға жарамды: сағатымыз қате болуы мүмкін.",
+        "По нашим часам срок сертификата {host} не подходит, а в контрольной сети он признан годным: возможно, "
+        "наши часы неверны.",
+        "Біздің сағат бойынша {host} сертификатының мерзімі сәйкес емес, ал бақылау желісінде ол жарамды: "
+        "сағатымыз қате болуы мүмкін.",
         0.0,
         OWN,
+        "a certificate out of date for us, good for a control that does not tell which one it got: our clock may "
+        "be wrong",
     ),
     Rule(
         "tls_certificate_refused",
@@ -577,10 +643,13 @@ RULES: tuple[Rule, ...] = (
         lambda f: "tls.mitm.self_signed" if f.self_signed else "tls.mitm",
         lambda f: _failed("tls", "certificate")(f) and f.leaf == "not_measured",
         "The certificate that was shown for {host} is not valid; the control, on the same address, got a valid one.",
-        "Показанный для {host} сертификат недействителен; контроль на том же адресе получил действительный.",
-        "{host} үшін көрсетілген сертификат жарамсыз; бақылау сол мекенжайдан жарамдысын алды.",
+        "Показанный для {host} сертификат недействителен; контрольной сети тот же адрес показал действительный.",
+        "{host} үшін көрсетілген сертификат жарамсыз; бақылау желісіне сол мекенжай жарамдысын көрсетті.",
         0.8,
         OONI_DATA,
+        "a certificate of an unknown authority or for another name, where a control that does not tell which one "
+        "it got was content",
+        mechanisms=("tls.mitm", "tls.mitm.self_signed"),
     ),
     Rule(
         "http_reset",
@@ -588,10 +657,12 @@ RULES: tuple[Rule, ...] = (
         lambda f: "http.reset.host" if f.swap == "answered" else "http.reset",
         _cleartext("reset"),
         "The connection was cut when we asked for the page of {host}; the control got it.",
-        "Соединение оборвалось, когда мы запросили страницу {host}; контроль её получил.",
-        "{host} бетін сұрағанда байланыс үзілді; бақылау бетті алды.",
+        "Соединение оборвалось, когда мы запросили страницу {host}; из контрольной сети она получена.",
+        "{host} бетін сұрағанда байланыс үзілді; бақылау желісі бетті алды.",
         0.8,
         OONI_LTE,
+        "cleartext request was reset; the control's was answered",
+        mechanisms=("http.reset", "http.reset.host"),
     ),
     Rule(
         "http_timeout",
@@ -599,10 +670,11 @@ RULES: tuple[Rule, ...] = (
         "http.timeout",
         _cleartext("timeout"),
         "Our request for the page of {host} got no answer; the control's did.",
-        "Запрос страницы {host} остался без ответа; контроль ответ получил.",
-        "{host} бетін сұрауға жауап болмады; бақылау жауап алды.",
+        "Запрос страницы {host} остался без ответа; на запрос из контрольной сети ответ пришёл.",
+        "{host} бетін сұрауға жауап болмады; бақылау желісінің сұрауына жауап келді.",
         0.7,
         OONI_LTE,
+        "cleartext request was not answered; the control's was",
     ),
     Rule(
         "http_eof",
@@ -610,10 +682,11 @@ RULES: tuple[Rule, ...] = (
         "http.eof",
         _cleartext("eof"),
         "The connection was closed when we asked for the page of {host}; the control got it.",
-        "Соединение закрылось, когда мы запросили страницу {host}; контроль её получил.",
-        "{host} бетін сұрағанда байланыс жабылды; бақылау бетті алды.",
+        "Соединение закрылось, когда мы запросили страницу {host}; из контрольной сети она получена.",
+        "{host} бетін сұрағанда байланыс жабылды; бақылау желісі бетті алды.",
         0.7,
         OONI_LTE,
+        "cleartext connection closed after the request; the control's was answered",
     ),
     Rule(
         "http_blockpage_vague",
@@ -621,10 +694,12 @@ RULES: tuple[Rule, ...] = (
         "http.blockpage",
         lambda f: _notice(f) and f.page == "differs",
         "{host} showed another page than to the control, with words that block pages use.",
-        "{host} показал не ту страницу, что контролю, со словами, обычными для заглушек.",
-        "{host} бақылауға көрсеткеннен басқа, бұғаттау беттеріне тән сөздері бар бетті көрсетті.",
+        "{host} показал не ту страницу, что контрольной сети, и на ней слова, обычные для страниц-заглушек.",
+        "{host} бақылау желісіне көрсеткеннен басқа бетті көрсетті, онда бұғаттау беттеріне тән сөздер бар.",
         0.6,
         OONI_FINGERPRINTS,
+        "other page than the control's, with words that institutions and notices use (no artefact); not with the "
+        "status 403, 451 or 503",
     ),
     # --- what remains unknown, each by its reason
     Rule(
@@ -633,10 +708,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.response == "elsewhere",
         "An unprotected redirect led to {host}, where the control was not sent.",
-        "Незащищённое перенаправление привело на {host}, куда контроль не попадал.",
-        "Қорғалмаған қайта бағыттау {host} сайтына апарды, ал бақылау онда жіберілмеген.",
+        "Незащищённое перенаправление привело на {host}, а контрольную сеть туда не перенаправляли.",
+        "Қорғалмаған қайта бағыттау {host} сайтына апарды, ал бақылау желісі онда бағытталмаған.",
         0.0,
         OWN,
+        "a cleartext redirect to another site, to which no control was sent",
     ),
     Rule(
         "http_page_differs",
@@ -644,10 +720,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.response == "cleartext" and f.page == "differs",
         "{host} showed another page than to the control; that alone proves nothing.",
-        "{host} показал не ту страницу, что контролю; само по себе это ничего не доказывает.",
-        "{host} бақылауға көрсеткеннен басқа бетті көрсетті; мұның өзі ештеңені дәлелдемейді.",
+        "{host} показал не ту страницу, что контрольной сети; само по себе это ничего не доказывает.",
+        "{host} бақылау желісіне көрсеткеннен басқа бетті көрсетті; мұның өзі ештеңені дәлелдемейді.",
         0.0,
         OONI_TS017,
+        "other page than the control's, nothing more",
     ),
     Rule(
         "page_not_compared",
@@ -655,10 +732,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.response == "cleartext" and f.page == "not_measured",
         "{host} showed a page without protection, and the control got none to compare it with.",
-        "{host} показал страницу без защиты, а контроль не получил страницы для сравнения.",
-        "{host} қорғалмаған бетті көрсетті, ал бақылау салыстыратын бет алмады.",
+        "{host} показал страницу без защиты, а из контрольной сети не получено страницы для сравнения.",
+        "{host} қорғалмаған бетті көрсетті, ал бақылау желісінен салыстыратын бет алынбады.",
         0.0,
         OWN,
+        "a cleartext page, and the control got none",
     ),
     Rule(
         "dns_too_few_controls",
@@ -666,10 +744,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.dns in _DNS_FAILURES and not f.dns_resolved_by_controls,
         "The network's resolver does not resolve {host}, but too few controls agree on whether it should.",
-        "DNS-сервер сети не находит {host}, но слишком мало контролей подтверждают, что должен.",
-        "Желінің DNS-сервері {host} атауын таппайды, бірақ табуы тиіс екенін растайтын бақылау тым аз.",
+        "DNS-сервер сети не находит {host}, но слишком мало контрольных измерений подтверждает, что это имя находится.",
+        "Желінің DNS-сервері {host} атауын таппайды, бірақ оның табылатынын растайтын бақылау өлшеуі тым аз.",
         0.0,
         OWN,
+        "the resolver fails, and fewer than two controls, or no majority, resolve",
     ),
     Rule(
         "control_split",
@@ -677,10 +756,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.pair == "split",
         "{host} failed here, and the controls contradict each other.",
-        "{host} здесь не открылся, а контроли противоречат друг другу.",
-        "{host} мұнда ашылмады, ал бақылаулар бір-біріне қайшы.",
+        "{host} здесь не открылся, а контрольные измерения противоречат друг другу.",
+        "{host} мұнда ашылмады, ал бақылау өлшеулері бір-біріне қайшы.",
         0.0,
         OWN,
+        "as many controls succeeded as failed",
     ),
     Rule(
         "control_failed_otherwise",
@@ -688,10 +768,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.pair == "failed_otherwise",
         "{host} failed here in one way and for the control in another.",
-        "{host} здесь не открылся по одной причине, а у контроля по другой.",
-        "{host} мұнда бір себептен, ал бақылауда басқа себептен ашылмады.",
+        "{host} здесь не открылся по одной причине, а из контрольной сети по другой.",
+        "{host} мұнда бір себептен, ал бақылау желісінде басқа себептен ашылмады.",
         0.0,
         OWN,
+        "the controls failed, but differently (a certificate against a cut)",
     ),
     Rule(
         "control_not_paired",
@@ -699,10 +780,11 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: f.step in ("tcp", "tls", "http") and f.pair == "not_measured",
         "{host} failed here, but no control tried the same address and name.",
-        "{host} здесь не открылся, но контроль не проверял тот же адрес и имя.",
-        "{host} мұнда ашылмады, бірақ бақылау дәл сол мекенжай мен атауды тексермеген.",
+        "{host} здесь не открылся, но из контрольной сети тот же адрес с тем же именем не проверялся.",
+        "{host} мұнда ашылмады, бірақ бақылау желісінен дәл сол мекенжай мен атау тексерілмеген.",
         0.0,
         OWN,
+        "no control tried that address and server name",
     ),
     Rule(
         "unexplained",
@@ -710,14 +792,16 @@ RULES: tuple[Rule, ...] = (
         None,
         lambda f: True,
         "What happened to {host} fits none of our rules.",
-        "Произошедшее с {host} не подходит ни под одно наше правило.",
+        "То, что произошло с {host}, не подходит ни под одно наше правило.",
         "{host} сайтымен болған жағдай біздің ешбір ережемізге сай келмейді.",
         0.0,
         OWN,
+        "nothing above matched",
     ),
 )
 
 BY_ID = {rule.id: rule for rule in RULES}
+RETIRED: frozenset[str] = frozenset()  # ids of former rules: old verdicts name them, no other rule may
 
 
 def server_side(facts: Facts) -> bool:

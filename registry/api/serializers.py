@@ -118,7 +118,15 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
         ]  # fmt: skip
 
 
+class IntervalField(serializers.Serializer[Any]):
+    not_before = serializers.DateTimeField(help_text="The last measurement before it began")
+    began = serializers.DateTimeField(help_text="The first measurement that shows it")
+    ended_not_before = serializers.DateTimeField(allow_null=True)
+    ended = serializers.DateTimeField(allow_null=True, help_text="Null: no end was seen")
+
+
 class EventRow(serializers.ModelSerializer[Event]):
+    intervals = IntervalField(many=True, read_only=True)
     authorities = _all_by("code")
     regions = _all_by("iso")
     networks = _all_by("asn")
@@ -127,8 +135,8 @@ class EventRow(serializers.ModelSerializer[Event]):
     class Meta:
         model = Event
         fields = [
-            "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "fact", "authority_as_written",
-            "authorities", "confidence", "regions", "networks", "sources",
+            "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact",
+            "authority_as_written", "authorities", "confidence", "regions", "networks", "sources",
         ]  # fmt: skip
 
 
@@ -155,7 +163,7 @@ class ListingRow(serializers.ModelSerializer[Listing]):
 class NetworkRow(serializers.ModelSerializer[Network]):
     class Meta:
         model = Network
-        fields = ["id", "asn", "name", "brand", "kind", "country", "imitated"]
+        fields = ["id", "asn", "name", "brand", "kind", "country", "silent_since", "imitated"]
 
 
 class VantageRow(serializers.ModelSerializer[Vantage]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from checks.models import Network
+from checks.models import Network, Wave
 from registry.dates import PartialDateField
 from registry.models.authority import Authority, Named, Region
 from registry.models.source import Confidence, Source
@@ -17,11 +17,14 @@ class Event(Named):
         INTERCEPTION = "interception", _("interception of encrypted traffic")
         THROTTLING = "throttling", _("slowing down")
         WAVE = "wave", _("wave of blocking")
+        UNBLOCKING = "unblocking", _("wave of unblocking")
 
     key = models.SlugField(max_length=80, unique=True)
     type = models.CharField(max_length=12, choices=Type)
     began = PartialDateField()
     ended = PartialDateField()
+    # Of one that came and went by hours: the stretches in which it was on, as checks.models.Wave has them.
+    intervals = models.JSONField(default=list, blank=True)
     fact = models.TextField(blank=True, default="")
     authority_as_written = models.CharField(max_length=300, blank=True, default="")
     authorities = models.ManyToManyField(Authority, blank=True, related_name="events")
@@ -29,6 +32,7 @@ class Event(Named):
     regions = models.ManyToManyField(Region, blank=True, related_name="events")
     networks = models.ManyToManyField(Network, blank=True, related_name="events")
     sources = models.ManyToManyField(Source, blank=True, related_name="events")
+    wave = models.OneToOneField(Wave, null=True, blank=True, on_delete=models.PROTECT, related_name="event")
 
     class Meta:
         verbose_name = _("event")

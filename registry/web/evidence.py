@@ -131,8 +131,11 @@ def network(request: HttpRequest, asn: int) -> HttpResponse:
     row = get_object_or_404(Network, asn=asn)
     asked = NetworkFilter(request.GET, auto_id="filter-%s")
     cells = _public(Cell.objects.filter(network=row)) if asked.is_valid() else Cell.objects.none()
-    if asked.is_valid() and asked.cleaned_data["state"]:
-        cells = cells.filter(state=asked.cleaned_data["state"])
+    wanted = asked.cleaned_data["state"] if asked.is_valid() else ""
+    if wanted and row.silent_since:  # then no state is known, whatever was measured last
+        cells = cells if wanted == State.INSUFFICIENT else cells.none()
+    elif wanted:
+        cells = cells.filter(state=wanted)
     page = Paginator(cells.order_by("target__host", "target_id"), ROWS).get_page(request.GET.get("page"))
     vantages = row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
     tested = Run.objects.published().filter(vantage__network=row, self_test__isnull=False).select_related("vantage")

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from checks.models import Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESET
-from registry import status
+from registry import offers, status
 from registry.models import Act, Authority, Event, Ground, Restriction, Statement
 from registry.web.names import alphabetical, sort_choices
 
@@ -119,10 +119,18 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
     everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
-    row = get_object_or_404(everything, key=key)
+    row = get_object_or_404(everything.select_related("wave"), key=key)
     page = _restrictions(request, row.restrictions.public())
     about = Statement.objects.filter(Q(event=row) | Q(restriction__event=row))
-    context = {"event": row, "statements": _statements(about), "page": page, "lines": _lines(page)}
+    stretches = [offers.stretch(one) for one in row.intervals]
+    context = {
+        "event": row,
+        "fact": offers.fact(row),
+        "statements": _statements(about),
+        "page": page,
+        "lines": _lines(page),
+        "stretches": stretches,
+    }
     return render(request, "registry/event.html", context)
 
 

@@ -253,9 +253,11 @@ def _timeline(states: Sequence[status.NetworkState], at: datetime) -> Timeline |
     began = episodes[0].began_at
     span = max(at - began, timedelta(seconds=1))
     bars: dict[int, list[Stretch]] = defaultdict(list)
+    silent = {network.pk: network.silent_since for network in networks}  # no bar says what nobody saw
     for episode in episodes:
         x = round(1000 * (episode.began_at - began) / span)
-        end = round(1000 * ((episode.ended_at or at) - began) / span)
+        until = episode.ended_at or max(silent[episode.network_id] or at, episode.began_at)
+        end = round(1000 * (until - began) / span)
         bars[episode.network_id].append(Stretch(episode, x, max(end - x, 4)))
     rows = tuple((network, tuple(bars[network.pk])) for network in networks if network.pk in bars)
     return Timeline(began, at, rows, tuple(state for state in State if any(e.state == state for e in episodes)))

@@ -190,7 +190,7 @@ def test_explain_adds_the_sentence(tmp_path, capsys):
     path = tmp_path / "one.json"
     path.write_text(json.dumps(document("dns_nxdomain")))
     _, lines = run(capsys, path, "--explain", "--language", "kk")
-    assert lines[0]["sentence"] == "Желінің DNS-сервері site.kz жоқ дейді; басқалары оны табады."
+    assert lines[0]["sentence"] == "Желінің DNS-сервері site.kz атауы жоқ дейді; басқа DNS-серверлер оны табады."
 
 
 def test_the_command_needs_no_django(tmp_path):

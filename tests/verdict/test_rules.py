@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import csv
 from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
@@ -14,7 +14,7 @@ from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VALIDATE, Measurem
 from checks.verdict import facts
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Judgement, explain, judge
-from checks.verdict.rules import BY_ID, RULES, RULESET, Verdict
+from checks.verdict.rules import BY_ID, RETIRED, RULES, RULESET, Verdict
 from tests.verdict.examples import (
     BLOCK_PAGE,
     DIVERTED,
@@ -79,6 +79,7 @@ def test_every_rule_speaks_three_languages_and_names_its_source(rule):
     assert len(sentences) == 3
     assert all("{host}" in sentence and sentence.endswith(".") for sentence in sentences)
     assert rule.source
+    assert rule.when
     assert (rule.verdict is Verdict.BLOCKED) == (rule.mechanism is not None)
 
 
@@ -90,23 +91,27 @@ def test_each_rule_decides_its_own_example(rule_id):
     assert judgement.verdict is BY_ID[rule_id].verdict
 
 
-def test_the_page_of_rules_names_exactly_the_rules_that_exist():
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs" / "rules.md").read_text("utf-8"), re.MULTILINE)
-    assert rows == [(rule.id, rule.verdict.value) for rule in RULES]
+@pytest.mark.parametrize("rule_id", BY_ID)
+def test_a_mechanism_that_depends_on_the_facts_is_one_of_those_that_its_rule_names(rule_id):
+    rule = BY_ID[rule_id]
+    assert bool(rule.mechanisms) == callable(rule.mechanism)
+    assert not rule.mechanisms or EXAMPLES[rule_id][2] in rule.mechanisms
 
 
-def test_the_page_of_rules_tells_their_mechanisms_artefacts_and_sources():
-    page = (ROOT / "docs" / "rules.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| \w+ \| (.+?) \| .+ \| (.+?) \|$", page, re.MULTILINE)
-    assert [(rule.id, rule.source) for rule in RULES] == [(name, source) for name, _, source in rows]
-    for name, mechanism, _ in rows:
-        assert BY_ID[name].artefact == mechanism.endswith("*")
-        fixed = BY_ID[name].mechanism
-        assert mechanism.startswith("–" if fixed is None else f"`{EXAMPLES[name][2]}`"), name
+PUBLISHED = Path(__file__).resolve().parent / "golden" / "rules.csv"
 
 
-def test_the_page_of_rules_names_the_ruleset():
-    assert RULESET in (ROOT / "docs" / "rules.md").read_text("utf-8")
+def test_an_id_that_was_ever_published_keeps_its_meaning_or_is_retired():
+    """The file only grows: a line for each id, with what it meant when it was first published."""
+    with PUBLISHED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    published = {row["id"]: (row["verdict"], row["mechanism"]) for row in rows}
+    assert len(published) == len(rows)
+    assert published.keys() == BY_ID.keys() | RETIRED
+    assert not BY_ID.keys() & RETIRED
+    for rule in RULES:
+        mechanisms = rule.mechanisms or ([rule.mechanism] if rule.mechanism else [])
+        assert published[rule.id] == (rule.verdict.value, " ".join(map(str, mechanisms))), rule.id
 
 
 # --- what is not known stays unknown

@@ -239,6 +239,7 @@ def test_every_table_opens_with_rows(client: Client, chief: User) -> None:
     make.cell(resource, make.network())
     make.episode(resource, make.network())
     make.verdict(make.measurement(seen.visit(), resource))
+    moderation.accept_wave(make.wave(), by=chief, reason="seen", names=dict.fromkeys(("kk", "ru", "en"), "A wave"))
     for model, site in admin.site._registry.items():
         app = model._meta.app_label
         if app not in ("registry", "checks"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from checks.engine.records import SelfTest
 from checks.models import Network, State, Vantage, Verdict
@@ -309,3 +311,55 @@ def test_a_place_where_a_blocked_name_opens_is_suspect_and_not_silent(client: Cl
     test = SelfTest("2026-03-01T12:00:00Z", suspect=True)
     make.run(network.vantages.get(), self_test=test.as_json(), recorded_at=make.AT)
     assert "fit, but a name known to be blocked opened" in read(client, f"networks/{network.asn}/")
+
+
+# --- networks that fell silent
+
+
+SILENT = {"silent_since": make.AT - timedelta(hours=5), "brand": "Kcell"}
+
+
+def test_of_a_network_that_fell_silent_pages_say_since_when_and_never_that_a_site_opens(client: Client) -> None:
+    resource, quiet = make.resource(), make.network(29355, **SILENT)
+    make.cell(resource, quiet, State.ACCESSIBLE)
+    make.episode(resource, quiet, State.ACCESSIBLE, began=make.AT - timedelta(days=3))
+    assert "No measurements since 1 March 2026" in read(client, "networks/29355/")
+    for page in ("networks/", "episodes/", f"resources/{resource.slug}/"):
+        assert "no measurements since 1 March 2026" in read(client, page), page
+    for page in ("networks/29355/", "matrix/", f"resources/{resource.slug}/"):
+        assert "tag-insufficient" in read(client, page), page
+    tables = "".join(
+        re.sub(r"(?s)<form.*?</form>|<p id=.legend.*?</p>|<details.*?</details>|<svg.*?</svg>", "", read(client, page))
+        for page in ("", "networks/29355/", "matrix/", f"resources/{resource.slug}/")
+    )
+    assert "tag-accessible" not in tables
+    assert not re.search("opens on (all|the)", tables)
+    answer = client.get(f"/api/v1/resources/{resource.pk}").json()
+    assert (answer["observed"], answer["networks"][0]["state"]) == ("insufficient", "insufficient")
+    told = client.get("/api/v1/networks").json()["results"][0]["silent_since"]
+    assert datetime.fromisoformat(told) == SILENT["silent_since"]
+
+
+def test_a_block_on_a_silent_network_is_not_known_to_go_on(client: Client) -> None:
+    resource = make.resource()
+    make.cell(resource, make.network(29355, **SILENT), State.BLOCKED, mechanism="tls.reset.sni")
+    make.cell(resource, make.network(9198), State.BLOCKED, mechanism="tls.reset.sni")
+    answer = client.get(f"/api/v1/resources/{resource.pk}").json()
+    assert (answer["counts"]["blocked"], answer["counts"]["sufficient"], answer["counts"]["insufficient"]) == (1, 1, 1)
+    assert "Unreachable on 1 of 1 network" in read(client, f"resources/{resource.slug}/")
+
+
+def test_the_filter_of_a_silent_network_finds_no_state_but_the_unknown(client: Client) -> None:
+    make.cell(make.resource(), make.network(29355, **SILENT), State.ACCESSIBLE)
+    assert "orda.kz" not in read(client, "networks/29355/?state=accessible")
+    assert "orda.kz" in read(client, "networks/29355/?state=insufficient")
+
+
+def test_the_bar_of_a_silent_network_ends_where_the_silence_began(client: Client) -> None:
+    resource, quiet = make.resource(), make.network(29355, silent_since=timezone.now() - timedelta(days=5))
+    make.cell(resource, quiet, State.ACCESSIBLE)
+    make.episode(resource, quiet, State.ACCESSIBLE, began=timezone.now() - timedelta(days=10))
+    [width] = re.findall(
+        r'<rect class="accessible" x="0" y="0" width="(\d+)"', read(client, f"resources/{resource.slug}/")
+    )
+    assert 495 <= int(width) <= 505
