@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from checks.engine.records import Measurement
+from checks.engine.tell import tell
 from checks.engine.visit import measure
 from checks.engine.world import Preconditions
 from tests.servers import SITE, Servers, after_request, page, reset
@@ -120,6 +121,23 @@ async def test_a_list_on_a_terminal_shows_how_far_it_is(tmp_path):
 async def test_a_second_look_is_taken_when_asked_for(tmp_path):
     _, output, _ = await measured(tmp_path, "site.kz", "--follow-up")
     assert f"TLS  hop 0  {SITE} as www.example.com [sni_swap]: FAILED connection_reset" in output
+
+
+async def test_people_read_what_was_our_own_doing():
+    """A connection that waited for its turn is made anew; a step that the visit's end cut short proves nothing."""
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        visited = await measure("http://site.kz/", net.world())
+    [connected] = visited.connects[:1]
+    twice = replace(
+        visited, connects=(connected, connected), exchanges=(replace(visited.exchanges[0], failure="interrupted"),)
+    )
+    text = tell(twice, ())
+    assert text.count("dialled anew: it had waited for its turn here: ok") == 1
+    assert "the time for this visit ran out" in text
+    assert "ran out" not in tell(visited, ())
+    assert "anew" not in tell(visited, ())
 
 
 async def test_a_failure_of_our_own_machine_has_an_exit_code_of_its_own(tmp_path):
