@@ -190,6 +190,7 @@ def source_url() -> str:
 _PURPOSES = {
     "visit": gettext_lazy("the visit itself"),
     "validate": gettext_lazy("TLS beside the visit: whether the address is the site's own"),
+    "doh": gettext_lazy("TLS with a resolver that is asked by https"),
     "sni_swap": gettext_lazy("second look: another name on the same address"),
     "repeat": gettext_lazy("second look: the same name again"),
     "baseline": gettext_lazy("second look: how fast another name is on the same address"),
