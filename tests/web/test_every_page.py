@@ -23,7 +23,7 @@ from tests.verdict import make as facts
 pytestmark = pytest.mark.django_db
 
 LIMIT = 30_000  # bytes of one page
-WALK = 400  # pages: more than there are, so that the walk ends
+WALK = 1200  # pages: more than there are, so that the walk ends
 NETWORKS = (9198, 13082, 21299, 29355, 35104, 41798, 206026, 48503)
 SITES = 45
 RULES = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
