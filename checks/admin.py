@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from checks.models import (
     AddressRange,
     Cell,
-    Episode,
     Measurement,
     Network,
     Plan,
@@ -124,8 +123,9 @@ class CellAdmin(ReadOnly):
     list_select_related = ["target", "network"]
 
 
-@admin.register(Episode)
 class EpisodeAdmin(ReadOnly):
-    list_display = ["target", "network", "state", "mechanism", "began_at", "ended_at"]
-    list_filter = ["state"]
+    """The registry registers it, with what editors may say of an episode."""
+
+    list_display = ["target", "network", "state", "mechanism", "change", "began_at", "ended_at"]
+    list_filter = ["state", "change"]
     list_select_related = ["target", "network"]

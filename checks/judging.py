@@ -6,18 +6,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from checks.engine import records
 from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Verdict
 from checks.runs import PAIRING, moment_kept
-from checks.verdict import rules
+from checks.verdict import episodes, rules
 from checks.verdict import state as rules_of_state
+from checks.verdict.episodes import Checkpoint, History
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import judge
-from checks.verdict.state import CellState, CellVerdict, EpisodeState
+from checks.verdict.state import CellVerdict
 
 COUNTRY = "kz"
 DEFAULT_PERIOD = timedelta(days=1)
@@ -42,7 +45,8 @@ def judge_run(run: Run, *, at: datetime) -> None:
         measurements = list(run.measurements.select_related("target", "network", "run__round"))
         Verdict.objects.bulk_create([_verdict(m) for m in measurements], ignore_conflicts=True)
         for target in {m.target for m in measurements if run.round.plan_id}:
-            refresh(target, run.vantage.network, at=at, plan_period=_period(target))
+            since = min(m.started_at for m in measurements if m.target == target)
+            refresh(target, run.vantage.network, at=at, plan_period=_period(target), since=since)
 
 
 def judge_leftovers(*, at: datetime) -> None:
@@ -106,7 +110,7 @@ def expire(*, at: datetime) -> None:
     """Count anew the cells that nobody measured for a whole window: silence is `insufficient`, not the last state."""
     silent = Cell.objects.exclude(state=State.INSUFFICIENT).filter(measured_at__lt=at - rules_of_state.WINDOW)
     for cell in silent.select_related("target", "network"):
-        refresh(cell.target, cell.network, at=at, plan_period=_period(cell.target))
+        refresh(cell.target, cell.network, at=at, plan_period=_period(cell.target), since=at)
 
 
 def _period(target: Target) -> timedelta:
@@ -116,28 +120,44 @@ def _period(target: Target) -> timedelta:
 
 
 @transaction.atomic
-def refresh(target: Target, network: Network, *, at: datetime, plan_period: timedelta) -> None:
-    """Count a cell anew from its verdicts, and carry its episode on or begin the next."""
+def refresh(
+    target: Target, network: Network, *, at: datetime, plan_period: timedelta, since: datetime | None = None
+) -> None:
+    """Count a cell anew from its verdicts, and carry its episodes on.
+
+    `since`: no verdict before this is new; what was decided before it stands, and what came after is decided again.
+    Without it everything is, from the first verdict on.
+    """
     cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
-    memory = max(rules_of_state.SUSTAINED_MEMORY, rules_of_state.WINDOW_PERIODS * plan_period)
-    verdicts = Verdict.objects.published().filter(
-        target=target, network=network, ruleset=rules.RULESET, at__range=(at - memory, at)
-    )
-    now = rules_of_state.state_of([_as_counted(v) for v in verdicts], now=at, plan_period=plan_period)
-    last = max((v.at for v in verdicts), default=None)
-    running = _carry_on(cell, now, last or at)
+    start = _start(cell, since, plan_period)
+    rows = Verdict.objects.published().filter(target=target, network=network, ruleset=rules.RULESET, at__lte=at)
+    if start and start.at:
+        rows = rows.filter(at__gte=start.at - rules_of_state.memory_of(plan_period))
+    verdicts = [_as_counted(row) for row in rows.defer("notes", "controls")]
+    history = episodes.replay(verdicts, until=at, plan_period=plan_period, start=start, memory=verdicts)
+    _write(cell, history, start, plan_period)
+    running, candidate = history.now.running, history.now.candidate
+    counted = rules_of_state.state_of(verdicts, now=at, plan_period=plan_period, since=history.now.cut)
+    usual = rules_of_state.usual_volume(verdicts, now=at, plan_period=plan_period)
+    lately = sum(v.at >= at - rules_of_state.window_of(plan_period) for v in verdicts)
     Cell.objects.filter(pk=cell.pk).update(
-        state=running.state,
-        candidate=running.candidate or "",
-        candidate_since=running.candidate_since,
-        mechanism=now.mechanism or "",
-        counts={str(verdict): count for verdict, count in now.counts.items()},
-        measurements=now.n_measurements,
-        conclusive=now.n_conclusive,
-        runs=now.n_runs,
-        vantages=now.n_vantages,
-        witnesses=list(now.witnesses),
-        measured_at=last,
+        state=running.state if running else State.INSUFFICIENT,
+        candidate=candidate.key.split()[0] if candidate else "",
+        candidate_since=candidate.since if candidate else None,
+        mechanism=(running.mechanism if running else None) or "",
+        counts={str(verdict): count for verdict, count in counted.counts.items()},
+        rules=dict(counted.rules),
+        counted_from=counted.counted_from,
+        counted_until=at,
+        measurements=counted.n_measurements,
+        conclusive=counted.n_conclusive,
+        runs=counted.n_runs,
+        vantages=counted.n_vantages,
+        usual=usual,
+        fewer=rules_of_state.is_fewer(lately, usual),
+        witnesses=list(running.witnesses) if running else [],
+        measured_at=max((v.at for v in verdicts), default=cell.measured_at),
+        checkpoint=_stored(history.last, plan_period),
     )
 
 
@@ -155,47 +175,90 @@ def _as_counted(verdict: Verdict) -> CellVerdict:
     )
 
 
-def _carry_on(cell: Cell, now: CellState, last: datetime) -> EpisodeState:
-    """Write the episode that runs after this round: the one before, or a new one since the state changed.
-
-    Its times are those of measurements, `last` being the newest: a batch that comes home late moves no history.
-    """
-    open_ = Episode.objects.filter(target=cell.target_id, network=cell.network_id, ended_at=None).first()
-    seen_at = now.until or last
-    advanced = rules_of_state.advance(_running(open_, cell), now.state, last)
-    if open_ and advanced.state == open_.state and advanced.since == open_.began_at:
-        if now.state == open_.state:
-            Episode.objects.filter(pk=open_.pk).update(
-                seen_at=seen_at, mechanism=now.mechanism or open_.mechanism, witnesses=list(now.witnesses)
-            )
-        return advanced
-    began_at = advanced.since
-    if now.since and (open_ is None or open_.state == State.INSUFFICIENT):
-        began_at = now.since  # the floor asks for several rounds: what they agree on was so since the first of them
-    if open_:
-        began_at = max(began_at, open_.began_at)
-        if open_.state == State.INSUFFICIENT and began_at == open_.began_at:
-            open_.delete()  # too little data, for no time at all
-        else:
-            Episode.objects.filter(pk=open_.pk).update(ended_at=began_at, seen_at=min(open_.seen_at, began_at))
-    Episode.objects.create(
-        target_id=cell.target_id,
-        network_id=cell.network_id,
-        state=advanced.state,
-        mechanism=now.mechanism or "",
-        began_at=began_at,
-        seen_at=seen_at,
-        witnesses=list(now.witnesses),
-    )
-    return advanced
-
-
-def _running(episode: Episode | None, cell: Cell) -> EpisodeState | None:
-    if episode is None:
+def _start(cell: Cell, since: datetime | None, plan_period: timedelta) -> Checkpoint | None:
+    """The latest point before the new verdicts from which to go on: where the cell stood, else its last change."""
+    if since is None:
         return None
-    return EpisodeState(
-        state=rules_of_state.State(episode.state),
-        since=episode.began_at,
-        candidate=rules_of_state.State(cell.candidate) if cell.candidate else None,
-        candidate_since=cell.candidate_since,
-    )
+    changes = _episodes_of(cell).filter(decided_at__lt=since).order_by("-decided_at")
+    for stored in (cell.checkpoint, *changes.values_list("checkpoint", flat=True)[:1]):
+        mark = _restored(stored, plan_period)
+        if mark and mark.at and mark.at < since:
+            return mark
+    return None
+
+
+def _stored(mark: Checkpoint, plan_period: timedelta) -> dict[str, Any]:
+    """A checkpoint holds for its ruleset and its window; a plan that was changed counts from the start."""
+    window = rules_of_state.window_of(plan_period).total_seconds()
+    return {"ruleset": rules.RULESET, "window": window, "mark": mark.as_json()}
+
+
+def _restored(stored: dict[str, Any] | None, plan_period: timedelta) -> Checkpoint | None:
+    window = rules_of_state.window_of(plan_period).total_seconds()
+    if not stored or (stored["ruleset"], stored["window"]) != (rules.RULESET, window):
+        return None
+    return Checkpoint.from_json(stored["mark"])
+
+
+def _episodes_of(cell: Cell) -> QuerySet[Episode]:
+    return Episode.objects.filter(target=cell.target_id, network=cell.network_id)
+
+
+def _write(cell: Cell, history: History, start: Checkpoint | None, plan_period: timedelta) -> None:
+    """Bring the rows of the episodes in line, and touch only those that differ: others may point at them."""
+    rows = _episodes_of(cell).order_by("began_at")
+    if start and start.running:
+        rows = rows.filter(began_at__gte=start.running.began_at)
+    kept = _paired(list(history.episodes), list(rows))
+    for row in rows:
+        if row not in kept.values():
+            row.delete()
+    marks = dict(zip(history.episodes, history.marks, strict=True))
+    for episode in sorted(history.episodes, key=lambda one: one.ended_at is None):  # one at most is open at a time
+        row = kept.get(episode) or Episode(target_id=cell.target_id, network_id=cell.network_id)
+        fields = _fields(episode)
+        if marks[episode].at == episode.decided_at:  # else it was decided before this replay began
+            fields["checkpoint"] = _stored(marks[episode], plan_period)
+        if row.pk is None or any(getattr(row, name) != value for name, value in fields.items()):
+            for name, value in fields.items():
+                setattr(row, name, value)
+            row.save()
+
+
+def _fields(episode: episodes.Episode) -> dict[str, Any]:
+    return {
+        "state": episode.state.value,
+        "mechanism": episode.mechanism or "",
+        "change": episode.change.value,
+        "not_before": episode.not_before,
+        "began_at": episode.began_at,
+        "decided_at": episode.decided_at,
+        "seen_at": episode.seen_at,
+        "ended_at": episode.ended_at,
+        "witnesses": list(episode.witnesses),
+    }
+
+
+def _paired(found: list[episodes.Episode], rows: list[Episode]) -> dict[episodes.Episode, Episode]:
+    """Which row each episode had: the one that began where it begins, else one of its class that it overlaps."""
+    pairs: dict[episodes.Episode, Episode] = {}
+    for is_same in (_begins_alike, _overlaps):
+        for episode in found:
+            free = [row for row in rows if row not in pairs.values()]
+            same = next((row for row in free if is_same(episode, row)), None)
+            if episode not in pairs and same:
+                pairs[episode] = same
+    return pairs
+
+
+def _begins_alike(episode: episodes.Episode, row: Episode) -> bool:
+    return _same_class(episode, row) and episode.began_at == row.began_at
+
+
+def _overlaps(episode: episodes.Episode, row: Episode) -> bool:
+    begins_in_time = row.ended_at is None or episode.began_at < row.ended_at
+    return _same_class(episode, row) and begins_in_time and (not episode.ended_at or row.began_at < episode.ended_at)
+
+
+def _same_class(episode: episodes.Episode, row: Episode) -> bool:
+    return rules_of_state.class_of(episode.state) == rules_of_state.class_of(rules_of_state.State(row.state))

@@ -354,16 +354,23 @@ class Cell(models.Model):
     network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="cells")
     state = models.CharField(max_length=14, choices=State, default=State.INSUFFICIENT)
     mechanism = models.CharField(max_length=60, blank=True, default="")
-    counts = models.JSONField(default=dict)  # verdict → number, within the window
+    # What the state rests on: the verdicts from `counted_from` to `counted_until`.
+    counts = models.JSONField(default=dict)  # verdict → number
+    rules = models.JSONField(default=dict)  # rule → number
+    counted_from = models.DateTimeField(null=True, blank=True)
+    counted_until = models.DateTimeField(null=True, blank=True)
     measurements = models.PositiveIntegerField(default=0)
     conclusive = models.PositiveIntegerField(default=0)
     runs = models.PositiveIntegerField(default=0)
     vantages = models.PositiveIntegerField(default=0)
+    usual = models.PositiveIntegerField(null=True, blank=True)  # measurements that a window used to have
+    fewer = models.BooleanField(default=False)  # the last one has less than half of that
     witnesses = models.JSONField(default=list)  # ids of the measurements that decide it
-    # Another state, seen in the latest round only: it counts when the next round agrees.
+    # Another class that two rounds agreed on: it counts when it has the floor, and until then the state is held.
     candidate = models.CharField(max_length=14, blank=True, default="")
     candidate_since = models.DateTimeField(null=True, blank=True)
     measured_at = models.DateTimeField(null=True, blank=True)
+    checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where the next verdict goes on from
 
     class Meta:
         verbose_name = _("cell")
@@ -376,16 +383,37 @@ class Cell(models.Model):
 
 
 class Episode(models.Model):
-    """A stretch of time in which a target on a network was in one state. The last one has no end."""
+    """A stretch of time in which a target on a network was in one class of states. The last one has no end.
+
+    Each end lies between two measurements: `not_before` and `began_at`, `seen_at` and `ended_at`.
+    """
+
+    class Change(models.TextChoices):
+        """What its beginning was (`checks.verdict.episodes`)."""
+
+        FIRST = "first", _("first known")
+        BLOCK = "block", _("interference began")
+        UNBLOCK = "unblock", _("interference ended")
+        RELAPSE = "relapse", _("interference began again")
+        MECHANISM = "mechanism", _("interference of another kind")
+        DOWN = "down", _("the site went down")
+        RECOVERY = "recovery", _("the site came back")
+        CONTRADICTORY = "contradictory", _("measurements began to disagree")
+        LOST = "lost", _("too little data from here on")
+        RESUMED = "resumed", _("the same as before a break")
 
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="episodes")
     network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="episodes")
-    state = models.CharField(max_length=14, choices=State)
+    state = models.CharField(max_length=14, choices=State)  # its degree, the latest that it had
     mechanism = models.CharField(max_length=60, blank=True, default="")
-    began_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
+    change = models.CharField(max_length=14, choices=Change, default=Change.FIRST)
+    not_before = models.DateTimeField(null=True, blank=True)  # the last measurement that said otherwise
+    began_at = models.DateTimeField()  # the first measurement that said so
+    decided_at = models.DateTimeField(null=True, blank=True)  # the measurement that decided it
     seen_at = models.DateTimeField()  # the last measurement that agreed
+    ended_at = models.DateTimeField(null=True, blank=True)  # where the next one began
     witnesses = models.JSONField(default=list)
+    checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where late data is counted anew from
 
     class Meta:
         verbose_name = _("episode")

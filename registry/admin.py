@@ -29,14 +29,16 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from checks import admin as evidence
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
-from checks.models import Measurement, Verdict, Wave
+from checks.models import Episode, Measurement, Verdict, Wave
 from registry import moderation, offers, search, submissions
 from registry.api.throttles import Logins, LoginsOf
 from registry.models import (
     Act,
     Authority,
+    Dispute,
     Event,
     Ground,
     Listing,
@@ -198,10 +200,9 @@ class ReportAdmin(ReadOnly):
         """Asks for the reason, then decides on each report by itself: one decided meanwhile stops no other."""
         if not self.has_decide_permission(request):
             raise PermissionDenied
-        if act not in _TITLES:
+        if act not in _DECISIONS:
             raise Http404
-        ids = [text for text in request.GET.getlist("id") if text.isascii() and text.isdigit() and len(text) < 19]
-        reports = Report.objects.filter(pk__in=ids[:AT_ONCE])
+        reports = Report.objects.filter(pk__in=_ids(request)[:AT_ONCE])
         form_class = MergeForm if act == "merge" else DecisionForm
         form = form_class(request.POST if request.method == "POST" else None)
         if form.is_valid():
@@ -211,18 +212,83 @@ class ReportAdmin(ReadOnly):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _TITLES[act],
-            "act": act,
+            "rows": [(report.name, report.get_state_display()) for report in reports],
             "reports": reports,
             "form": form,
         }
-        return TemplateResponse(request, "admin/registry/report/decide.html", context)
+        return TemplateResponse(request, "admin/registry/decide.html", context)
 
 
+@admin.register(Episode)
+class EpisodeAdmin(evidence.EpisodeAdmin):
+    """An editor may mark an episode as disputed; what the machines found stays as it is."""
+
+    actions = ["dispute", "settle"]
+    readonly_fields = ["disputed"]
+    list_select_related = ["target", "network", "dispute"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("registry.change_dispute")
+
+    @admin.display(description=_("disputed"))
+    def disputed(self, episode: Episode) -> str:
+        mark = Dispute.objects.filter(episode=episode).first()
+        return mark.reason if mark else ""
+
+    @admin.action(description=_("Mark as disputed"), permissions=["decide"])
+    def dispute(self, request: HttpRequest, episodes: QuerySet[Episode]) -> HttpResponse:
+        return _to_mark("dispute", episodes)
+
+    @admin.action(description=_("Take the mark “disputed” back"), permissions=["decide"])
+    def settle(self, request: HttpRequest, episodes: QuerySet[Episode]) -> HttpResponse:
+        return _to_mark("settle", episodes)
+
+    def get_urls(self) -> list[URLPattern]:
+        mark = path("mark/<str:act>/", self.admin_site.admin_view(self.mark), name="checks_episode_mark")
+        return [mark, *super().get_urls()]
+
+    def mark(self, request: HttpRequest, act: str) -> HttpResponse:
+        """Asks for the reason, then marks each episode."""
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
+        if act not in _MARKS:
+            raise Http404
+        episodes = Episode.objects.filter(pk__in=_ids(request)[:AT_ONCE]).select_related("target", "network")
+        form = DecisionForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            for episode in episodes:
+                _MARKS[act](episode, by=cast(User, request.user), reason=form.cleaned_data["reason"])
+            return redirect("admin:checks_episode_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _TITLES[act],
+            "rows": [(str(one), one.get_state_display()) for one in episodes],
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/registry/decide.html", context)
+
+
+_MARKS: dict[str, Callable[..., Any]] = {"dispute": moderation.dispute, "settle": moderation.settle}
 _TITLES = {
+    "dispute": _("Mark these episodes as disputed"),
+    "settle": _("These episodes are no longer disputed"),
     "accept": _("Take these reports into the register"),
     "reject": _("Reject these reports"),
     "merge": _("Join these reports with a known resource"),
 }
+
+
+_DECISIONS = ("accept", "reject", "merge")
+
+
+def _ids(request: HttpRequest) -> list[str]:
+    return [text for text in request.GET.getlist("id") if text.isascii() and text.isdigit() and len(text) < 19]
+
+
+def _to_mark(act: str, episodes: QuerySet[Episode]) -> HttpResponseRedirect:
+    query = urlencode({"id": list(episodes.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
+    return HttpResponseRedirect(f"{reverse('admin:checks_episode_mark', args=[act])}?{query}")
 
 
 def _to_decision(act: str, reports: QuerySet[Report]) -> HttpResponseRedirect:
@@ -448,6 +514,12 @@ class SourceAdmin(ReadOnly):
     list_display_links = ["title", "date"]
     search_fields = ["title", "url"]
     readonly_fields = ["url"]  # a form field of it would have to guess a scheme
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnly):
+    list_display = ["episode", "reason", "marked_on"]
+    list_select_related = ["episode__target", "episode__network"]
 
 
 @admin.register(LogEntry)

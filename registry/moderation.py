@@ -7,12 +7,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
 from checks import planning, vantages
 from checks.engine.names import parse
-from checks.models import Target, Vantage, Wave
+from checks.models import Episode, Target, Vantage, Wave
 from registry import log, offers
-from registry.models import Coverage, Decision, Event, Region, Report, Resource, Source
+from registry.models import Coverage, Decision, Dispute, Event, Region, Report, Resource, Source
 
 
 class NotWaiting(Exception):
@@ -141,6 +142,44 @@ def _event_fields(event: Event) -> dict[str, Any]:
     names = ("key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact", "confidence")
     networks = sorted(event.networks.values_list("asn", flat=True))
     return {name: getattr(event, name) for name in names} | {"networks": networks}
+
+
+@transaction.atomic
+def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
+    """Mark an episode as disputed. Its verdicts and its dates stay; a second mark replaces the first one's reason."""
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    made, _ = Dispute.objects.update_or_create(
+        episode=episode, defaults={"reason": reason, "marked_on": timezone.localdate()}
+    )
+    log.append("dispute", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
+    return made
+
+
+@transaction.atomic
+def settle(episode: Episode, *, by: User, reason: str) -> None:
+    """Take the mark back. Of an episode that bears none nothing is logged."""
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    if Dispute.objects.filter(episode=episode).delete()[0]:
+        log.append("settle", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
+
+
+def _public_episode(episode: Episode) -> dict[str, str]:
+    return {
+        "target": _public_target(episode.target),
+        "asn": str(episode.network.asn),
+        "state": episode.state,
+        "began_at": episode.began_at.isoformat(),
+    }
+
+
+def _public_target(target: Target) -> str:
+    """What every resource that it stands for allows to be shown of it."""
+    displays = set(Resource.objects.filter(targets=target).values_list("display", flat=True))
+    if Resource.Display.WITHHELD in displays:
+        return ""
+    return target.host if Resource.Display.DOMAIN_ONLY in displays else target.url
 
 
 def public_fields(resource: Resource) -> dict[str, str]:

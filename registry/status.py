@@ -94,11 +94,21 @@ class NetworkState:
     target: int  # id of the target that was measured: the canonical one, or another where that was not
     since: datetime | None  # when the state began; of an unreachable one, when it stopped to be reachable
     since_at_least: bool  # nobody saw it begin: before `since` there was too little data, or none
+    not_before: datetime | None  # the last measurement before `since` that said otherwise
+    episode: int | None  # id of the episode that runs
+    disputed: str  # why editors doubt it; empty if they do not
+    undecided: bool  # two rounds agree on another state, which has not the floor of evidence yet
     measured_at: datetime | None
     measurements: int
     conclusive: int
     runs: int
     vantages: int
+    verdicts: dict[str, int]  # of the measurements, by class
+    rules: dict[str, int]  # and by the rule that decided
+    counted_from: datetime | None  # those that count began between these two moments
+    counted_until: datetime | None
+    usual: int | None  # measurements that as long a time used to have; None: nobody can tell
+    fewer: bool  # the last ones are less than half of that
     witnesses: tuple[str, ...]  # ids of the measurements that decide it
     partly: bool  # another target of the resource is in another state
     imitated: bool
@@ -275,6 +285,11 @@ def observe(states: Collection[str]) -> Observed:
     return Observed.INSUFFICIENT if found else Observed.NOT_MEASURED
 
 
+def disputed(episode: Episode) -> str:
+    """Why editors doubt an episode; empty if they do not. Read `dispute` with it (`select_related`)."""
+    return episode.dispute.reason if hasattr(episode, "dispute") else ""
+
+
 def is_over(status: str, ended: str, day: date) -> bool:
     """Is a restriction known to have ended on that day? An end that nobody recorded is no end."""
     return status in ENDED or ("" < ended <= day.isoformat())
@@ -328,7 +343,7 @@ class _Evidence:
     cells: dict[int, list[Cell]] = field(default_factory=lambda: defaultdict(list))  # by target
     since: dict[tuple[int, int], Episode] = field(default_factory=dict)  # (target, network) → where its state began
     begun: set[tuple[int, int]] = field(default_factory=set)  # (target, network) whose beginning somebody saw
-    current: dict[tuple[int, int], str] = field(default_factory=dict)  # (target, network) → state of the open episode
+    current: dict[tuple[int, int], Episode] = field(default_factory=dict)  # (target, network) → the open episode
 
     @classmethod
     def of_resources(cls, resources: Sequence[Resource]) -> _Evidence:
@@ -353,11 +368,11 @@ class _Evidence:
     def _read_episodes(self) -> None:
         """Where each current state began. Likely blocked and blocked are one stretch of being unreachable."""
         rows = Episode.objects.filter(target__in=set(self.cells), network__in=self.networks.watched)
-        for episode in rows.order_by("-began_at", "-id"):
+        for episode in rows.select_related("dispute").defer("checkpoint").order_by("-began_at", "-id"):
             key = (episode.target_id, episode.network_id)
             later = self.since.get(key)
             if later is None and episode.ended_at is None:
-                self.since[key], self.current[key] = episode, episode.state
+                self.since[key] = self.current[key] = episode
             elif later and episode.ended_at == later.began_at and key not in self.begun:
                 if {episode.state, later.state} <= UNREACHABLE:
                     self.since[key] = episode
@@ -382,19 +397,30 @@ class _Evidence:
         network = self.networks.watched[cell.network_id]
         key = (cell.target_id, cell.network_id)
         state = _known(cell.state, network)
-        began = self.since[key].began_at if self.current.get(key) == state else None
+        current = self.current.get(key)
+        since = self.since[key] if current and current.state == state else None
         return NetworkState(
             network=network,
             state=State(state),
             mechanism=cell.mechanism if state == cell.state else "",
             target=cell.target_id,
-            since=began,
-            since_at_least=began is not None and key not in self.begun,
+            since=since.began_at if since else None,
+            since_at_least=since is not None and key not in self.begun,
+            not_before=since.not_before if since else None,
+            episode=current.pk if current else None,
+            disputed=disputed(current) if current else "",
+            undecided=bool(cell.candidate),
             measured_at=cell.measured_at,
             measurements=cell.measurements,
             conclusive=cell.conclusive,
             runs=cell.runs,
             vantages=cell.vantages,
+            verdicts=cell.counts,
+            rules=dict(sorted(cell.rules.items(), key=lambda pair: (-pair[1], pair[0]))),
+            counted_from=cell.counted_from,
+            counted_until=cell.counted_until,
+            usual=cell.usual,
+            fewer=cell.fewer,
             witnesses=tuple(str(witness) for witness in cell.witnesses) if state == cell.state else (),
             partly=bool(elsewhere - {state}),
             imitated=network.imitated,

@@ -98,7 +98,11 @@ def cell(of: Resource | Target, on: Network, state: str = State.BLOCKED, **field
         "conclusive": 4,
         "runs": 2,
         "vantages": 1,
-        "witnesses": ["0195a0b2-0000-7000-8000-000000000001"],
+        "counts": {"blocked": 3, "accessible": 1},
+        "rules": {"tls_reset_sni": 3, "tls_valid": 1},
+        "counted_from": AT - timedelta(days=2),
+        "counted_until": AT,
+        "witnesses": [f"0195a0b2-0000-7000-8000-00000000000{number}" for number in range(1, 6)],
         "measured_at": AT - timedelta(hours=1),
         **fields,
     }

@@ -14,7 +14,7 @@ from django.apps import apps
 from django.core.management import get_commands
 
 from checks.engine import records
-from checks.verdict import facts, judge, published, rules, state, waves
+from checks.verdict import episodes, facts, judge, published, rules, state, waves
 from registry.api.urls import router
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,7 +102,7 @@ def constants(module):
             yield name, ", ".join(map(str, sorted(value)))
 
 
-@pytest.mark.parametrize("module", [facts, rules, judge, state, waves], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [facts, rules, judge, state, episodes, waves], ids=lambda module: module.__name__)
 def test_every_threshold_is_published_with_its_value_and_its_reason(module):
     section = read("docs/method.md").partition("## Thresholds")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", section, re.MULTILINE)

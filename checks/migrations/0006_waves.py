@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checks', '0003_runs_keep_self_tests'),
+        ('checks', '0004_episodes_tell_what_changed'),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""From verdicts on one target in one network to its public state, and from states to episodes (DESIGN.md §5)."""
+"""From verdicts on one target in one network to its public state. What becomes of it over time: `episodes.py`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ SUSTAINED_MEASUREMENTS = 10
 SUSTAINED_SPAN = timedelta(days=3)
 SUSTAINED_VANTAGES = 2
 WITNESSES = 5
+FEWER_PERCENT = 50  # of the usual volume: less is told
+USUAL_FLOOR = 3  # measurements a window; of a volume below this nobody can tell a drop
 
 
 class State(StrEnum):
@@ -57,43 +59,86 @@ class CellState:
     state: State
     mechanism: str | None
     counts: Mapping[Verdict, int]
+    rules: Mapping[str, int]  # how many verdicts each rule gave
+    counted_from: datetime  # what the counts are of: from here until now
     n_measurements: int
     n_conclusive: int
     n_runs: int
     n_vantages: int
     since: datetime | None
     until: datetime | None
-    witnesses: tuple[str, ...]  # ids of measurements of the winning class: artefacts first, then the newest
+    witnesses: tuple[str, ...]  # ids of the measurements that decide it
 
 
-def state_of(verdicts: Sequence[CellVerdict], *, now: datetime, plan_period: timedelta) -> CellState:
-    """The state at `now`. Pass the verdicts of the last `SUSTAINED_MEMORY`, or of the window when that is longer."""
-    past = [v for v in verdicts if v.at <= now]
-    recent = [v for v in past if v.at >= now - max(WINDOW, WINDOW_PERIODS * plan_period)]
+def class_of(state: State) -> State:
+    """Blocked, likely blocked and throttled are degrees of one class."""
+    return State.BLOCKED if state in (State.LIKELY_BLOCKED, State.THROTTLED) else state
+
+
+def window_of(plan_period: timedelta) -> timedelta:
+    """How far back a state looks; of what is rarely measured, further."""
+    return max(WINDOW, WINDOW_PERIODS * plan_period)
+
+
+def memory_of(plan_period: timedelta) -> timedelta:
+    """How far back anything looks that is decided now."""
+    return max(SUSTAINED_MEMORY, 2 * window_of(plan_period))
+
+
+def state_of(
+    verdicts: Sequence[CellVerdict], *, now: datetime, plan_period: timedelta, since: datetime | None = None
+) -> CellState:
+    """The state at `now`. Pass the verdicts of the last `memory_of`; those before `since` do not count."""
+    opened = now - window_of(plan_period)
+    counted_from = opened if since is None else max(opened, since)
+    recent = [v for v in verdicts if counted_from <= v.at <= now]
     conclusive = [v for v in recent if v.verdict is not Verdict.INCONCLUSIVE]
     winners = _winners(conclusive)
     mechanism = _mechanism(winners)
     if not _above_floor(conclusive):
         state, winners, mechanism = State.INSUFFICIENT, [], None
+        witnesses = _newest(recent)
     elif not winners:
         state = State.CONTRADICTORY
+        witnesses = _newest_of_each(conclusive)
     elif winners[0].verdict is Verdict.BLOCKED:
-        remembered = [v for v in past if v.at >= now - SUSTAINED_MEMORY]
-        state = _degree(winners, remembered, mechanism)
+        remembered = now - SUSTAINED_MEMORY if since is None else max(now - SUSTAINED_MEMORY, since)
+        state = _degree(winners, [v for v in verdicts if remembered <= v.at <= now], mechanism)
+        witnesses = _witnesses(winners)
     else:
         state = State(winners[0].verdict.value)
+        witnesses = _witnesses(winners)
     return CellState(
         state=state,
         mechanism=mechanism,
         counts=Counter(v.verdict for v in recent),
+        rules=Counter(v.rule for v in recent),
+        counted_from=counted_from,
         n_measurements=len(recent),
         n_conclusive=len(conclusive),
         n_runs=len({v.run for v in conclusive}),
         n_vantages=len({v.vantage for v in conclusive}),
         since=min((v.at for v in winners), default=None),
         until=max((v.at for v in winners), default=None),
-        witnesses=_witnesses(winners),
+        witnesses=witnesses,
     )
+
+
+def usual_volume(verdicts: Sequence[CellVerdict], *, now: datetime, plan_period: timedelta) -> int | None:
+    """How many measurements a window used to have in the time before this one; None where nobody can tell.
+
+    Who was measured for less than a window before this one has no habit yet.
+    """
+    window = window_of(plan_period)
+    before = [v.at for v in verdicts if now - memory_of(plan_period) <= v.at < now - window]
+    if not before or (span := now - window - min(before)) < window:
+        return None
+    usual = round(len(before) * (window / span))
+    return usual if usual >= USUAL_FLOOR else None
+
+
+def is_fewer(measurements: int, usual: int | None) -> bool:
+    return usual is not None and 100 * measurements < FEWER_PERCENT * usual
 
 
 def _above_floor(conclusive: Sequence[CellVerdict]) -> bool:
@@ -135,33 +180,22 @@ def _sustained(alike: Sequence[CellVerdict]) -> bool:
 
 
 def _witnesses(winners: Sequence[CellVerdict]) -> tuple[str, ...]:
+    """Of the winning class: artefacts and confirmations first, then the newest."""
     ranked = sorted(winners, key=lambda v: v.at, reverse=True)
     ranked.sort(key=lambda v: not (v.artefact or v.confirmed))
     return tuple(v.measurement for v in ranked[:WITNESSES])
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeState:
-    """The running episode of a cell. A new `since` means: the old one ended then, and this one began."""
-
-    state: State
-    since: datetime
-    candidate: State | None = None  # another state, seen in the latest round only
-    candidate_since: datetime | None = None
+def _newest(verdicts: Sequence[CellVerdict]) -> tuple[str, ...]:
+    return tuple(v.measurement for v in sorted(verdicts, key=lambda v: v.at, reverse=True)[:WITNESSES])
 
 
-def advance(previous: EpisodeState | None, state: State, at: datetime) -> EpisodeState:
-    """Take one round's state in; rounds come in order of time.
-
-    A state changes after two consecutive conclusive rounds. `insufficient` counts at once, and so does
-    what follows it: the floor of `state_of` has already asked for several rounds.
-    """
-    if previous is None:
-        return EpisodeState(state, at)
-    if state is previous.state:
-        return EpisodeState(state, previous.since)
-    if State.INSUFFICIENT in (state, previous.state):
-        return EpisodeState(state, at)
-    if state is previous.candidate and previous.candidate_since is not None:
-        return EpisodeState(state, previous.candidate_since)
-    return EpisodeState(previous.state, previous.since, candidate=state, candidate_since=at)
+def _newest_of_each(conclusive: Sequence[CellVerdict]) -> tuple[str, ...]:
+    """A contradiction is witnessed by all of its sides, in turn: the newest of each, then the next."""
+    ranked = sorted(conclusive, key=lambda v: v.at, reverse=True)
+    seen: Counter[Verdict] = Counter()
+    turns = []
+    for v in ranked:
+        turns.append((seen[v.verdict], v))
+        seen[v.verdict] += 1
+    return tuple(v.measurement for _, v in sorted(turns, key=lambda turn: turn[0])[:WITNESSES])

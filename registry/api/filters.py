@@ -188,12 +188,13 @@ class Episodes(filters.FilterSet):
     network = _network()
     target = _number("target", "Id of a target")
     open = filters.BooleanFilter(field_name="ended_at", lookup_expr="isnull", label="Still so")
+    disputed = filters.BooleanFilter(field_name="dispute", lookup_expr="isnull", exclude=True, label="Editors doubt it")
     after = _moment("began_at", "gte")
     before = _moment("began_at", "lt")
 
     class Meta:
         model = Episode
-        fields = ["state", "mechanism"]
+        fields = ["state", "mechanism", "change"]
 
 
 class Listings(filters.FilterSet):

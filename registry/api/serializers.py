@@ -331,15 +331,35 @@ class VerdictRow(_Evidence):
 
 
 class EpisodeRow(_Evidence):
+    change = serializers.ChoiceField(
+        choices=Episode.Change.choices, read_only=True, help_text="What its beginning was."
+    )
+    not_before = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="The last measurement before it that said otherwise."
+    )
+    began_at = serializers.DateTimeField(read_only=True, help_text="The first measurement that said so.")
+    decided_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="The measurement at which the evidence was enough."
+    )
+    seen_at = serializers.DateTimeField(
+        read_only=True, help_text="The last measurement that agreed: it did not end before."
+    )
+    ended_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Where the next one began: it had ended by then. Null: it goes on."
+    )
+    disputed = serializers.SerializerMethodField(help_text="Why editors doubt it; null if they do not.")
     witnesses = serializers.ListField(child=serializers.CharField(), read_only=True)
     imitated = serializers.BooleanField(source="network.imitated", read_only=True)
 
     class Meta:
         model = Episode
         fields = [
-            "id", "target", "url", "network", "state", "mechanism", "began_at", "ended_at", "seen_at", "witnesses",
-            "imitated",
+            "id", "target", "url", "network", "state", "mechanism", "change", "not_before", "began_at", "decided_at",
+            "seen_at", "ended_at", "disputed", "witnesses", "imitated",
         ]  # fmt: skip
+
+    def get_disputed(self, row: Episode) -> str | None:
+        return status.disputed(row) or None
 
 
 class NetworkStateField(serializers.Serializer[status.NetworkState]):
@@ -349,11 +369,27 @@ class NetworkStateField(serializers.Serializer[status.NetworkState]):
     mechanism = serializers.CharField()
     since = serializers.DateTimeField(allow_null=True)
     since_at_least = serializers.BooleanField(help_text="Nobody saw it begin: it was so at least since then.")
+    not_before = serializers.DateTimeField(
+        allow_null=True, help_text="The last measurement before `since` that said otherwise."
+    )
+    episode = serializers.IntegerField(allow_null=True, help_text="Id of the episode that runs")
+    disputed = serializers.CharField(allow_blank=True, help_text="Why editors doubt it; empty if they do not.")
+    undecided = serializers.BooleanField(
+        help_text="Two rounds agree on another state, for which the evidence is not enough yet."
+    )
     measured_at = serializers.DateTimeField(allow_null=True)
     measurements = serializers.IntegerField()
     conclusive = serializers.IntegerField()
     runs = serializers.IntegerField()
     vantages = serializers.IntegerField()
+    verdicts = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by verdict")
+    rules = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by the rule that decided")
+    counted_from = serializers.DateTimeField(allow_null=True, help_text="What is counted began at or after this.")
+    counted_until = serializers.DateTimeField(allow_null=True)
+    usual = serializers.IntegerField(
+        allow_null=True, help_text="Measurements that as long a time used to have; null: nobody can tell."
+    )
+    fewer = serializers.BooleanField(help_text="The last measurements are less than half of what is usual.")
     witnesses = serializers.ListField(child=serializers.CharField())
     partly = serializers.BooleanField(help_text="Another target of the resource is in another state.")
     imitated = serializers.BooleanField()

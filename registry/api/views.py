@@ -332,7 +332,9 @@ class Verdicts(Table):
 class Episodes(Table):
     """Episodes: stretches of time in which a target on a network was in one state, newest first."""
 
-    queryset = serializers.with_display(Episode.objects.select_related("target", "network"))
+    queryset = serializers.with_display(
+        Episode.objects.select_related("target", "network", "dispute").defer("checkpoint")
+    )
     serializer_class = serializers.EpisodeRow
     filterset_class = filters.Episodes
     newest_first = True

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('checks', '0006_waves'),
-        ('registry', '0003_names_at_the_desk'),
+        ('registry', '0004_disputes'),
     ]
 
     operations = [

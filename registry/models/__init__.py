@@ -2,6 +2,7 @@
 
 from registry.models.act import Act, ActRole
 from registry.models.authority import Authority, Ground, Region
+from registry.models.dispute import Dispute
 from registry.models.event import Event
 from registry.models.listing import Listing
 from registry.models.log import LogEntry
@@ -18,6 +19,7 @@ __all__ = [
     "Confidence",
     "Coverage",
     "Decision",
+    "Dispute",
     "Event",
     "Ground",
     "Listing",

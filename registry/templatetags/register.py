@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from checks.models import State
+from checks.models import State, Verdict
 from registry import dates
 from registry.models import Source
 
@@ -217,6 +217,12 @@ _PRECONDITIONS = {
 def precondition(name: str) -> str:
     """Why a vantage is silent for a run."""
     return str(_PRECONDITIONS.get(name, name))
+
+
+@register.filter
+def verdict(name: str) -> str:
+    """What one measurement means, in words."""
+    return str(Verdict.Value(name).label)
 
 
 @register.filter

@@ -29,6 +29,7 @@ from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
 
 ROWS = 50  # of a list on one page
+EPISODES = 30  # their rows are long, and a page must stay small
 TESTS = 10  # self-tests on a network's page
 FIELDS = 200  # of the matrix on one page: its networks times its sites
 FOUND = 500  # resources of the matrix that one text may find
@@ -85,6 +86,9 @@ class NetworkFilter(forms.Form):
 class EpisodeFilter(NetworkFilter):
     network = forms.ModelChoiceField(
         Network.objects.none(), label=_("Network"), to_field_name="asn", empty_label=_("any"), required=False
+    )
+    change = forms.ChoiceField(
+        label=_("What changed"), choices=lambda: [("", _("any")), *Episode.Change.choices], required=False
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -190,14 +194,28 @@ def episodes(request: HttpRequest) -> HttpResponse:
     asked = EpisodeFilter(request.GET, auto_id="filter-%s")
     rows = Episode.objects.none()
     if asked.is_valid():
-        rows = _public(Episode.objects.filter(network__in=watched())).order_by("-began_at", "-id")
+        rows = _public(_told_episodes()).filter(network__in=watched()).order_by("-began_at", "-id")
         if asked.cleaned_data["state"]:
             rows = rows.filter(state=asked.cleaned_data["state"])
+        if asked.cleaned_data["change"]:
+            rows = rows.filter(change=asked.cleaned_data["change"])
         if asked.cleaned_data["network"]:
             rows = rows.filter(network=asked.cleaned_data["network"])
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    page = Paginator(rows, EPISODES).get_page(request.GET.get("page"))
     context = {"form": asked, "page": page, "lines": [_shown(row) for row in page]}
     return render(request, "registry/episodes.html", context, status=200 if asked.is_valid() else 400)
+
+
+def _told_episodes() -> QuerySet[Episode]:
+    return Episode.objects.select_related("dispute").defer("checkpoint")
+
+
+def episode(request: HttpRequest, pk: int) -> HttpResponse:
+    row = _public(_told_episodes().filter(pk=pk)).filter(network__in=_access_networks()).first()
+    if row is None:
+        raise Http404
+    context = {"episode": row, "shown": _shown(row), "disputed": status.disputed(row)}
+    return render(request, "registry/episode.html", context)
 
 
 @dataclass(frozen=True)
@@ -255,5 +273,6 @@ urlpatterns = [
     path("networks/<int:asn>/", network, name="network"),
     path("matrix/", matrix, name="matrix"),
     path("episodes/", episodes, name="episodes"),
+    path("episodes/<int:pk>/", episode, name="episode"),
     path("measurements/<uuid:pk>/", measurement, name="measurement"),
 ]

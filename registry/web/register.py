@@ -246,7 +246,7 @@ def _timeline(states: Sequence[status.NetworkState], at: datetime) -> Timeline |
     networks = [one.network for one in states]
     newest = Episode.objects.filter(
         reduce(or_, (Q(network=one.network, target=one.target) for one in states), Q(pk=None))
-    )[:EPISODES]
+    ).defer("checkpoint")[:EPISODES]
     if not newest:
         return None
     episodes = sorted(newest, key=lambda episode: (episode.began_at, episode.pk))
@@ -280,13 +280,16 @@ _OPERATIONS = {
     "update": _("changed"),
     "cover": _("another address joined"),
     "withdraw": _("withdrawn"),
+    "dispute": _("disputed"),
+    "settle": _("no longer disputed"),
 }
-_SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction")}
+_SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "episode": _("an episode")}
 
 
 def _changes(found: Status) -> list[Change]:
-    """What the log says of the resource and of its restrictions, newest first."""
+    """What the log says of the resource, its restrictions and its episodes that run, newest first."""
     subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
+    subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     entries = LogEntry.objects.filter(subject__in=subjects).order_by("-id")[:CHANGES]
     return [_change(entry, json.loads(entry.payload)) for entry in entries]
 

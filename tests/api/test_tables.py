@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import time
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -17,7 +18,7 @@ from checks.verdict.__main__ import main
 from registry import submissions
 from registry.api import paging
 from registry.api.urls import router
-from registry.models import Resource
+from registry.models import Dispute, Resource
 from tests import make
 from tests.verdict import make as facts
 
@@ -56,6 +57,27 @@ def test_every_table_is_the_same_as_json_as_lines_and_as_csv(api, table: str) ->
         assert header == list(rows[0])
         detail = api(f"{table}/{rows[0]['id']}").json()
         assert {key: detail[key] for key in rows[0]} == rows[0]
+
+
+def test_an_episode_and_the_state_of_a_network_say_how_they_are_known(api) -> None:
+    resource, network = make.resource(), make.network()
+    cell = make.cell(resource, network, usual=48, fewer=True, candidate="accessible")
+    earlier = make.AT - timedelta(hours=1)
+    row = make.episode(resource, network, change="relapse", not_before=earlier, decided_at=make.AT)
+    Dispute.objects.create(episode=row, reason="The probe moved house.", marked_on=make.day("2026-03-02"))
+    [told] = api("episodes?disputed=true").json()["results"]
+    assert (told["change"], told["disputed"]) == ("relapse", "The probe moved house.")
+    moments = [told[name] for name in ("not_before", "began_at", "decided_at", "seen_at", "ended_at")]
+    assert [text and datetime.fromisoformat(text) for text in moments] == [earlier, make.AT, make.AT, make.AT, None]
+    assert "checkpoint" not in told
+    [state] = api(f"resources/{resource.pk}").json()["networks"]
+    assert state["verdicts"] == {"blocked": 3, "accessible": 1}
+    assert state["rules"] == {"tls_reset_sni": 3, "tls_valid": 1}
+    assert (state["runs"], state["vantages"], state["usual"], state["fewer"]) == (2, 1, 48, True)
+    assert (state["episode"], state["disputed"], state["undecided"]) == (row.pk, "The probe moved house.", True)
+    assert state["witnesses"] == cell.witnesses
+    assert datetime.fromisoformat(state["not_before"]) == earlier
+    assert datetime.fromisoformat(state["counted_until"]) == make.AT
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -179,6 +201,9 @@ def test_measurements_come_newest_first_with_the_whole_record_in_the_detail(api)
         ("acts?authority=mki&after=2026", 1),
         ("episodes?open=true&network=9198&state=blocked", 1),
         ("episodes?network=1", 0),
+        ("episodes?change=first&disputed=false", 1),
+        ("episodes?change=relapse", 0),
+        ("episodes?disputed=true", 0),
         ("measurements?after=2020-01-01T00:00:00Z&control=false", 1),
         ("measurements?before=9824-04-27T10:12:47%2B21:41", 1),
         ("verdicts?verdict=blocked&rule=tls_reset_sni", 1),

@@ -13,7 +13,7 @@ from checks import planning
 from checks.models import Plan, Target, Vantage
 from checks.vantages import Admission, NotAdmitted
 from registry import moderation, submissions
-from registry.models import Coverage, Decision, LogEntry, Region, Report, Resource
+from registry.models import Coverage, Decision, Dispute, LogEntry, Region, Report, Resource
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +169,44 @@ def test_when_a_reason_cannot_be_written_down_nothing_was_decided(editor: User) 
     assert Report.objects.get().state == Report.State.NEW
     assert not Resource.objects.exists()
     assert not measured()
+
+
+def test_a_disputed_episode_bears_its_reason_and_the_log_has_it(editor: User) -> None:
+    row = make.episode(make.resource("orda.kz"), make.network(9198))
+    moderation.dispute(row, by=editor, reason="The probe moved house.")
+    assert Dispute.objects.get().reason == "The probe moved house."
+    moderation.dispute(row, by=editor, reason="It stood in an office.")
+    assert Dispute.objects.get().reason == "It stood in an office."
+    moderation.settle(row, by=editor, reason="A mistake.")
+    moderation.settle(row, by=editor, reason="Twice.")
+    assert not Dispute.objects.exists()
+    assert [(one["operation"], one["reason"]) for one in logged()] == [
+        ("dispute", "The probe moved house."),
+        ("dispute", "It stood in an office."),
+        ("settle", "A mistake."),
+    ]
+    assert logged()[0]["subject"] == f"episode/{row.pk}"
+    assert logged()[0]["fields"] == {
+        "target": "https://orda.kz/",
+        "asn": "9198",
+        "state": "blocked",
+        "began_at": row.began_at.isoformat(),
+    }
+
+
+@pytest.mark.parametrize("act", [moderation.dispute, moderation.settle])
+def test_no_episode_is_marked_without_a_reason(act: Any, editor: User) -> None:
+    row = make.episode(make.resource(), make.network())
+    with pytest.raises(moderation.NoReason):
+        act(row, by=editor, reason=" \n")
+    assert not Dispute.objects.exists()
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("display", "shown"), [("full", "https://orda.kz/a"), ("domain_only", "orda.kz"), ("withheld", "")]
+)
+def test_the_log_shows_of_a_disputed_site_what_its_display_allows(display: str, shown: str, editor: User) -> None:
+    row = make.episode(make.resource("https://orda.kz/a", display=display), make.network())
+    moderation.dispute(row, by=editor, reason=REASON)
+    assert logged()[0]["fields"]["target"] == shown

@@ -1,4 +1,4 @@
-"""The public state of a cell, and when an episode changes."""
+"""The public state of a cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from checks.verdict.rules import Verdict
-from checks.verdict.state import CellState, CellVerdict, EpisodeState, State, advance, state_of
+from checks.verdict.state import CellState, CellVerdict, State, is_fewer, state_of, usual_volume
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -108,32 +108,45 @@ def test_verdicts_from_the_future_do_not_count():
     assert seen(one(-1), one(-2), one(-3)).state is State.INSUFFICIENT
 
 
-# --- episodes
+def test_a_state_shows_the_rules_that_led_to_it_and_the_window():
+    state = seen(one(1), one(2, rule="tls_reset"), one(3), one(4, "inconclusive", rule="no_control"))
+    assert state.rules == {"tls_timeout": 2, "tls_reset": 1, "no_control": 1}
+    assert state.counted_from == NOW - 2 * DAY
 
 
-def episode(*states: State) -> EpisodeState | None:
-    """One round an hour, beginning at NOW."""
-    current = None
-    for number, state in enumerate(states):
-        current = advance(current, state, NOW + number * HOUR)
-    return current
+def test_what_was_before_a_change_does_not_count():
+    old = [one(n, "accessible") for n in range(4, 20)]
+    state = state_of([*old, one(1), one(2), one(3)], now=NOW, plan_period=HOUR, since=NOW - 3 * HOUR)
+    assert (state.state, state.n_measurements, state.counted_from) == (State.LIKELY_BLOCKED, 3, NOW - 3 * HOUR)
 
 
-def test_an_episode_changes_at_the_second_round_and_begins_at_the_first():
-    assert episode(State.ACCESSIBLE, State.BLOCKED).state is State.ACCESSIBLE
-    assert episode(State.ACCESSIBLE, State.BLOCKED, State.BLOCKED) == EpisodeState(State.BLOCKED, NOW + HOUR)
+def test_proof_by_repetition_counts_from_the_change_on():
+    two = [*days(4, 2, vantage="b-1"), *days(4, 1, vantage="b-2")]
+    state = state_of(two, now=NOW, plan_period=HOUR, since=NOW - 2 * DAY)
+    assert state.state is State.LIKELY_BLOCKED
 
 
-def test_one_odd_round_changes_nothing():
-    assert episode(State.ACCESSIBLE, State.BLOCKED, State.ACCESSIBLE, State.BLOCKED).state is State.ACCESSIBLE
+def test_a_contradiction_is_witnessed_by_all_its_sides():
+    state = seen(one(1), one(2), one(3), one(4), one(5, "accessible"), one(6, "down"))
+    assert (state.state, state.witnesses) == (State.CONTRADICTORY, ("m1", "m5", "m6", "m2", "m3"))
 
 
-def test_two_rounds_that_disagree_change_nothing():
-    assert episode(State.ACCESSIBLE, State.BLOCKED, State.DOWN) == EpisodeState(
-        State.ACCESSIBLE, NOW, State.DOWN, NOW + 2 * HOUR
-    )
+def test_too_little_data_is_witnessed_by_what_there_is():
+    assert seen(one(1, "inconclusive"), one(2)).witnesses == ("m1", "m2")
 
 
-def test_missing_data_ends_an_episode_at_once():
-    assert episode(State.BLOCKED, State.INSUFFICIENT) == EpisodeState(State.INSUFFICIENT, NOW + HOUR)
-    assert episode(State.INSUFFICIENT, State.BLOCKED) == EpisodeState(State.BLOCKED, NOW + HOUR)
+def test_the_usual_volume_is_that_of_a_window_before_this_one():
+    hourly = [one(n) for n in range(24 * 14)]
+    assert usual_volume(hourly, now=NOW, plan_period=HOUR) == 48
+    assert usual_volume(hourly[: 24 * 4 - 1], now=NOW, plan_period=HOUR) is None  # no whole window before this one
+    assert usual_volume(hourly[: 24 * 4 + 2], now=NOW, plan_period=HOUR) == 48
+    assert usual_volume([one(n * 24) for n in range(14)], now=NOW, plan_period=DAY) == 3
+    assert usual_volume([one(n * 48) for n in range(14)], now=NOW, plan_period=HOUR) is None  # two say no habit
+    assert usual_volume([], now=NOW, plan_period=HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("measurements", "usual", "fewer"), [(23, 48, True), (24, 48, False), (0, 3, True), (1, 3, True), (0, None, False)]
+)
+def test_less_than_half_the_usual_volume_is_a_drop(measurements, usual, fewer):
+    assert is_fewer(measurements, usual) is fewer

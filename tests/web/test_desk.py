@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 
 from checks.models import Plan, Vantage
 from registry import moderation, submissions
-from registry.models import Coverage, Decision, LogEntry, Report, Resource
+from registry.models import Coverage, Decision, Dispute, LogEntry, Report, Resource
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as seen
@@ -220,6 +220,35 @@ def test_an_act_that_does_not_exist_is_not_found(desk: Client) -> None:
     assert desk.get(f"{DESK}decide/accept/?id=x&id={'9' * 30}").status_code == 200
 
 
+EPISODES = "/desk/checks/episode/"
+
+
+def test_an_editor_marks_an_episode_as_disputed_and_takes_it_back(client: Client, editor: User) -> None:
+    editor.user_permissions.set(Permission.objects.filter(codename__in=["view_episode", "change_dispute"]))
+    client.force_login(editor)
+    row = make.episode(make.resource(), make.network())
+    chosen = {"action": "dispute", "_selected_action": [row.pk]}
+    asked = client.post(EPISODES, chosen, follow=True, headers={"accept-language": "en"})
+    assert "Mark these episodes as disputed" in asked.content.decode()
+    address = asked.redirect_chain[-1][0]
+    assert client.post(address, {"reason": ""}).status_code == 200
+    assert not Dispute.objects.exists()
+    client.post(address, {"reason": "The probe moved house."})
+    assert Dispute.objects.get(episode=row).reason == "The probe moved house."
+    assert "The probe moved house." in client.get(f"{EPISODES}{row.pk}/change/").content.decode()
+    client.post(f"{EPISODES}mark/settle/?id={row.pk}", {"reason": "A mistake."})
+    assert not Dispute.objects.exists()
+    assert LogEntry.objects.count() == 2
+
+
+def test_who_may_only_read_marks_nothing(desk: Client, editor: User) -> None:
+    row = make.episode(make.resource(), make.network())
+    assert desk.post(f"{EPISODES}mark/dispute/?id={row.pk}", {"reason": "x"}).status_code == 403
+    editor.user_permissions.add(Permission.objects.get(codename="change_dispute"))
+    assert desk.post(f"{EPISODES}mark/delete/?id={row.pk}", {"reason": "x"}).status_code == 404
+    assert not Dispute.objects.exists()
+
+
 def test_not_even_a_superuser_changes_record_or_evidence(client: Client, chief: User, rf: Any) -> None:
     request = rf.get("/desk/")
     request.user = chief
@@ -237,7 +266,7 @@ def test_every_table_opens_with_rows(client: Client, chief: User) -> None:
     make.statement(make.restriction(resource, make.act(by=make.authority())))
     make.listing(resource)
     make.cell(resource, make.network())
-    make.episode(resource, make.network())
+    moderation.dispute(make.episode(resource, make.network()), by=chief, reason="The probe moved house.")
     make.verdict(make.measurement(seen.visit(), resource))
     moderation.accept_wave(make.wave(), by=chief, reason="seen", names=dict.fromkeys(("kk", "ru", "en"), "A wave"))
     for model, site in admin.site._registry.items():

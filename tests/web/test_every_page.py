@@ -14,7 +14,7 @@ from django.conf import LazySettings
 from django.test import Client
 from playwright.sync_api import sync_playwright
 
-from checks.models import State
+from checks.models import Episode, State
 from registry.models import Resource
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -23,7 +23,7 @@ from tests.verdict import make as facts
 pytestmark = pytest.mark.django_db
 
 LIMIT = 30_000  # bytes of one page
-WALK = 400  # pages: more than there are, so that the walk ends
+WALK = 1200  # pages: more than there are, so that the walk ends
 NETWORKS = (9198, 13082, 21299, 29355, 35104, 41798, 206026, 48503)
 SITES = 45
 RULES = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
@@ -108,6 +108,7 @@ def test_a_name_is_shown_with_its_other_spelling_beside_it(client: Client) -> No
 def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: str, scheme: Any) -> None:
     """axe finds nothing, and no page is wider than its window, on a phone as on a desk."""
     fill(12)
+    episode = Episode.objects.filter(state=State.BLOCKED)[0]
     found: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
@@ -122,7 +123,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
                 if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                     found.append(f"{name} is wider than {width} px")
 
-        for name in ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz"):
+        pages = ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz")
+        for name in (*pages, "episodes/", f"episodes/{episode.pk}/"):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from checks.engine.records import SelfTest
 from checks.models import Network, State, Vantage, Verdict
 from registry import submissions
-from registry.models import Coverage, Resource
+from registry.models import Coverage, Dispute, Resource
 from tests import make
 from tests.verdict import make as facts
 
@@ -111,6 +111,61 @@ def test_episodes_stand_newest_first_and_are_filtered(client: Client) -> None:
     assert page.index("newer.kz") < page.index("older.kz")
     assert "newer.kz" not in read(client, "episodes/?network=1")
     assert "newer.kz" not in read(client, "episodes/?state=blocked")
+
+
+def test_episodes_are_filtered_by_what_changed(client: Client) -> None:
+    make.episode(make.resource("again.kz"), make.network(), change="relapse")
+    make.episode(make.resource("first.kz"), make.network())
+    page = read(client, "episodes/?change=relapse")
+    assert "interference began again" in page
+    assert "first.kz" not in page
+
+
+def test_an_episode_tells_between_which_measurements_it_began_and_ended_and_who_doubts_it(client: Client) -> None:
+    witnesses = [f"0195a0b2-0000-7000-8000-00000000000{number}" for number in range(1, 4)]
+    row = make.episode(
+        make.resource(),
+        make.network(9198, brand="Kazakhtelecom"),
+        State.LIKELY_BLOCKED,
+        change="block",
+        not_before=make.AT - timedelta(days=4, hours=1),
+        began=make.AT - timedelta(days=4),
+        decided_at=make.AT - timedelta(days=3),
+        seen_at=make.AT - timedelta(days=2),
+        ended_at=make.AT - timedelta(days=1),
+        witnesses=witnesses,
+    )
+    Dispute.objects.create(episode=row, reason="The probe moved house.", marked_on=make.day("2026-03-02"))
+    page = read(client, f"episodes/{row.pk}/")
+    shown = [page.index(day) for day in ("25 February 2026, 16:00", "25 February 2026, 17:00", "26 F", "27 F", "28 F")]
+    assert shown == sorted(shown)
+    assert "interference began" in page
+    assert "The probe moved house." in page
+    assert [f"/en/measurements/{witness}/" in page for witness in witnesses] == [True] * 3
+    assert "(disputed)" in read(client, "episodes/")
+
+
+def test_an_episode_of_what_may_not_be_named_does_not_name_it(client: Client) -> None:
+    resource = make.resource("gossip.kz", display=Resource.Display.WITHHELD)
+    row = make.episode(resource, make.network())
+    assert "gossip" not in read(client, f"episodes/{row.pk}/")
+    reported = submissions.receive("reported.kz", at=make.AT).report.target
+    assert client.get(f"/en/episodes/{make.episode(reported, make.network()).pk}/").status_code == 404
+
+
+def test_an_episode_of_the_lab_is_shown_in_a_demo_only(client: Client, settings) -> None:
+    row = make.episode(make.resource(), make.network(64512, imitated=True))
+    assert client.get(f"/en/episodes/{row.pk}/").status_code == 404
+    settings.DEMO = True
+    assert "nothing seen on it is a finding" in read(client, f"episodes/{row.pk}/")
+
+
+def test_a_drop_in_volume_is_shown_wherever_the_state_is(client: Client) -> None:
+    resource, network = make.resource(), make.network()
+    make.cell(resource, network, State.ACCESSIBLE, usual=48, fewer=True)
+    assert "fewer than the usual 48" in read(client, "resources/orda.kz/")
+    assert "(fewer measurements than usual)" in read(client, "matrix/")
+    assert "(fewer than usual)" in read(client, "networks/9198/")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,7 +16,7 @@ from django.utils.formats import date_format
 
 from checks.engine import names
 from checks.models import Network, Run, State, Vantage
-from registry import dates, log
+from registry import dates, log, moderation
 from registry.models import Resource
 from tests import make
 
@@ -128,6 +129,37 @@ def test_an_address_that_stands_for_a_resource_is_not_called_unmeasured(client: 
     page = text(client, "/en/resources/vlast.kz/")
     assert "ot measured on any network" not in page
     assert "<svg" in page
+
+
+def test_a_state_links_every_measurement_that_decides_it_and_shows_what_was_counted(client: Client) -> None:
+    resource, network = make.resource("orda.kz"), make.network(9198)
+    cell = make.cell(resource, network, candidate="accessible")
+    make.episode(resource, network, not_before=make.AT - timedelta(hours=9))
+    page = text(client, "/en/resources/orda.kz/")
+    assert len(cell.witnesses) == 5
+    assert all(f"/en/measurements/{witness}/" in page for witness in cell.witnesses)
+    for told in (
+        "blocked: 3, accessible: 1",
+        "tls_reset_sni</code>: 3",
+        "2 runs",
+        "1 place",
+        "27 February 2026, 17:00",
+    ):
+        assert told in page
+    assert "the last measurements say otherwise, not enough of them yet" in page
+    assert "otherwise until 1 March 2026, 08:00" in page
+
+
+def test_a_disputed_episode_is_marked_and_its_history_told(client: Client) -> None:
+    resource, network = make.resource("orda.kz"), make.network(9198)
+    make.cell(resource, network)
+    row = make.episode(resource, network)
+    editor = User.objects.create_user("editor")
+    moderation.dispute(row, by=editor, reason="The probe moved house.")
+    page = text(client, "/en/resources/orda.kz/")
+    assert page.count("The probe moved house.") == 2  # beside the state, and in the log
+    assert "an episode – disputed" in page
+    assert "(disputed)" in text(client, "/en/matrix/")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
