@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -11,16 +12,21 @@ from uuid import UUID
 from django.db import transaction
 
 from checks.engine import records
-from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Verdict
+from checks.models import Cell, Episode, Measurement, Network, Recount, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.runs import PAIRING, moment_kept
-from checks.verdict import rules
+from checks.verdict import facts, rules
 from checks.verdict import state as rules_of_state
 from checks.verdict.fingerprints import References
-from checks.verdict.judge import judge
+from checks.verdict.judge import Judgement, conclude
 from checks.verdict.state import CellState, CellVerdict, EpisodeState
 
 COUNTRY = "kz"
 DEFAULT_PERIOD = timedelta(days=1)
+AT_ONCE = 100  # recounts read at once
+
+
+class UnknownRuleset(Exception):
+    """Public states rest on a ruleset that this code cannot apply."""
 
 
 @cache
@@ -40,7 +46,7 @@ def judge_run(run: Run, *, at: datetime) -> None:
         if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=moment_kept(run, at)):
             return  # someone was faster
         measurements = list(run.measurements.select_related("target", "network", "run__round"))
-        Verdict.objects.bulk_create([_verdict(m) for m in measurements], ignore_conflicts=True)
+        Verdict.objects.bulk_create(verdicts(measurements, rulesets(at=at)), ignore_conflicts=True)
         for target in {m.target for m in measurements if run.round.plan_id}:
             refresh(target, run.vantage.network, at=at, plan_period=_period(target))
 
@@ -51,13 +57,39 @@ def judge_leftovers(*, at: datetime) -> None:
         judge_run(run, at=at)
 
 
-def _verdict(measurement: Measurement) -> Verdict:
-    judgement = judge(measurement.record, _controls(measurement), references())
+def rulesets(*, at: datetime) -> list[str]:
+    """Under which rulesets a new measurement is judged: the current one, and candidates that were begun.
+
+    The first judgement of all makes its ruleset current, so that new code does not change states by itself.
+    """
+    current = Ruleset.objects.current()
+    if current not in rules.RULESETS:
+        known = ", ".join(rules.RULESETS)
+        raise UnknownRuleset(f"public states rest on ruleset {current}, and this version of the software has {known}")
+    Ruleset.objects.get_or_create(name=current, defaults={"begun_at": at, "made_current_at": at})
+    begun = Ruleset.objects.candidates().values_list("name", flat=True)
+    return [current, *(name for name in begun if name in rules.RULESETS)]
+
+
+def verdicts(measurements: Sequence[Measurement], under: Iterable[str]) -> list[Verdict]:
+    """Not saved yet. Needs `run__round` of each measurement."""
+    under, made = tuple(under), []
+    controls = _controls(measurements)
+    for measurement in measurements:
+        record = measurement.record
+        drawn = facts.of(record, controls[measurement.pk], references(), measurement.setting)
+        for ruleset in under:
+            judgement = conclude(drawn, record.trust_store, references().revision, ruleset)
+            made.append(_verdict(measurement, judgement))
+    return made
+
+
+def _verdict(measurement: Measurement, judgement: Judgement) -> Verdict:
     return Verdict(
         measurement=measurement.pk,
         run_id=measurement.run_id,
-        target=measurement.target,
-        network=measurement.network,
+        target_id=measurement.target_id,
+        network_id=measurement.network_id,
         vantage_id=measurement.vantage_id,
         at=measurement.started_at,
         verdict=judgement.verdict,
@@ -75,22 +107,55 @@ def _verdict(measurement: Measurement) -> Verdict:
     )
 
 
-def _controls(measurement: Measurement) -> list[records.Measurement]:
-    """The nearest measurement of each control vantage, within the pairing time: each vantage is one witness.
-
-    A published verdict rests on no first check, which is not published and will be forgotten.
+def _controls(measurements: Sequence[Measurement]) -> dict[UUID, list[records.Measurement]]:
+    """Of each its controls: the nearest measurement of each control vantage, within the pairing time; each vantage
+    is one witness. An imported measurement has the one that it came with, which is nobody else's.
     """
-    near = Measurement.objects.filter(
-        run__round__plan__isnull=measurement.run.round.plan_id is None,
-        target_id=measurement.target_id,
+    chosen = _nearest([m for m in measurements if m.origin is None])
+    for measurement in measurements:
+        if measurement.origin is not None:
+            chosen[measurement.pk] = [UUID(measurement.own_control)] if measurement.own_control else []
+    wanted = {pk for pks in chosen.values() for pk in pks}
+    found = {control.pk: control.record for control in Measurement.objects.filter(pk__in=wanted)}
+    return {pk: [found[control] for control in pks if control in found] for pk, pks in chosen.items()}
+
+
+def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
+    """A published verdict rests on no first check, which is not published and will be forgotten."""
+    if not measurements:
+        return {}
+    times = [m.started_at for m in measurements]
+    near: dict[int, list[_Control]] = {}
+    rows = Measurement.objects.filter(
         control=True,
-        imitated=measurement.imitated,
-        started_at__range=(measurement.started_at - PAIRING, measurement.started_at + PAIRING),
-    )
-    nearest: dict[int, Measurement] = {}
-    for control in sorted(near, key=lambda c: abs(c.started_at - measurement.started_at)):
-        nearest.setdefault(control.vantage_id, control)
-    return [control.record for control in nearest.values()]
+        vantage__source=Vantage.Source.OWN,
+        target__in={m.target_id for m in measurements},
+        started_at__range=(min(times) - PAIRING, max(times) + PAIRING),
+    ).values_list("target", "pk", "vantage", "imitated", "run__round__plan", "started_at")
+    for target, pk, vantage, imitated, plan, started_at in rows:
+        near.setdefault(target, []).append(_Control(pk, vantage, imitated, plan is not None, started_at))
+    return {m.pk: _nearest_to(m, near.get(m.target_id, [])) for m in measurements}
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    pk: UUID
+    vantage: int
+    imitated: bool
+    planned: bool
+    started_at: datetime
+
+
+def _nearest_to(measurement: Measurement, controls: Iterable[_Control]) -> list[UUID]:
+    def apart(control: _Control) -> timedelta:
+        return abs(control.started_at - measurement.started_at)
+
+    planned = measurement.run.round.plan_id is not None
+    alike = [c for c in controls if c.imitated == measurement.imitated and c.planned == planned]
+    nearest: dict[int, UUID] = {}
+    for control in sorted((c for c in alike if apart(c) <= PAIRING), key=apart):
+        nearest.setdefault(control.vantage, control.pk)
+    return list(nearest.values())
 
 
 def controls_of(measurements: Iterable[Measurement]) -> dict[UUID, list[Measurement]]:
@@ -109,6 +174,18 @@ def expire(*, at: datetime) -> None:
         refresh(cell.target, cell.network, at=at, plan_period=_period(cell.target))
 
 
+def recount(*, at: datetime) -> Iterator[Recount]:
+    """Count anew, one after the other, the cells whose verdicts changed all at once. Whoever takes one has counted it;
+    stop whenever you like: the others still wait.
+    """
+    while waiting := list(Recount.objects.select_related("target", "network")[:AT_ONCE]):
+        for one in waiting:
+            with transaction.atomic():
+                if Recount.objects.filter(pk=one.pk).delete()[0]:
+                    refresh(one.target, one.network, at=at, plan_period=_period(one.target))
+            yield one
+
+
 def _period(target: Target) -> timedelta:
     """How often a target is planned; the window of a rarely measured one is longer."""
     shortest = target.plans.filter(enabled=True).order_by("period").first()
@@ -121,7 +198,7 @@ def refresh(target: Target, network: Network, *, at: datetime, plan_period: time
     cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
     memory = max(rules_of_state.SUSTAINED_MEMORY, rules_of_state.WINDOW_PERIODS * plan_period)
     verdicts = Verdict.objects.published().filter(
-        target=target, network=network, ruleset=rules.RULESET, at__range=(at - memory, at)
+        target=target, network=network, ruleset=Ruleset.objects.current(), at__range=(at - memory, at)
     )
     now = rules_of_state.state_of([_as_counted(v) for v in verdicts], now=at, plan_period=plan_period)
     last = max((v.at for v in verdicts), default=None)
@@ -139,6 +216,17 @@ def refresh(target: Target, network: Network, *, at: datetime, plan_period: time
         witnesses=list(now.witnesses),
         measured_at=last,
     )
+
+
+def state_under(ruleset: str, target: Target, network: Network, *, at: datetime) -> State:
+    """What the state would be if it were counted from one ruleset's verdicts. Changes nothing."""
+    period = _period(target)
+    memory = max(rules_of_state.SUSTAINED_MEMORY, rules_of_state.WINDOW_PERIODS * period)
+    verdicts = Verdict.objects.published().filter(
+        target=target, network=network, ruleset=ruleset, at__range=(at - memory, at)
+    )
+    counted = rules_of_state.state_of([_as_counted(v) for v in verdicts], now=at, plan_period=period)
+    return State(counted.state)
 
 
 def _as_counted(verdict: Verdict) -> CellVerdict:

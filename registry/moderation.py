@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
-from checks import planning, vantages
+from checks import planning, rejudging, vantages
 from checks.engine.names import parse
-from checks.models import Target, Vantage
+from checks.models import Ruleset, Target, Vantage
 from registry import log
 from registry.models import Coverage, Decision, Region, Report, Resource
 
@@ -63,6 +66,21 @@ def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Van
     }
     log.append("admit", vantage, fields=fields, reason=reason, by=by)
     return vantage
+
+
+@transaction.atomic
+def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetime | None = None) -> Ruleset:
+    """Let public states rest on another ruleset's verdicts. Every cell is then counted anew (`judging.recount`).
+
+    Raises NoReason, rejudging.NotApplicable, or rejudging.NotRejudged.
+    """
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    before = Ruleset.objects.current()
+    made = rejudging.make_current(ruleset, by=key_id(by), reason=reason, at=at or timezone.now())
+    fields = {"ruleset": made.name, "before": before}
+    log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))
+    return made
 
 
 def public_fields(resource: Resource) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The rules, as data: the first match decides. Ids are published and never change their meaning.
 
-`docs/rules.md` lists them for readers. To change a rule, add another and raise RULESET. The order and
+`docs/rules.md` lists them for readers. To change a rule, add another to a new tuple of rules, enter that in RULESETS
+beside the one before, and raise RULESET: two can be applied until everything is judged anew. The order and
 the thresholds follow research on OONI's pipelines; weights are its rule weights (ooni/data, rules.py).
 Sentences say what was observed on a network, never that somebody ordered it; {host} is the failed hop's.
 """
@@ -717,7 +718,9 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-BY_ID = {rule.id: rule for rule in RULES}
+# What this code can judge by. RULESET is the newest; which one public states rest on, the register decides.
+RULESETS: dict[str, tuple[Rule, ...]] = {RULESET: RULES}
+BY_ID = {rule.id: rule for rules in RULESETS.values() for rule in rules}
 
 
 def server_side(facts: Facts) -> bool:
