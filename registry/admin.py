@@ -287,6 +287,7 @@ class RulesetAdmin(ReadOnly):
         current = Ruleset.objects.current()
         cells, more_cells = rejudging.changed_cells(ruleset, at=at)
         comparison = rejudging.compare(ruleset)
+        page = Paginator(rejudging.differing(ruleset), self.list_per_page).get_page(request.GET.get("page"))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -300,7 +301,8 @@ class RulesetAdmin(ReadOnly):
             ],
             "cells": cells,
             "more_cells": more_cells,
-            "page": Paginator(rejudging.differing(ruleset), self.list_per_page).get_page(request.GET.get("page")),
+            "page": page,
+            "lines": [(one, Verdict.Value(one.old).label) for one in page],
             "left": rejudging.left(ruleset, at=at),
             "waiting": Recount.objects.count(),
             "may_decide": self.has_decide_permission(request) and ruleset.name != current,

@@ -135,16 +135,18 @@ def _fitting(document: Any, countries: frozenset[str] | None, at: datetime) -> _
     try:
         found = ooni.read(document)
         target = names.parse(found.measurement.url)
+        # Report and input would name a measurement of OONI's; one that was never sent to OONI has no report.
+        seen = json.dumps(document["test_keys"], sort_keys=True)
     except ValueError as error:  # BadName among them
         raise Refused(f"nothing to judge: {error}") from error
+    except RecursionError:
+        raise Refused("nothing to judge: it is nested too deeply") from None
     started = datetime.fromisoformat(found.measurement.started)
     if not _is_asn(found.asn):
         raise Refused("it does not say in which network it was made")
     if not FIRST <= started <= at + SKEW:
         raise Refused("it says that it was made when it cannot have been")
     report = _text(document.get("report_id"))
-    # Report and input would name a measurement of OONI's; one that was never sent to OONI has no report.
-    seen = json.dumps(document["test_keys"], sort_keys=True)
     what = (report, found.input, found.measurement.started, str(found.asn), seen)
     return _Taken(
         id=_id(started, *what),

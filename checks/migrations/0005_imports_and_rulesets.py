@@ -6,10 +6,9 @@ from django.db import migrations, models
 
 def first_ruleset(apps, schema_editor):
     """What was judged so far was judged under one ruleset: it stays the current one."""
-    last = apps.get_model("checks", "Verdict").objects.order_by("-pk").first()
-    if last:
-        ruleset = apps.get_model("checks", "Ruleset")
-        ruleset.objects.create(name=last.ruleset, begun_at=last.at, made_current_at=last.at)
+    verdicts = apps.get_model("checks", "Verdict").objects.order_by("-pk")
+    for name, at in verdicts.values_list("ruleset", "at")[:1]:
+        apps.get_model("checks", "Ruleset").objects.create(name=name, begun_at=at, made_current_at=at)
 
 
 class Migration(migrations.Migration):

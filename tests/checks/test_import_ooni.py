@@ -26,6 +26,7 @@ from checks.formats import ooni as imported
 from checks.models import Cell, Import, Measurement, Network, Plan, Recount, Run, Target, Vantage, Verdict
 from checks.vantages import Admission, NotAdmitted
 from checks.verdict import ooni
+from checks.verdict.__main__ import main
 from checks.verdict.judge import judge
 from registry import moderation
 from tests import make
@@ -222,6 +223,18 @@ def test_what_does_not_fit_is_refused_with_its_reason(tmp_path: Path, fields: Js
     assert not Measurement.objects.exists()
 
 
+@pytest.mark.parametrize("depth", [100, 900, 990, 20_000, 200_000])
+def test_however_deep_a_document_is_nested_the_rest_is_taken(tmp_path: Path, depth: int) -> None:
+    good, deep = (json.dumps(row) for row in documents(2))
+    path = tmp_path / "a.jsonl"
+    nested = '"x": ' + "[" * depth + "]" * depth + ", "
+    inside = deep.replace('"test_keys": {', f'"test_keys": {{{nested}')
+    path.write_text(f"{{{nested}{deep[1:]}\n{inside}\n{good}\n")
+    manifest = take(path)
+    assert manifest.taken + sum(manifest.refused.values()) == 3
+    assert Measurement.objects.filter(control=False, started_at__minute=0).exists()
+
+
 def test_our_own_export_is_not_taken_for_somebody_elses_evidence(tmp_path: Path) -> None:
     manifest = take(written(tmp_path / "a.jsonl", export(seen.visit(), asn=9198, country="KZ")))
     assert list(manifest.refused) == ["this is a measurement of our own"]
@@ -305,3 +318,25 @@ def test_a_page_says_whose_measurement_it_is(tmp_path: Path, client: Client) -> 
     assert (row["source"], row["vantage"], len(row["controls"])) == ("ooni", "ooni-as9198", 1)
     [there] = client.get("/api/v1/vantages?network=9198").json()["results"]
     assert (there["source"], there["state"], there["seen_on"]) == ("ooni", "imported", None)
+
+
+def test_whoever_judges_what_the_api_gives_comes_to_the_same(tmp_path: Path, client: Client, capsys: Any) -> None:
+    rows = [{**whole, "report_id": f"r{number}"} for number, whole in enumerate(SCENARIOS.values())]
+    take(written(tmp_path / "all.jsonl", *rows), countries=None)
+    lines = client.get("/api/v1/measurements?format=jsonl&records=1&control=false")
+    (tmp_path / "api.jsonl").write_bytes(b"".join(lines.streaming_content))  # type: ignore[attr-defined]
+    capsys.readouterr()
+    assert main([str(tmp_path / "api.jsonl")]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = {str(one.measurement): (one.verdict, one.rule) for one in Verdict.objects.all()}
+    assert {one["measurement"]: (one["verdict"], one["rule"]) for one in said} == told
+
+
+def test_a_network_that_only_oonis_probes_measured_is_shown_as_measured(tmp_path: Path, client: Client) -> None:
+    make.network(9198, watched=False)
+    assert "AS9198" not in client.get("/en/networks/").content.decode()
+    take(written(tmp_path / "a.jsonl", *documents(1)))
+    assert "AS9198" in client.get("/en/networks/").content.decode()
+    page = client.get("/en/networks/9198/").content.decode()
+    assert "OONI’s probes, run by volunteers, have measured here too" in page
+    assert "0 places measure on this network" in page
