@@ -7,15 +7,18 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import (
     AddressRange,
     Cell,
+    Import,
     Measurement,
     Network,
     Plan,
+    Recount,
     Round,
     Run,
     Target,
@@ -55,8 +58,8 @@ class AddressRangeAdmin(ReadOnly):
 
 @admin.register(Vantage)
 class VantageAdmin(ReadOnly):
-    list_display = ["name", "network", "region", "role", "state", "takes_unreviewed", "seen_at"]
-    list_filter = ["role", "state"]
+    list_display = ["name", "network", "region", "role", "state", "source", "takes_unreviewed", "seen_at"]
+    list_filter = ["role", "state", "source"]
     list_select_related = ["network"]
 
 
@@ -112,7 +115,7 @@ class MeasurementAdmin(ReadOnly):
 @admin.register(Verdict)
 class VerdictAdmin(ReadOnly):
     list_display = ["target", "network", "at", "verdict", "mechanism", "rule", "ruleset"]
-    list_filter = ["verdict", "imitated"]
+    list_filter = ["verdict", "ruleset", "imitated"]
     list_select_related = ["target", "network"]
 
 
@@ -129,3 +132,31 @@ class EpisodeAdmin(ReadOnly):
     list_display = ["target", "network", "state", "mechanism", "change", "began_at", "ended_at"]
     list_filter = ["state", "change"]
     list_select_related = ["target", "network"]
+
+
+@admin.register(Recount)
+class RecountAdmin(ReadOnly):
+    list_display = ["target", "network", "asked_at"]
+    list_select_related = ["target", "network"]
+
+
+@admin.register(Import)
+class ImportAdmin(ReadOnly):
+    list_display = ["file", "began_at", "ended_at", "whole", "taken", "known", "refused_in_all"]
+    list_filter = ["whole"]
+    search_fields = ["file", "=sha256"]
+    fields = ["file", "sha256", "began_at", "ended_at", "whole", "taken", "known", "reasons", "first_refused"]
+    readonly_fields = ["reasons", "first_refused"]
+
+    @admin.display(description=_("refused"))
+    def refused_in_all(self, manifest: Import) -> int:
+        return sum(manifest.refused.values())
+
+    @admin.display(description=_("refused, by reason"))
+    def reasons(self, manifest: Import) -> str:
+        counted = sorted(manifest.refused.items(), key=lambda reason: -reason[1])
+        return format_html_join("", "<p>{}: {}</p>", [(count, reason) for reason, count in counted])
+
+    @admin.display(description=_("the first refused"))
+    def first_refused(self, manifest: Import) -> str:
+        return format_html_join("", "<p><bdi>{}</bdi>: {}</p>", manifest.examples)

@@ -17,7 +17,7 @@ MESSAGE_LIMIT = 32 * 1024 * 1024  # characters of base64
 def receive(vantage_name: str, body: str, signature: str, *, at: datetime) -> Run:
     """Verify, record and judge one batch. Raises Refused; a refused batch leaves no trace in the evidence."""
     vantage = Vantage.objects.filter(name=vantage_name).first()
-    if vantage is None or vantage.state == Vantage.State.REVOKED:
+    if vantage is None or vantage.public_key is None or vantage.state != Vantage.State.ADMITTED:
         raise Refused(f"{vantage_name!r} is no admitted vantage")
     if len(body) > MESSAGE_LIMIT:
         raise Refused(f"larger than {MESSAGE_LIMIT} characters")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,17 +14,22 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from checks.engine import records
-from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Verdict
+from checks.models import Cell, Episode, Measurement, Network, Recount, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.runs import PAIRING, moment_kept
-from checks.verdict import episodes, rules
+from checks.verdict import episodes, facts, rules
 from checks.verdict import state as rules_of_state
 from checks.verdict.episodes import Checkpoint, History
 from checks.verdict.fingerprints import References
-from checks.verdict.judge import judge
+from checks.verdict.judge import Judgement, conclude
 from checks.verdict.state import CellVerdict
 
 COUNTRY = "kz"
 DEFAULT_PERIOD = timedelta(days=1)
+AT_ONCE = 100  # recounts read at once
+
+
+class UnknownRuleset(Exception):
+    """Public states rest on a ruleset that this code cannot apply."""
 
 
 @cache
@@ -43,7 +49,7 @@ def judge_run(run: Run, *, at: datetime) -> None:
         if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=moment_kept(run, at)):
             return  # someone was faster
         measurements = list(run.measurements.select_related("target", "network", "run__round"))
-        Verdict.objects.bulk_create([_verdict(m) for m in measurements], ignore_conflicts=True)
+        Verdict.objects.bulk_create(verdicts(measurements, rulesets(at=at)), ignore_conflicts=True)
         for target in {m.target for m in measurements if run.round.plan_id}:
             since = min(m.started_at for m in measurements if m.target == target)
             refresh(target, run.vantage.network, at=at, plan_period=_period(target), since=since)
@@ -55,13 +61,39 @@ def judge_leftovers(*, at: datetime) -> None:
         judge_run(run, at=at)
 
 
-def _verdict(measurement: Measurement) -> Verdict:
-    judgement = judge(measurement.record, _controls(measurement), references())
+def rulesets(*, at: datetime) -> list[str]:
+    """Under which rulesets a new measurement is judged: the current one, and candidates that were begun.
+
+    The first judgement of all makes its ruleset current, so that new code does not change states by itself.
+    """
+    current = Ruleset.objects.current()
+    if current not in rules.RULESETS:
+        known = ", ".join(rules.RULESETS)
+        raise UnknownRuleset(f"public states rest on ruleset {current}, and this version of the software has {known}")
+    Ruleset.objects.get_or_create(name=current, defaults={"begun_at": at, "made_current_at": at})
+    begun = Ruleset.objects.candidates().values_list("name", flat=True)
+    return [current, *(name for name in begun if name in rules.RULESETS)]
+
+
+def verdicts(measurements: Sequence[Measurement], under: Iterable[str]) -> list[Verdict]:
+    """Not saved yet. Needs `run__round` of each measurement."""
+    under, made = tuple(under), []
+    controls = _controls(measurements)
+    for measurement in measurements:
+        record = measurement.record
+        drawn = facts.of(record, controls[measurement.pk], references(), measurement.setting)
+        for ruleset in under:
+            judgement = conclude(drawn, record.trust_store, references().revision, ruleset)
+            made.append(_verdict(measurement, judgement))
+    return made
+
+
+def _verdict(measurement: Measurement, judgement: Judgement) -> Verdict:
     return Verdict(
         measurement=measurement.pk,
         run_id=measurement.run_id,
-        target=measurement.target,
-        network=measurement.network,
+        target_id=measurement.target_id,
+        network_id=measurement.network_id,
         vantage_id=measurement.vantage_id,
         at=measurement.started_at,
         verdict=judgement.verdict,
@@ -79,22 +111,55 @@ def _verdict(measurement: Measurement) -> Verdict:
     )
 
 
-def _controls(measurement: Measurement) -> list[records.Measurement]:
-    """The nearest measurement of each control vantage, within the pairing time: each vantage is one witness.
-
-    A published verdict rests on no first check, which is not published and will be forgotten.
+def _controls(measurements: Sequence[Measurement]) -> dict[UUID, list[records.Measurement]]:
+    """Of each its controls: the nearest measurement of each control vantage, within the pairing time; each vantage
+    is one witness. An imported measurement has the one that it came with, which is nobody else's.
     """
-    near = Measurement.objects.filter(
-        run__round__plan__isnull=measurement.run.round.plan_id is None,
-        target_id=measurement.target_id,
+    chosen = _nearest([m for m in measurements if m.origin is None])
+    for measurement in measurements:
+        if measurement.origin is not None:
+            chosen[measurement.pk] = [UUID(measurement.own_control)] if measurement.own_control else []
+    wanted = {pk for pks in chosen.values() for pk in pks}
+    found = {control.pk: control.record for control in Measurement.objects.filter(pk__in=wanted)}
+    return {pk: [found[control] for control in pks if control in found] for pk, pks in chosen.items()}
+
+
+def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
+    """A published verdict rests on no first check, which is not published and will be forgotten."""
+    if not measurements:
+        return {}
+    times = [m.started_at for m in measurements]
+    near: dict[int, list[_Control]] = {}
+    rows = Measurement.objects.filter(
         control=True,
-        imitated=measurement.imitated,
-        started_at__range=(measurement.started_at - PAIRING, measurement.started_at + PAIRING),
-    )
-    nearest: dict[int, Measurement] = {}
-    for control in sorted(near, key=lambda c: abs(c.started_at - measurement.started_at)):
-        nearest.setdefault(control.vantage_id, control)
-    return [control.record for control in nearest.values()]
+        vantage__source=Vantage.Source.OWN,
+        target__in={m.target_id for m in measurements},
+        started_at__range=(min(times) - PAIRING, max(times) + PAIRING),
+    ).values_list("target", "pk", "vantage", "imitated", "run__round__plan", "started_at")
+    for target, pk, vantage, imitated, plan, started_at in rows:
+        near.setdefault(target, []).append(_Control(pk, vantage, imitated, plan is not None, started_at))
+    return {m.pk: _nearest_to(m, near.get(m.target_id, [])) for m in measurements}
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    pk: UUID
+    vantage: int
+    imitated: bool
+    planned: bool
+    started_at: datetime
+
+
+def _nearest_to(measurement: Measurement, controls: Iterable[_Control]) -> list[UUID]:
+    def apart(control: _Control) -> timedelta:
+        return abs(control.started_at - measurement.started_at)
+
+    planned = measurement.run.round.plan_id is not None
+    alike = [c for c in controls if c.imitated == measurement.imitated and c.planned == planned]
+    nearest: dict[int, UUID] = {}
+    for control in sorted((c for c in alike if apart(c) <= PAIRING), key=apart):
+        nearest.setdefault(control.vantage, control.pk)
+    return list(nearest.values())
 
 
 def controls_of(measurements: Iterable[Measurement]) -> dict[UUID, list[Measurement]]:
@@ -113,6 +178,18 @@ def expire(*, at: datetime) -> None:
         refresh(cell.target, cell.network, at=at, plan_period=_period(cell.target), since=at)
 
 
+def recount(*, at: datetime) -> Iterator[Recount]:
+    """Count anew, one after the other, the cells whose verdicts changed all at once. Whoever takes one has counted it;
+    stop whenever you like: the others still wait.
+    """
+    while waiting := list(Recount.objects.select_related("target", "network")[:AT_ONCE]):
+        for one in waiting:
+            with transaction.atomic():
+                if Recount.objects.filter(pk=one.pk).delete()[0]:
+                    refresh(one.target, one.network, at=at, plan_period=_period(one.target))
+            yield one
+
+
 def _period(target: Target) -> timedelta:
     """How often a target is planned; the window of a rarely measured one is longer."""
     shortest = target.plans.filter(enabled=True).order_by("period").first()
@@ -129,13 +206,12 @@ def refresh(
     Without it everything is, from the first verdict on.
     """
     cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
-    start = _start(cell, since, plan_period)
-    rows = Verdict.objects.published().filter(target=target, network=network, ruleset=rules.RULESET, at__lte=at)
-    if start and start.at:
-        rows = rows.filter(at__gte=start.at - rules_of_state.memory_of(plan_period))
-    verdicts = [_as_counted(row) for row in rows.defer("notes", "controls")]
+    basis = _basis(Ruleset.objects.current(), plan_period)
+    start = _start(cell, since, basis)
+    begin = start.at - rules_of_state.memory_of(plan_period) if start and start.at else None
+    verdicts = _counted(basis["ruleset"], target, network, since=begin, until=at)
     history = episodes.replay(verdicts, until=at, plan_period=plan_period, start=start, memory=verdicts)
-    _write(cell, history, start, plan_period)
+    _write(cell, history, start, basis)
     running, candidate = history.now.running, history.now.candidate
     counted = rules_of_state.state_of(verdicts, now=at, plan_period=plan_period, since=history.now.cut)
     usual = rules_of_state.usual_volume(verdicts, now=at, plan_period=plan_period)
@@ -157,8 +233,24 @@ def refresh(
         fewer=rules_of_state.is_fewer(lately, usual),
         witnesses=list(running.witnesses) if running else [],
         measured_at=max((v.at for v in verdicts), default=cell.measured_at),
-        checkpoint=_stored(history.last, plan_period),
+        checkpoint=_stored(history.last, basis),
     )
+
+
+def state_under(ruleset: str, target: Target, network: Network, *, at: datetime) -> State:
+    """What the state would be if it were counted from one ruleset's verdicts. Changes nothing."""
+    verdicts = _counted(ruleset, target, network, since=None, until=at)
+    running = episodes.replay(verdicts, until=at, plan_period=_period(target)).now.running
+    return State(running.state) if running else State.INSUFFICIENT
+
+
+def _counted(
+    ruleset: str, target: Target, network: Network, *, since: datetime | None, until: datetime
+) -> list[CellVerdict]:
+    rows = Verdict.objects.published().filter(target=target, network=network, ruleset=ruleset, at__lte=until)
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    return [_as_counted(row) for row in rows.defer("notes", "controls")]
 
 
 def _as_counted(verdict: Verdict) -> CellVerdict:
@@ -175,27 +267,29 @@ def _as_counted(verdict: Verdict) -> CellVerdict:
     )
 
 
-def _start(cell: Cell, since: datetime | None, plan_period: timedelta) -> Checkpoint | None:
+def _basis(ruleset: str, plan_period: timedelta) -> dict[str, Any]:
+    """What a checkpoint holds for. Under another ruleset or another plan, everything is counted from the start."""
+    return {"ruleset": ruleset, "window": rules_of_state.window_of(plan_period).total_seconds()}
+
+
+def _start(cell: Cell, since: datetime | None, basis: dict[str, Any]) -> Checkpoint | None:
     """The latest point before the new verdicts from which to go on: where the cell stood, else its last change."""
     if since is None:
         return None
     changes = _episodes_of(cell).filter(decided_at__lt=since).order_by("-decided_at")
     for stored in (cell.checkpoint, *changes.values_list("checkpoint", flat=True)[:1]):
-        mark = _restored(stored, plan_period)
+        mark = _restored(stored, basis)
         if mark and mark.at and mark.at < since:
             return mark
     return None
 
 
-def _stored(mark: Checkpoint, plan_period: timedelta) -> dict[str, Any]:
-    """A checkpoint holds for its ruleset and its window; a plan that was changed counts from the start."""
-    window = rules_of_state.window_of(plan_period).total_seconds()
-    return {"ruleset": rules.RULESET, "window": window, "mark": mark.as_json()}
+def _stored(mark: Checkpoint, basis: dict[str, Any]) -> dict[str, Any]:
+    return {**basis, "mark": mark.as_json()}
 
 
-def _restored(stored: dict[str, Any] | None, plan_period: timedelta) -> Checkpoint | None:
-    window = rules_of_state.window_of(plan_period).total_seconds()
-    if not stored or (stored["ruleset"], stored["window"]) != (rules.RULESET, window):
+def _restored(stored: dict[str, Any] | None, basis: dict[str, Any]) -> Checkpoint | None:
+    if not stored or any(stored[name] != value for name, value in basis.items()):
         return None
     return Checkpoint.from_json(stored["mark"])
 
@@ -204,7 +298,7 @@ def _episodes_of(cell: Cell) -> QuerySet[Episode]:
     return Episode.objects.filter(target=cell.target_id, network=cell.network_id)
 
 
-def _write(cell: Cell, history: History, start: Checkpoint | None, plan_period: timedelta) -> None:
+def _write(cell: Cell, history: History, start: Checkpoint | None, basis: dict[str, Any]) -> None:
     """Bring the rows of the episodes in line, and touch only those that differ: others may point at them."""
     rows = _episodes_of(cell).order_by("began_at")
     if start and start.running:
@@ -218,7 +312,7 @@ def _write(cell: Cell, history: History, start: Checkpoint | None, plan_period: 
         row = kept.get(episode) or Episode(target_id=cell.target_id, network_id=cell.network_id)
         fields = _fields(episode)
         if marks[episode].at == episode.decided_at:  # else it was decided before this replay began
-            fields["checkpoint"] = _stored(marks[episode], plan_period)
+            fields["checkpoint"] = _stored(marks[episode], basis)
         if row.pk is None or any(getattr(row, name) != value for name, value in fields.items()):
             for name, value in fields.items():
                 setattr(row, name, value)

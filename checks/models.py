@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import zlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
@@ -15,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
 from checks.engine.records import Measurement as Record
+from checks.verdict.facts import UNKNOWN, Setting
+from checks.verdict.rules import RULESET
 
 
 class Network(models.Model):
@@ -92,8 +95,18 @@ def address_key(address: str) -> str:
     return f"{int(parsed):032x}"
 
 
+class VantageQuerySet(models.QuerySet["Vantage"]):
+    def watching(self) -> Self:
+        """Those whose networks count as measured: admitted probes, and OONI's."""
+        return self.filter(role=Vantage.Role.ACCESS, state__in=[Vantage.State.ADMITTED, Vantage.State.IMPORTED])
+
+
 class Vantage(models.Model):
-    """A probe location: one key, one queue `probe.<name>`, one network."""
+    """A probe location: one key, one queue `probe.<name>`, one network.
+
+    One whose `source` is OONI stands for all of OONI's probes in a network, or for its test helpers. It has no key and
+    is neither admitted nor revoked: nothing is ever asked of it, and its silence says nothing.
+    """
 
     class Role(models.TextChoices):
         ACCESS = "access", _("measures")
@@ -102,23 +115,39 @@ class Vantage(models.Model):
     class State(models.TextChoices):
         ADMITTED = "admitted", _("admitted")
         REVOKED = "revoked", _("revoked")
+        IMPORTED = "imported", _("imported")
+
+    class Source(models.TextChoices):
+        OWN = "own", _("our own probe")
+        OONI = "ooni", _("OONI’s probes")
 
     name = models.SlugField(max_length=60, unique=True)
     network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="vantages")
     region = models.CharField(max_length=6, blank=True, default="")  # ISO 3166-2
     role = models.CharField(max_length=7, choices=Role)
     state = models.CharField(max_length=8, choices=State, default=State.ADMITTED)
-    public_key = models.CharField(max_length=64, unique=True)  # Ed25519, hexadecimal; two vantages are two witnesses
+    source = models.CharField(max_length=4, choices=Source, default=Source.OWN)
+    # Ed25519, hexadecimal; two vantages are two witnesses
+    public_key = models.CharField(max_length=64, unique=True, null=True, blank=True)
     takes_unreviewed = models.BooleanField(default=False)  # may visit what a stranger typed
     consent_on = models.DateField(null=True, blank=True)
     consent_version = models.CharField(max_length=20, blank=True, default="")
     excluded_categories = models.JSONField(default=list, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
 
+    objects = VantageQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("vantage")
         verbose_name_plural = _("vantages")
         ordering = ["role", "name"]
+        constraints = [
+            models.CheckConstraint(
+                name="vantage_of_ours_has_a_key",
+                condition=(Q(source="own", public_key__isnull=False) & ~Q(state="imported"))
+                | Q(source="ooni", public_key__isnull=True, state="imported"),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -167,7 +196,8 @@ class Round(models.Model):
     """Pairs a control run with a probe run of the same targets.
 
     Without a plan it is the first check of a reported name: shown to whoever holds the receipt and to editors
-    only, counted nowhere, and forgotten after days (`planning.forget_first_checks`).
+    only, counted nowhere, and forgotten after days (`planning.forget_first_checks`). Of imported measurements it is
+    one report of theirs: what one probe measured in one go.
     """
 
     plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="rounds")
@@ -175,7 +205,8 @@ class Round(models.Model):
     # The moment it was due: beat twice in one slot makes one round. Of a first check the day alone: its minute
     # would be the reporter's.
     slot = models.DateTimeField()
-    batch = models.PositiveIntegerField(default=0)  # where its targets begin, of a plan too large for one run
+    # Where its targets begin, of a plan too large for one run; of an import, a number drawn from the report's id.
+    batch = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("round")
@@ -267,6 +298,8 @@ class Measurement(models.Model):
     failure = models.CharField(max_length=200, blank=True, default="")
     imitated = models.BooleanField()
     document = models.BinaryField()  # zlib-compressed JSON of checks.engine.records.Measurement
+    # Of an imported one, where it is from and what was known beside its records (checks.formats.ooni.Origin).
+    origin = models.JSONField(null=True, blank=True)
 
     objects = MeasurementQuerySet.as_manager()
 
@@ -274,7 +307,10 @@ class Measurement(models.Model):
         verbose_name = _("measurement")
         verbose_name_plural = _("measurements")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["target", "network", "-started_at"])]
+        indexes = [
+            models.Index(fields=["target", "network", "-started_at"]),
+            models.Index(fields=["target", "started_at"], name="measurement_controls", condition=Q(control=True)),
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -287,11 +323,56 @@ class Measurement(models.Model):
     def record(self) -> Record:
         return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
 
+    @property
+    def own_control(self) -> str | None:
+        """The id of the one control that an imported measurement came with, if any. It is paired with no other."""
+        return self.origin.get("control") if self.origin else None
+
+    @property
+    def setting(self) -> Setting:
+        """What was known beside the records; of our own measurements nothing is."""
+        return Setting(**self.origin["setting"]) if self.origin else UNKNOWN
+
+
+class RulesetQuerySet(models.QuerySet["Ruleset"]):
+    def current(self) -> str:
+        """The one that public states rest on; before the first judgement, the newest that this code knows."""
+        made = self.filter(made_current_at__isnull=False).order_by("-made_current_at", "-pk").first()
+        return made.name if made else RULESET
+
+    def candidates(self) -> Self:
+        """Those that were begun and never made current: an editor is to look at what they change."""
+        return self.filter(made_current_at=None)
+
+
+class Ruleset(models.Model):
+    """A ruleset under which measurements were judged, and when public states were last made to rest on it."""
+
+    name = models.CharField(max_length=20, unique=True)
+    begun_at = models.DateTimeField()
+    made_current_at = models.DateTimeField(null=True, blank=True)
+    by = models.CharField(max_length=60, blank=True, default="")  # a key id of the log; empty: it was the first
+    reason = models.TextField(blank=True, default="")
+
+    objects = RulesetQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ruleset")
+        verbose_name_plural = _("rulesets")
+        ordering = ["-begun_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
 
 class VerdictQuerySet(models.QuerySet["Verdict"]):
     def published(self) -> Self:
         """Without those of first checks."""
         return self.filter(run__round__plan__isnull=False)
+
+    def current(self) -> Self:
+        """Under the ruleset that public states rest on."""
+        return self.filter(ruleset=Ruleset.objects.current())
 
 
 class Verdict(models.Model):
@@ -478,3 +559,60 @@ class Wave(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {timezone.localtime(self.began_at):%Y-%m-%d %H:%M}"
+
+
+class RecountQuerySet(models.QuerySet["Recount"]):
+    def ask(self, cells: Iterable[tuple[int, int]], *, at: datetime) -> None:
+        """Ask for cells, as pairs of a target's and a network's id, in the transaction that changed their verdicts.
+
+        One that waits already is written again: whoever is about to count it then waits for that transaction.
+        """
+        rows = [Recount(target_id=target, network_id=network, asked_at=at) for target, network in sorted(set(cells))]
+        self.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["target", "network"],
+            update_fields=["asked_at"],
+            batch_size=5000,
+        )
+
+
+class Recount(models.Model):
+    """A cell whose verdicts changed all at once, by an import or a new ruleset, and that waits to be counted anew."""
+
+    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="recounts")
+    network = models.ForeignKey(Network, on_delete=models.CASCADE, related_name="recounts")
+    asked_at = models.DateTimeField()
+
+    objects = RecountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("recount")
+        verbose_name_plural = _("recounts")
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["target", "network"], name="recount_once")]
+
+    def __str__(self) -> str:
+        return f"{self.target} on {self.network}"
+
+
+class Import(models.Model):
+    """What was taken from one file of somebody else's measurements, and what was not and why."""
+
+    file = models.CharField(max_length=300)  # its name alone: folders are the operator's
+    sha256 = models.CharField(max_length=64, blank=True, default="")  # empty: the file could not be read
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)  # empty: interrupted, or still under way
+    whole = models.BooleanField(default=True)  # all of it could be read
+    taken = models.PositiveIntegerField(default=0)
+    known = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(default=dict)  # reason → how many
+    examples = models.JSONField(default=list)  # the first refused: place and reason
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file

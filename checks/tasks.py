@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import datetime
 
 from celery import current_app, shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from checks import intake, judging, planning, runs, waves
@@ -15,13 +18,14 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="dispatch", acks_late=True, ignore_result=True)
 def dispatch() -> None:
-    """Beat's tick: make due rounds, send free runs, give up dead ones, judge what was left, forget what must be."""
+    """Beat's tick: make due rounds, send free runs, give up dead ones, judge what was left, count, forget."""
     at = timezone.now()
     planning.dispatch(at)
     runs.give_up(at)
     send_orders()
     judging.judge_leftovers(at=at)
     judging.expire(at=at)
+    recount(at)
     planning.forget_first_checks(at)
 
 
@@ -40,6 +44,14 @@ def record(vantage: str, body: str, signature: str) -> None:
         log.warning("batch refused: %s", error)
         return
     send_orders()
+
+
+def recount(at: datetime) -> None:
+    """Of the cells that wait to be counted anew, as many as half a tick allows."""
+    until = time.monotonic() + settings.TICK / 2
+    for _ in judging.recount(at=at):
+        if time.monotonic() > until:
+            return
 
 
 def send_orders() -> None:

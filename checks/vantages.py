@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from checks.models import Network, Plan, Vantage
 
+RESERVED = "ooni-"
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,6 +36,8 @@ def admit(admission: Admission) -> Vantage:
         raise NotAdmitted("the key must be the 64 hexadecimal digits that `python -m checks.probe --make-key` printed")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", admission.name):
         raise NotAdmitted(f"{admission.name!r} is no vantage name: use small letters, digits and '-'")
+    if admission.name.startswith(RESERVED):
+        raise NotAdmitted(f"names that begin with {RESERVED!r} are kept for what is imported: choose another")
     if other := Vantage.objects.filter(public_key=admission.key).exclude(name=admission.name).first():
         raise NotAdmitted(f"this key is that of {other}: each vantage needs its own, see `python -m checks.probe`")
     vantage, _ = Vantage.objects.update_or_create(

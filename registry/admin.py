@@ -17,11 +17,13 @@ from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
@@ -30,9 +32,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from checks import admin as evidence
+from checks import rejudging
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
-from checks.models import Episode, Measurement, Verdict, Wave
+from checks.models import Episode, Measurement, Recount, Ruleset, Verdict, Wave
 from registry import moderation, offers, search, submissions
 from registry.api.throttles import Logins, LoginsOf
 from registry.models import (
@@ -146,7 +149,7 @@ class ReportAdmin(ReadOnly):
         return request.user.has_perm("registry.change_report")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        judged = Verdict.objects.filter(target=OuterRef("target")).order_by("-at", "-id")
+        judged = Verdict.objects.current().filter(target=OuterRef("target")).order_by("-at", "-id")
         control = Measurement.objects.filter(target=OuterRef("target"), control=True).order_by("-started_at")
         checked: QuerySet[Any] = (
             super()
@@ -448,6 +451,84 @@ def _decide_wave(request: HttpRequest, act: str, wave: Wave, fields: dict[str, A
         messages.warning(request, gettext("This wave was decided already: someone was faster."))
         return
     messages.success(request, gettext("The wave was decided."))
+
+
+@admin.register(Ruleset)
+class RulesetAdmin(ReadOnly):
+    """What a ruleset changes, looked at before it is made the one that public states rest on."""
+
+    list_display = ["name", "begun_at", "made_current_at", "is_current", "by", "reason"]
+
+    @admin.display(description=_("current"), boolean=True)
+    def is_current(self, ruleset: Ruleset) -> bool:
+        return ruleset.name == Ruleset.objects.current()
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("checks.change_ruleset")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.changes)
+        return [path("<int:pk>/changes/", view, name="checks_ruleset_changes"), *super().get_urls()]
+
+    def changes(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows what would change; with a reason, it makes the ruleset current."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        ruleset, at = get_object_or_404(Ruleset, pk=pk), timezone.now()
+        form = DecisionForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and not self.has_decide_permission(request):
+            raise PermissionDenied
+        if form.is_valid() and _made_current(request, ruleset, form.cleaned_data["reason"]):
+            return redirect("admin:checks_ruleset_changelist")
+        current = Ruleset.objects.current()
+        cells, more_cells = rejudging.changed_cells(ruleset, at=at)
+        comparison = rejudging.compare(ruleset)
+        page = Paginator(rejudging.differing(ruleset), self.list_per_page).get_page(request.GET.get("page"))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("What ruleset %(new)s changes, beside %(old)s") % {"new": ruleset, "old": current},
+            "ruleset": ruleset,
+            "current": current,
+            "comparison": comparison,
+            "verdicts": [
+                (Verdict.Value(old).label, Verdict.Value(new).label, old != new, count)
+                for old, new, count in comparison.verdicts
+            ],
+            "cells": cells,
+            "more_cells": more_cells,
+            "page": page,
+            "lines": [(one, Verdict.Value(one.old).label) for one in page],
+            "left": rejudging.left(ruleset, at=at),
+            "waiting": Recount.objects.count(),
+            "may_decide": self.has_decide_permission(request) and ruleset.name != current,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/checks/ruleset/changes.html", context)
+
+
+def _made_current(request: HttpRequest, ruleset: Ruleset, reason: str) -> bool:
+    by = cast(User, request.user)  # nobody else has the permission
+    try:
+        moderation.make_ruleset_current(ruleset, by=by, reason=reason)
+    except moderation.NoReason:
+        messages.error(request, gettext("Write the reason for this decision."))
+    except rejudging.NotApplicable:
+        messages.error(request, gettext("This version of the software does not have this ruleset."))
+    except rejudging.NotRejudged:
+        messages.error(
+            request, gettext("Measurements of the last days have no verdict under this ruleset: judge them first.")
+        )
+    else:
+        waiting = Recount.objects.count()
+        done = ngettext(
+            "Public states rest on ruleset %(ruleset)s now. %(count)d cell is being counted anew.",
+            "Public states rest on ruleset %(ruleset)s now. %(count)d cells are being counted anew.",
+            waiting,
+        )
+        messages.success(request, done % {"ruleset": ruleset, "count": waiting})
+        return True
+    return False
 
 
 @admin.register(Resource)

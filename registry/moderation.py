@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from checks import planning, vantages
+from checks import planning, rejudging, vantages
 from checks.engine.names import parse
-from checks.models import Episode, Target, Vantage, Wave
+from checks.models import Episode, Ruleset, Target, Vantage, Wave
 from registry import log, offers
 from registry.models import Coverage, Decision, Dispute, Event, Region, Report, Resource, Source
 
@@ -180,6 +181,21 @@ def _public_target(target: Target) -> str:
     if Resource.Display.WITHHELD in displays:
         return ""
     return target.host if Resource.Display.DOMAIN_ONLY in displays else target.url
+
+
+@transaction.atomic
+def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetime | None = None) -> Ruleset:
+    """Let public states rest on another ruleset's verdicts. Every cell is then counted anew (`judging.recount`).
+
+    Raises NoReason, rejudging.NotApplicable, or rejudging.NotRejudged.
+    """
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
+    before = Ruleset.objects.current()
+    made = rejudging.make_current(ruleset, by=key_id(by), reason=reason, at=at or timezone.now())
+    fields = {"ruleset": made.name, "before": before}
+    log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))
+    return made
 
 
 def public_fields(resource: Resource) -> dict[str, str]:

@@ -316,16 +316,14 @@ def _legal_by_resource(day: date) -> dict[int, Legal]:
 
 @dataclass(frozen=True)
 class _Networks:
-    watched: dict[int, Network]  # with an admitted vantage
+    watched: dict[int, Network]  # where somebody measures
     unwatched: int
 
 
 def _networks() -> _Networks:
     """The access networks that count. Those of the lab count in a demo only."""
     rows = Network.objects.filter(kind=Network.Kind.ACCESS).annotate(
-        watched=Exists(
-            Vantage.objects.filter(network=OuterRef("pk"), role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
-        )
+        watched=Exists(Vantage.objects.watching().filter(network=OuterRef("pk")))
     )
     if not settings.DEMO:
         rows = rows.filter(imitated=False)

@@ -68,7 +68,10 @@ def find(code: str) -> Report | None:
 def verdicts(report: Report) -> list[Verdict]:
     """The latest verdict of every network on what was reported."""
     latest = (
-        Verdict.objects.filter(target=report.target, network=OuterRef("pk")).order_by("-at", "-id").values("pk")[:1]
+        Verdict.objects.current()
+        .filter(target=report.target, network=OuterRef("pk"))
+        .order_by("-at", "-id")
+        .values("pk")[:1]
     )
     found = Network.objects.annotate(latest=Subquery(latest)).exclude(latest=None).values("latest")
     return list(Verdict.objects.filter(pk__in=found).select_related("network", "target"))

@@ -9,6 +9,7 @@ from typing import Any
 from checks.engine import names
 from checks.engine.records import Measurement as Record
 from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
+from checks.verdict.rules import RULESET
 from registry.models import (
     Act,
     ActRole,
@@ -175,7 +176,7 @@ def measurement(record: Record, of: Resource | Target, *, by: Run | None = None,
 
 
 def verdict(of: Measurement, value: str = Verdict.Value.BLOCKED, **fields: Any) -> Verdict:
-    fields = {"rule": "tls_reset_sni", "ruleset": "1", "confidence": "high", **fields}
+    fields = {"rule": "tls_reset_sni", "ruleset": RULESET, "confidence": "high", **fields}
     return Verdict.objects.create(
         measurement=of.pk,
         run=of.run,

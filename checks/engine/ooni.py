@@ -6,7 +6,7 @@ It says that the software is ours and names a test of our own: our visits differ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ def export(measurement: Measurement, *, asn: int | None = None, network: str = "
             "trust_store": measurement.trust_store,
         },
         "data_format_version": DATA_FORMAT,
-        "extensions": {"dnst": 0, "httpt": 0, "tcpconnect": 0, "tlshandshake": 0},
+        "extensions": {"dnst": 0, "httpt": 0, "netevents": 0, "tcpconnect": 0, "tlshandshake": 0},
         "input": measurement.url,
         "measurement_start_time": started,
         "probe_asn": f"AS{asn or 0}",
@@ -52,6 +52,7 @@ def export(measurement: Measurement, *, asn: int | None = None, network: str = "
         "test_keys": {
             "agent": "agent",  # redirects are followed by hand
             "failure": measurement.failure,
+            "network_events": [*map(_dialled, measurement.connects), *_received(measurement.exchanges)],
             "queries": [_query(query) for query in measurement.queries],
             "requests": [_request(measurement, e) for e in sorted(measurement.exchanges, key=lambda e: -e.t0)],
             "socksproxy": None,
@@ -103,6 +104,34 @@ def _connect(connect: Connect) -> dict[str, Any]:
         "t": connect.t,
         "tags": _tags(connect),
     }
+
+
+def _dialled(connect: Connect) -> dict[str, Any]:
+    return {
+        "address": endpoint(connect.address, connect.port),
+        "failure": connect.failure,
+        "operation": "connect",
+        "proto": "tcp",
+        "t0": connect.t0,
+        "t": connect.t,
+        "tags": _tags(connect),
+    }
+
+
+def _received(exchanges: Sequence[Exchange]) -> Iterator[dict[str, Any]]:
+    """How fast a page came: one event for all of it, where df-008 has one for each read."""
+    for exchange in exchanges:
+        if exchange.wire_length is not None and exchange.first_byte is not None:
+            yield {
+                "address": endpoint(exchange.address, exchange.port),
+                "failure": exchange.failure,
+                "num_bytes": exchange.wire_length,
+                "operation": "bytes_received_cumulative",
+                "proto": "tcp",
+                "t0": exchange.first_byte,
+                "t": exchange.t,
+                "tags": _tags(exchange),
+            }
 
 
 def _handshake(handshake: Handshake) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checks', '0004_episodes_tell_what_changed'),
+        ('checks', '0005_imports_and_rulesets'),
     ]
 
     operations = [

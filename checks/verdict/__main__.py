@@ -148,7 +148,16 @@ def _read(document: Any, is_ooni: bool) -> tuple[str, Measurement, Sequence[Meas
         found = ooni.read(document)
         return found.input, found.measurement, found.controls, found.setting
     measurement, controls = _ours(document)
-    return measurement.url, measurement, controls, UNKNOWN
+    return measurement.url, measurement, controls, _setting(document.get("setting"))
+
+
+def _setting(document: Any) -> Setting:
+    """The API tells it of what was imported."""
+    if document is None:
+        return UNKNOWN
+    if not isinstance(document, dict) or not isinstance(document.get("networks", {}), dict):
+        raise ValueError('"setting" has another form')
+    return Setting(**document)
 
 
 def _ours(document: Any) -> tuple[Measurement, Sequence[Measurement]]:

@@ -10,7 +10,7 @@ from checks.engine.records import Measurement
 from checks.verdict import facts as drawn
 from checks.verdict.facts import UNKNOWN, Facts, Setting
 from checks.verdict.fingerprints import References
-from checks.verdict.rules import BY_ID, RULES, RULESET, Rule, Verdict, server_side
+from checks.verdict.rules import BY_ID, RULESET, RULESETS, Rule, Verdict, server_side
 
 Confidence = Literal["high", "medium", "low"]
 Language = Literal["en", "ru", "kk"]
@@ -41,19 +41,20 @@ def judge(
     controls: Sequence[Measurement],
     references: References,
     setting: Setting = UNKNOWN,
+    ruleset: str = RULESET,
 ) -> Judgement:
     facts = drawn.of(measurement, controls, references, setting)
-    return conclude(facts, measurement.trust_store, references.revision)
+    return conclude(facts, measurement.trust_store, references.revision, ruleset)
 
 
-def conclude(facts: Facts, trust_store: str, fingerprints: str) -> Judgement:
-    rule = next(rule for rule in RULES if rule.predicate(facts))
+def conclude(facts: Facts, trust_store: str, fingerprints: str, ruleset: str = RULESET) -> Judgement:
+    rule = next(rule for rule in RULESETS[ruleset] if rule.predicate(facts))
     mechanism = rule.mechanism_of(facts)
     return Judgement(
         verdict=rule.verdict,
         mechanism=mechanism,
         rule=rule.id,
-        ruleset=RULESET,
+        ruleset=ruleset,
         confidence=_confidence(min(rule.weight, MEDIUM) if _is_by_one(facts, rule) else rule.weight),
         notes=_notes(facts, rule),
         artefact=rule.artefact,

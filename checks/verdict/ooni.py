@@ -86,6 +86,10 @@ class Import:
     asn: int | None  # of the probe
 
 
+def _is_ours(document: dict[str, Any]) -> bool:
+    return document.get("test_name") == TESTS[1]
+
+
 def is_ooni(document: Any) -> bool:
     """Whether this looks like df-000, which our own records do not."""
     return isinstance(document, dict) and "test_keys" in document and ("test_name" in document or "input" in document)
@@ -119,6 +123,8 @@ def read(document: Any) -> Import:
 def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
     requests = list(reversed(_objects(keys.get("requests"))))  # newest first in the file
     fetched = list(_exchanges(requests, keys))
+    if _is_ours(document):
+        fetched = [_with_speed(exchange, keys) for exchange in fetched]
     url = next((e.url for e in fetched if e.hop == 0), None) or _url(document["input"])
     hops = {0: url}
     for exchange in fetched:
@@ -140,6 +146,8 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
     for exchange in exchanges:
         _imply(exchange, connects, handshakes)
     sixes = [connect for connect in connects if ":" in connect.address]
+    noted = _object(document.get("annotations")) if _is_ours(document) else {}
+    imitated = noted.get("imitated") == "true"
     return Measurement(
         id=_id(document),
         url=url,
@@ -147,13 +155,14 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         runtime=_number(document.get("test_runtime")),
         software=f"{_word(document.get('software_name'))}/{_word(document.get('software_version'))}",
         trust_store="OONI's",
-        world="real",
-        imitated=False,
+        world="imitated" if imitated else "real",
+        imitated=imitated,
         queries=queries,
         connects=tuple(connects),
         handshakes=tuple(handshakes),
         exchanges=tuple(exchanges),
         failure=_ended(exchanges, keys),
+        overloaded=noted.get("overloaded") == "true",
         # A line on which every IPv6 address failed has no working IPv6, as far as anybody can tell.
         ipv6=any(not connect.failure for connect in sixes) if sixes else None,
     )
@@ -273,6 +282,16 @@ def _exchanges(requests: Sequence[dict[str, Any]], keys: dict[str, Any]) -> Iter
         redirected = page.get("location") is not None
         t0, t = _number(request.get("t0")), _number(request.get("t"))
         yield Exchange(hop, address, port or _usual_port(url), url, t0, t, failure, purpose=purpose, **page)
+
+
+def _with_speed(exchange: Exchange, keys: dict[str, Any]) -> Exchange:
+    """Our export has one event for all the bytes of a page, which ends when the page does."""
+    for event in _objects(keys.get("network_events")):
+        is_its = _endpoint(event.get("address")) == (exchange.address, exchange.port) and event.get("t") == exchange.t
+        length = event.get("num_bytes")
+        if is_its and event.get("operation") == "bytes_received_cumulative" and isinstance(length, int):
+            return replace(exchange, first_byte=_number(event.get("t0")), wire_length=length)
+    return exchange
 
 
 def _page(url: str, response: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any]:

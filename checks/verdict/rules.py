@@ -1,6 +1,7 @@
 """The rules, as data: the first match decides. Ids are published and never change their meaning.
 
-`make rules` lists them in docs/method.md. To change a rule, add another, put the old id into RETIRED and raise RULESET;
+`make rules` lists them in docs/method.md. To change a rule, add another to a new tuple of rules, enter that in RULESETS
+beside the one before, put the old id into RETIRED and raise RULESET: two can be applied until all is judged anew.
 tests/verdict/golden/rules.csv remembers every id that was ever published, and what it means. The order and
 the thresholds follow research on OONI's pipelines; weights are its rule weights (ooni/data, rules.py).
 Sentences say what was observed on a network, never that somebody ordered it; {host} is the failed hop's.
@@ -800,7 +801,9 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-BY_ID = {rule.id: rule for rule in RULES}
+# What this code can judge by. RULESET is the newest; which one public states rest on, the register decides.
+RULESETS: dict[str, tuple[Rule, ...]] = {RULESET: RULES}
+BY_ID = {rule.id: rule for rules in RULESETS.values() for rule in rules}
 RETIRED: frozenset[str] = frozenset()  # ids of former rules: old verdicts name them, no other rule may
 
 

@@ -129,7 +129,7 @@ class Vantages(filters.FilterSet):
 
     class Meta:
         model = Vantage
-        fields = ["role", "state", "region"]
+        fields = ["role", "state", "region", "source"]
 
 
 class Runs(filters.FilterSet):
@@ -154,14 +154,18 @@ class Targets(filters.FilterSet):
 class Measurements(filters.FilterSet):
     network = _network()
     vantage = _code("vantage__name", "Name of a vantage")
+    source = filters.ChoiceFilter(
+        field_name="vantage__source", choices=Vantage.Source.choices, label="Whose probe it was"
+    )
     target = _number("target", "Id of a target")
     run = _number("run", "Id of a run")
     after = _moment("started_at", "gte")
     before = _moment("started_at", "lt")
     records = filters.ChoiceFilter(
-        choices=[("1", "yes")],
+        choices=[("1", "yes"), ("ooni", "in OONI's data format")],
         method="with_records",
-        label="Each row with its record and its controls, as in the detail; JSON lines only",
+        label="1: each row with its record and its controls, as in the detail. ooni: in the place of each row, our own "
+        "measurement in OONI's data format. JSON lines only",
     )
 
     class Meta:
@@ -169,12 +173,21 @@ class Measurements(filters.FilterSet):
         fields = ["control", "failure"]
 
     def with_records(self, rows: QuerySet[Measurement], name: str, value: str) -> QuerySet[Measurement]:
-        return rows.defer(None)
+        rows = rows.defer(None)
+        return in_ooni_format(rows) if value == "ooni" else rows
+
+
+def in_ooni_format(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those that may be shown whole. What came from OONI is at OONI, in its own words."""
+    return rows.filter(vantage__source=Vantage.Source.OWN, withheld=False, domain_only=False)
 
 
 class Verdicts(filters.FilterSet):
     network = _network()
     vantage = _code("vantage__name", "Name of a vantage")
+    source = filters.ChoiceFilter(
+        field_name="vantage__source", choices=Vantage.Source.choices, label="Whose probe it was"
+    )
     target = _number("target", "Id of a target")
     after = _moment("at", "gte")
     before = _moment("at", "lt")

@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from checks.engine.ooni import export
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
 from registry import status, submissions
 from registry.models import (
@@ -175,7 +176,7 @@ class VantageRow(serializers.ModelSerializer[Vantage]):
 
     class Meta:
         model = Vantage
-        fields = ["id", "name", "network", "region", "role", "state", "seen_on", "imitated"]
+        fields = ["id", "name", "network", "region", "role", "state", "source", "seen_on", "imitated"]
 
     @extend_schema_field(serializers.DateField(allow_null=True))
     def get_seen_on(self, row: Vantage) -> str | None:
@@ -285,19 +286,42 @@ class _Evidence(serializers.ModelSerializer[Any]):
         return _shown(row.target.url, row)
 
 
-class MeasurementRow(_Evidence):
-    vantage = serializers.CharField(source="vantage.name", read_only=True)
+class _Measured(_Evidence):
+    """Of one vantage, ours or somebody else's."""
 
+    vantage = serializers.CharField(source="vantage.name", read_only=True)
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of this name, not where a field is from
+        choices=Vantage.Source.choices,
+        source="vantage.source",
+        read_only=True,
+        help_text="Whose probe it was; what is OONI's is under CC BY-NC-SA 4.0.",
+    )
+
+
+class MeasurementRow(_Measured):
     class Meta:
         model = Measurement
         fields = [
-            "id", "target", "url", "network", "vantage", "control", "run", "attempt", "started_at", "failure",
+            "id", "target", "url", "network", "vantage", "source", "control", "run", "attempt", "started_at", "failure",
             "imitated",
         ]  # fmt: skip
 
 
+class SettingField(serializers.Serializer[Any]):
+    """What was known beside the records when an imported measurement was judged."""
+
+    country = serializers.CharField(allow_null=True, help_text="Of the probe, ISO 3166")
+    networks = serializers.DictField(child=serializers.IntegerField(), help_text="AS numbers of addresses")
+    consistent = serializers.CharField(
+        allow_null=True, help_text="The host whose addresses OONI found to be of one network with the control's"
+    )
+    lone_control = serializers.BooleanField(help_text="There is never more than one control.")
+
+
 class MeasurementDetail(MeasurementRow):
     """The whole of it, as `python -m checks.verdict` takes it. The view gives each row its `controls_read`."""
+
+    setting = serializers.SerializerMethodField(help_text="Of an imported measurement; null of our own.")
 
     record = serializers.SerializerMethodField(help_text="Every fact of the visit; null where the name is withheld.")
     controls = serializers.SerializerMethodField(
@@ -305,7 +329,7 @@ class MeasurementDetail(MeasurementRow):
     )
 
     class Meta(MeasurementRow.Meta):
-        fields = [*MeasurementRow.Meta.fields, "record", "controls"]
+        fields = [*MeasurementRow.Meta.fields, "record", "controls", "setting"]
 
     def get_record(self, row: Any) -> dict[str, Any] | None:
         return None if row.withheld or row.domain_only else row.record.as_json()
@@ -315,18 +339,32 @@ class MeasurementDetail(MeasurementRow):
             return None
         return [control.record.as_json() for control in row.controls_read]
 
+    @extend_schema_field(SettingField(allow_null=True))
+    def get_setting(self, row: Any) -> dict[str, Any] | None:
+        setting = (row.origin or {}).get("setting")
+        return None if row.withheld or row.domain_only or not setting else setting
 
-class VerdictRow(_Evidence):
-    vantage = serializers.CharField(source="vantage.name", read_only=True)
+
+class MeasurementOfOONI(serializers.BaseSerializer[Measurement]):
+    """A measurement of ours as one document of OONI's data format."""
+
+    fields: tuple[str, ...] = ()
+
+    def to_representation(self, row: Measurement) -> dict[str, Any]:
+        network = row.network
+        return export(row.record, asn=network.asn, network=network.name, country=network.country)
+
+
+class VerdictRow(_Measured):
     notes = serializers.ListField(child=serializers.CharField(), read_only=True)
     controls = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = Verdict
         fields = [
-            "id", "measurement", "target", "url", "network", "vantage", "run", "at", "verdict", "mechanism", "rule",
-            "ruleset", "confidence", "artefact", "confirmed", "notes", "controls", "fingerprints", "trust_store",
-            "imitated",
+            "id", "measurement", "target", "url", "network", "vantage", "source", "run", "at", "verdict", "mechanism",
+            "rule", "ruleset", "confidence", "artefact", "confirmed", "notes", "controls", "fingerprints",
+            "trust_store", "imitated",
         ]  # fmt: skip
 
 
@@ -513,7 +551,7 @@ class ReportState(serializers.Serializer[Report]):
     @extend_schema_field(FirstCheck(many=True))
     def get_first_check(self, report: Report) -> list[dict[str, Any]]:
         """What the vantages that take unreviewed names have seen so far; empty until the first result is in."""
-        verdicts = report.target.verdicts.select_related("network").order_by("at")
+        verdicts = Verdict.objects.current().filter(target=report.target).select_related("network").order_by("at")
         return [dict(FirstCheck(verdict).data) for verdict in verdicts]
 
 

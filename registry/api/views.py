@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
 from rest_framework.exceptions import NotAcceptable, NotFound, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -296,24 +298,37 @@ class Measurements(Table):
 
     def get_queryset(self) -> QuerySet[Measurement]:
         rows: QuerySet[Measurement] = super().get_queryset()
-        return rows if self.action == "retrieve" else rows.defer("document")
+        return rows.defer("document") if self.action == "list" else rows
 
-    def _whole(self) -> bool:
-        """Are records wanted with the rows?"""
-        return self.action == "retrieve" or self.request.query_params.get("records") == "1"
+    def _wanted(self) -> str:
+        """Are records wanted with the rows, or in their place?"""
+        whole = {"retrieve": "1", "ooni": "ooni"}.get(self.action)
+        return whole or self.request.query_params.get("records", "")
 
     def get_serializer_class(self) -> type[Any]:
-        return serializers.MeasurementDetail if self._whole() else serializers.MeasurementRow
+        wanted = {"1": serializers.MeasurementDetail, "ooni": serializers.MeasurementOfOONI}
+        return wanted.get(self._wanted(), serializers.MeasurementRow)
 
     def prepare(self, rows: list[Any]) -> list[Any]:
-        if self._whole():
+        if self._wanted() == "1":
             controls = judging.controls_of(rows)
             for row in rows:
                 row.controls_read = controls.get(row.pk, [])
         return rows
 
+    @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)
+    @action(detail=True, filterset_class=None, filter_backends=[])
+    def ooni(self, request: Request, pk: UUID) -> Response:
+        """One measurement of ours in OONI's data format (df-000); software and test are named as ours."""
+        if unknown := sorted(set(request.query_params) - filters.EVERYWHERE):
+            raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
+        row = filters.in_ooni_format(self.get_queryset()).filter(pk=pk).first()
+        if row is None:
+            raise NotFound
+        return Response(self.get_serializer(row).data)
+
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Any:
-        if self._whole():
+        if self._wanted():
             if request.accepted_renderer.format != JSONLinesRenderer.format:
                 raise ValidationError({"records": "Records come as JSON lines only: add format=jsonl."})
             self.chunk = 50  # a record is some hundred times as large as a row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from django import forms
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Measurement as Record
 from checks.engine.records import SelfTest
-from checks.models import Cell, Episode, Measurement, Network, Run, State, Target, Vantage, Verdict
+from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
 from registry import search, status
@@ -32,13 +33,13 @@ ROWS = 50  # of a list on one page
 EPISODES = 30  # their rows are long, and a page must stay small
 TESTS = 10  # self-tests on a network's page
 FIELDS = 200  # of the matrix on one page: its networks times its sites
+EXPLORER = "https://explorer.ooni.org/measurement/"
 FOUND = 500  # resources of the matrix that one text may find
 
 
 def watched() -> QuerySet[Network]:
     """The access networks where somebody measures. Those of the lab count in a demo only."""
-    admitted = Vantage.objects.filter(network=OuterRef("pk"), role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
-    return _access_networks().filter(Exists(admitted))
+    return _access_networks().filter(Exists(Vantage.objects.watching().filter(network=OuterRef("pk"))))
 
 
 def _access_networks() -> QuerySet[Network]:
@@ -105,7 +106,10 @@ class MatrixFilter(NetworkFilter):
 def networks(request: HttpRequest) -> HttpResponse:
     # The newest by id: the last round that came home, without a look at all that ever did.
     recorded = Run.objects.filter(
-        vantage__network=OuterRef("pk"), recorded_at__isnull=False, round__plan__isnull=False
+        vantage__network=OuterRef("pk"),
+        vantage__source=Vantage.Source.OWN,
+        recorded_at__isnull=False,
+        round__plan__isnull=False,
     ).order_by("-pk")
     rows = (
         watched()
@@ -149,6 +153,7 @@ def network(request: HttpRequest, asn: int) -> HttpResponse:
         "page": page,
         "lines": [_shown(cell) for cell in page],
         "vantages": vantages,
+        "imported": row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.IMPORTED).exists(),
         "tests": [Tested(run, SelfTest.from_json(run.self_test or {})) for run in tested.order_by("-pk")[:TESTS]],
     }
     return render(request, "registry/network.html", context, status=200 if asked.is_valid() else 400)
@@ -235,10 +240,12 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     shown = _shown(row)
-    verdicts = list(Verdict.objects.filter(measurement=row.pk))
+    current = Ruleset.objects.current()
+    verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
     controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network").order_by("pk"))
     record = row.record
+    origin = row.origin or {}
     name_of = _names(record, controls) if shown.full else lambda verdict: shown.name
     context = {
         "measurement": row,
@@ -246,6 +253,10 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "record": record if shown.full else None,
         "told": [Told(one, _sentence(one, name_of(one))) for one in verdicts],
         "controls": controls,
+        "current": current,
+        "theirs": f"{EXPLORER}{quote(origin['report'])}?{urlencode({'input': origin['input']})}"
+        if shown.full and origin.get("report")
+        else "",
     }
     return render(request, "registry/measurement.html", context)
 

@@ -19,9 +19,9 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from checks.models import Verdict
+from checks.models import Ruleset, Verdict
 from checks.verdict import state
-from checks.verdict.rules import RULES, RULESET
+from checks.verdict.rules import RULES, RULESETS
 from registry import offers, status
 from registry.models import Act, Authority, Event, Ground, Restriction, Statement
 from registry.web.names import alphabetical, sort_choices
@@ -145,7 +145,7 @@ class PublishedRule:
 
 
 def method(request: HttpRequest) -> HttpResponse:
-    language = get_language() or "en"
+    language, ruleset = get_language() or "en", Ruleset.objects.current()
     rules = [
         PublishedRule(
             rule.id,
@@ -153,11 +153,11 @@ def method(request: HttpRequest) -> HttpResponse:
             rule.mechanism if isinstance(rule.mechanism, str) else "",
             str(getattr(rule, f"sentence_{language}")).format(host="example.org"),
         )
-        for rule in RULES
+        for rule in RULESETS.get(ruleset, RULES)
     ]
     context = {
         "rules": rules,
-        "ruleset": RULESET,
+        "ruleset": ruleset,
         "floor": {
             "measurements": state.FLOOR_MEASUREMENTS,
             "runs": state.FLOOR_RUNS,

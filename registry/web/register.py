@@ -14,7 +14,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -54,13 +54,13 @@ def front(request: HttpRequest) -> HttpResponse:
 
 
 def _watched_networks() -> QuerySet[Network]:
-    """Access networks with an admitted vantage, and when one last brought measurements home."""
-    rows = Network.objects.filter(
-        kind=Network.Kind.ACCESS, vantages__role=Vantage.Role.ACCESS, vantages__state=Vantage.State.ADMITTED
-    )
+    """Access networks where somebody measures, and when one of our own probes last brought measurements home."""
+    watching = Vantage.objects.watching().filter(network=OuterRef("pk"))
+    rows = Network.objects.filter(Exists(watching), kind=Network.Kind.ACCESS)
     if not settings.DEMO:
         rows = rows.filter(imitated=False)
     planned = Q(vantages__runs__round__plan__isnull=False)  # the moment of a first check is a reporter's
+    planned &= Q(vantages__role=Vantage.Role.ACCESS, vantages__source=Vantage.Source.OWN)
     return rows.annotate(last=Max("vantages__runs__recorded_at", filter=planned)).order_by("asn")
 
 

@@ -1,4 +1,4 @@
-"""Our measurements in OONI's data format, field by field as df-000, 001, 002, 005 and 006 have them."""
+"""Our measurements in OONI's data format, field by field as df-000, 001, 002, 005, 006 and 008 have them."""
 
 import base64
 import json
@@ -6,14 +6,17 @@ from datetime import datetime
 
 import pytest
 from cryptography import x509
+from jsonschema import Draft202012Validator
 
 from checks.engine.ooni import export
 from checks.engine.records import Measurement
 from checks.engine.visit import measure
 from checks.engine.world import DOH, ISP, PUBLIC, Resolver
+from tests.engine.ooni_format import DOCUMENT
 from tests.servers import RESOLVER, SITE, Servers, after_request, page, redirect, reset
 
 V6 = "2606:2800:220::34"
+FORMAT = Draft202012Validator(DOCUMENT, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 async def visited(server=None, url: str = "site.kz", **extra) -> Measurement:
@@ -107,3 +110,31 @@ async def test_a_page_of_which_we_keep_the_beginning_is_marked_truncated(length)
         document = export(await measure("site.kz", net.world()))
     response = document["test_keys"]["requests"][0]["response"]
     assert response["body_is_truncated"] is (length > 8192)
+
+
+def faults(document: object) -> list[str]:
+    return [f"{'/'.join(map(str, error.path))}: {error.message}" for error in FORMAT.iter_errors(document)]
+
+
+@pytest.mark.parametrize("url", ["site.kz", "http://site.kz/", "https://nobody.kz/", "https://93.184.216.34/"])
+@pytest.mark.parametrize("server", [None, after_request(reset), redirect("https://elsewhere.kz/")])
+async def test_every_field_has_the_type_that_the_format_gives_it(url, server):
+    document = export(await visited(server, url), asn=9198, network="KAZTELECOM-AS", country="KZ")
+    assert faults(document) == []
+    assert faults(json.loads(json.dumps(export(await visited(server, url))))) == []
+
+
+async def test_a_document_that_breaks_the_format_is_found():
+    document = export(await visited())
+    assert faults({**document, "probe_ip": "93.184.216.34"}) == ["probe_ip: '127.0.0.1' was expected"]
+    assert len(faults({**document, "test_keys": {**document["test_keys"], "blocking": False}})) == 1
+
+
+async def test_events_of_df_008_tell_of_connections_and_of_how_a_page_came():
+    measurement = await visited()
+    events = export(measurement)["test_keys"]["network_events"]
+    assert [event["operation"] for event in events] == ["connect", "connect", "bytes_received_cumulative"]
+    dialled = {event["address"]: event["failure"] for event in events[:2]}
+    assert dialled == {f"{SITE}:443": None, f"[{V6}]:443": "network_unreachable"}
+    page_came = measurement.exchanges[0]
+    assert (events[2]["num_bytes"], events[2]["t0"]) == (page_came.wire_length, page_came.first_byte)

@@ -1,0 +1,48 @@
+"""`manage.py rejudge --ruleset N [--since DATE]`: new verdicts beside the old."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from checks import rejudging
+from checks.judging import UnknownRuleset
+from checks.management.progress import Progress
+
+
+class Command(BaseCommand):
+    help = (
+        "Judge the stored measurements under a ruleset. Verdicts are added and none is changed; stop it at any time "
+        "and begin it again. New measurements are judged under it too from now on. An editor makes it current."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--ruleset", required=True, metavar="N", help="as docs/rules.md names it")
+        parser.add_argument("--since", type=_moment, metavar="DATE", help="only what began then or later, UTC")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        at, since = timezone.now(), options["since"]
+        try:
+            ruleset = rejudging.begin(options["ruleset"], at=at)
+        except (rejudging.NotApplicable, UnknownRuleset) as error:
+            raise CommandError(str(error)) from error
+        progress = Progress(sys.stderr, rejudging.to_judge(since).count(), "measurements")
+        passed = judged = 0
+        for step in rejudging.rejudge(ruleset, since=since, at=at):
+            passed, judged = passed + step.passed, judged + step.judged
+            progress.show(passed, judged)
+        progress.end()
+        self.stdout.write(f"{judged} measurements judged under {ruleset}; {passed - judged} had been before")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no date, such as 2026-11-01") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,209 @@
+"""Judging again what is stored, under another ruleset, and what that changes. Verdicts are added, none is touched.
+
+How far it came is derived from the rows: what has no verdict under the ruleset is what is left to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from checks import judging
+from checks.models import Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
+from checks.verdict import rules
+from checks.verdict import state as rules_of_state
+
+BATCH = 200  # judged and written in one transaction
+STRETCH = 5000  # ids read at once, to ask what is left of them
+CELLS = 200  # of which the state is worked out under both rulesets, on one page
+
+
+class NotApplicable(ValueError):
+    """A ruleset that this code does not have; the message says which it has."""
+
+
+class NotRejudged(ValueError):
+    """A ruleset under which measurements that states rest on were not judged yet."""
+
+
+def check(name: str) -> str:
+    if name not in rules.RULESETS:
+        known = ", ".join(sorted(rules.RULESETS))
+        raise NotApplicable(f"this version of the software has no ruleset {name!r}, only {known}")
+    return name
+
+
+def begin(name: str, *, at: datetime) -> Ruleset:
+    """From now on new measurements are judged under it too, until another is made current. Raises NotApplicable."""
+    check(name)
+    current = judging.rulesets(at=at)[0]  # whatever was current until now stays so
+    ruleset, _ = Ruleset.objects.get_or_create(name=name, defaults={"begun_at": at})
+    if name != current and ruleset.made_current_at:  # one of former times: the log has its history
+        Ruleset.objects.filter(pk=ruleset.pk).update(made_current_at=None)
+    return ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    passed: int  # measurements looked at
+    judged: int  # of them, those that had no verdict under the ruleset
+
+
+def to_judge(since: datetime | None = None) -> QuerySet[Measurement]:
+    """Of controls there are no verdicts."""
+    rows = Measurement.objects.filter(control=False)
+    return rows.filter(started_at__gte=since) if since else rows
+
+
+def rejudge(ruleset: Ruleset, *, since: datetime | None, at: datetime) -> Iterator[Step]:
+    """Goes through the measurements by id, a batch at a time; stop it wherever you like, and begin it again.
+
+    Under the ruleset that states rest on, the cells of what had no verdict are to be counted anew.
+    """
+    rows = to_judge(since).order_by("pk")
+    stretch = list(rows.values_list("pk", flat=True)[:STRETCH])
+    while stretch:
+        done = set(
+            Verdict.objects.filter(
+                ruleset=ruleset.name, measurement__gte=stretch[0], measurement__lte=stretch[-1]
+            ).values_list("measurement", flat=True)
+        )
+        left = [pk for pk in stretch if pk not in done]
+        if len(left) < len(stretch):
+            yield Step(len(stretch) - len(left), 0)
+        for number in range(0, len(left), BATCH):
+            batch = left[number : number + BATCH]
+            _judge(batch, ruleset, at)
+            yield Step(len(batch), len(batch))
+        stretch = list(rows.filter(pk__gt=stretch[-1]).values_list("pk", flat=True)[:STRETCH])
+
+
+def _judge(batch: list[UUID], ruleset: Ruleset, at: datetime) -> None:
+    measurements = list(Measurement.objects.filter(pk__in=batch).select_related("run__round").order_by("pk"))
+    verdicts = judging.verdicts(measurements, [ruleset.name])
+    with transaction.atomic():
+        Verdict.objects.bulk_create(verdicts, ignore_conflicts=True)
+        if ruleset.name == Ruleset.objects.current():
+            Recount.objects.ask(
+                ((m.target_id, m.network_id) for m in measurements if m.run.round.plan_id is not None), at=at
+            )
+
+
+# --- what a ruleset changes ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A ruleset beside the one that states rest on: counts over all measurements that were judged under both."""
+
+    judged: int  # under both
+    verdicts: tuple[tuple[str, str, int], ...]  # old, new, how many; also what stayed
+    rules: tuple[tuple[str, str, int], ...]  # old, new, how many; only what changed
+    networks: tuple[tuple[Network, int, int], ...]  # how many were judged under both, and how many verdicts changed
+
+
+def _beside(ruleset: Ruleset) -> QuerySet[Any]:
+    """The ruleset's verdicts, each with the current one on the same measurement as `old` and `old_rule`."""
+    current = Verdict.objects.filter(measurement=OuterRef("measurement"), ruleset=Ruleset.objects.current())
+    return (
+        Verdict.objects.published()
+        .filter(ruleset=ruleset.name)
+        .annotate(
+            old=Subquery(current.values("verdict")[:1]),
+            old_mechanism=Subquery(current.values("mechanism")[:1]),
+            old_rule=Subquery(current.values("rule")[:1]),
+        )
+        .exclude(old=None)
+    )
+
+
+def compare(ruleset: Ruleset) -> Comparison:
+    """One pass over the verdicts; on a million of them it takes seconds."""
+    groups = (
+        _beside(ruleset).order_by().values("network", "old", "verdict", "old_rule", "rule").annotate(count=Count("pk"))
+    )
+    verdicts: Counter[tuple[str, str]] = Counter()
+    changed_rules: Counter[tuple[str, str]] = Counter()
+    judged: Counter[int] = Counter()
+    changed: Counter[int] = Counter()
+    for group in groups:
+        verdicts[group["old"], group["verdict"]] += group["count"]
+        judged[group["network"]] += group["count"]
+        if group["old"] != group["verdict"]:
+            changed[group["network"]] += group["count"]
+        if group["old_rule"] != group["rule"]:
+            changed_rules[group["old_rule"], group["rule"]] += group["count"]
+    networks = Network.objects.filter(pk__in=judged).order_by("asn")
+    return Comparison(
+        judged=sum(judged.values()),
+        verdicts=tuple((old, new, count) for (old, new), count in sorted(verdicts.items())),
+        rules=tuple((old, new, count) for (old, new), count in changed_rules.most_common()),
+        networks=tuple((network, judged[network.pk], changed[network.pk]) for network in networks),
+    )
+
+
+def differing(ruleset: Ruleset) -> QuerySet[Any]:
+    """The ruleset's verdicts that are not those of the current one, by verdict, mechanism or rule; newest first."""
+    same = Q(verdict=F("old"), mechanism=F("old_mechanism"), rule=F("old_rule"))
+    return _beside(ruleset).exclude(same).select_related("target", "network").order_by("-measurement")
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    target: Target
+    network: Network
+    old: State
+    new: State
+
+
+def changed_cells(ruleset: Ruleset, *, at: datetime) -> tuple[list[CellChange], bool]:
+    """The cells whose state would be another, and whether there are more with differing verdicts than were tried."""
+    recent = differing(ruleset).filter(at__gte=at - rules_of_state.SUSTAINED_MEMORY).order_by()
+    pairs = list(recent.values_list("target", "network").distinct().order_by("target", "network")[: CELLS + 1])
+    targets = Target.objects.in_bulk([target for target, _ in pairs])
+    networks = Network.objects.in_bulk([network for _, network in pairs])
+    current, found = Ruleset.objects.current(), []
+    for target, network in pairs[:CELLS]:
+        old, new = (
+            judging.state_under(name, targets[target], networks[network], at=at) for name in (current, ruleset.name)
+        )
+        if old != new:
+            found.append(CellChange(targets[target], networks[network], old, new))
+    return found, len(pairs) > CELLS
+
+
+# --- making it current --------------------------------------------------------------------------------
+
+
+def left(ruleset: Ruleset, *, at: datetime, within: timedelta | None = None) -> int:
+    """Measurements judged under the current ruleset and not under this one."""
+    judged = Verdict.objects.filter(measurement=OuterRef("measurement"), ruleset=ruleset.name)
+    rows = Verdict.objects.published().current().filter(~Exists(judged))
+    return (rows.filter(at__gte=at - within) if within else rows).count()
+
+
+@transaction.atomic
+def make_current(ruleset: Ruleset, *, by: str, reason: str, at: datetime) -> Ruleset:
+    """Let public states rest on it, and ask for every cell to be counted anew.
+
+    Raises NotApplicable, or NotRejudged where it would turn states into "too little data".
+    """
+    check(ruleset.name)
+    if missing := left(ruleset, at=at, within=rules_of_state.SUSTAINED_MEMORY):
+        raise NotRejudged(f"{missing} measurements of the last days have no verdict under {ruleset}: rejudge first")
+    Ruleset.objects.filter(pk=ruleset.pk).update(made_current_at=at, by=by, reason=reason)
+    last = 0
+    while cells := list(
+        Cell.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "target", "network")[:STRETCH]
+    ):
+        Recount.objects.ask(((target, network) for _, target, network in cells), at=at)
+        last = cells[-1][0]
+    ruleset.refresh_from_db()
+    return ruleset
