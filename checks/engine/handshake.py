@@ -30,8 +30,9 @@ from checks.engine.world import World
 _INVALID = frozenset({9, 10, 13, 14, 23, 26, 66, 67, 68})
 
 
-# pyOpenSSL 26.0 has no methods for the two functions of OpenSSL that we call by this.
+# pyOpenSSL 26.0 has no methods for some functions of OpenSSL that we call by these, or slow ones.
 _LIBRARY: Any = vars(SSL)["_lib"]
+_FFI: Any = vars(SSL)["_ffi"]
 
 GROUPS = b"X25519:P-256:P-384:P-521"
 CHAIN_KEPT = 10  # certificates
@@ -201,9 +202,23 @@ def _judge_certificate(chain: Sequence[bytes], server_name: str, error: int) -> 
 
 
 def _chain(connection: SSL.Connection) -> list[bytes]:
-    """The certificates as the peer sent them, DER."""
-    sent = connection.get_peer_cert_chain() or ()
-    return [crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate) for certificate in sent]
+    """The certificates as the peer sent them, DER. By `get_peer_cert_chain` this takes twice as long."""
+    sent = _LIBRARY.SSL_get_peer_cert_chain(connection._ssl)
+    if sent == _FFI.NULL:
+        return []
+    return [_der(_LIBRARY.sk_X509_value(sent, number)) for number in range(_LIBRARY.sk_X509_num(sent))]
+
+
+def _der(certificate: Any) -> bytes:
+    memory = _LIBRARY.BIO_new(_LIBRARY.BIO_s_mem())
+    try:
+        if _LIBRARY.i2d_X509_bio(memory, certificate) != 1:
+            raise RuntimeError("OpenSSL cannot write a certificate that it has read")
+        begin = _FFI.new("char **")
+        length = _LIBRARY.BIO_get_mem_data(memory, begin)
+        return bytes(_FFI.buffer(begin[0], length))
+    finally:
+        _LIBRARY.BIO_free(memory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,14 +240,17 @@ class _Datagrams:
 
     async def _until_answered(self, line: _Line) -> None:
         """Take what comes, asking again while a question is open."""
-        for number, pause in enumerate((*RESEND_AFTER, None)):
+        watch, deadlines = self._lookup.watch, self._lookup.world.deadlines
+        for number, pause in enumerate((*RESEND_AFTER, deadlines.dns)):
             self._resent = number > 0
             for question in self._open.values():
                 line.send(question.message)
             try:
-                async with asyncio.timeout(pause):
+                async with watch.within(pause):
                     while self._open:
                         self._take(await line.receive(), line)
+                        if self._open and (raw := line.received()) is not None:
+                            self._take(raw, line)
                 return
             except TimeoutError:
                 continue
@@ -331,6 +334,13 @@ class _Line:
 
     async def receive(self) -> bytes:
         return await self._incoming.receive(_DATAGRAM)
+
+    def received(self) -> bytes | None:
+        """What is there already, without a turn of the loop, if anything is. Both replies often come together."""
+        try:
+            return self._sock.recv(_DATAGRAM)
+        except BlockingIOError:
+            return None
 
     def close(self) -> None:
         self._incoming.ignore()
