@@ -29,6 +29,7 @@ from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
 
 ROWS = 50  # of a list on one page
+EPISODES = 40  # on one page: their lines are longer
 TESTS = 10  # self-tests on a network's page
 FIELDS = 200  # of the matrix on one page: its networks times its sites
 FOUND = 500  # resources of the matrix that one text may find
@@ -197,7 +198,7 @@ def episodes(request: HttpRequest) -> HttpResponse:
             rows = rows.filter(change=asked.cleaned_data["change"])
         if asked.cleaned_data["network"]:
             rows = rows.filter(network=asked.cleaned_data["network"])
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    page = Paginator(rows, EPISODES).get_page(request.GET.get("page"))
     context = {"form": asked, "page": page, "lines": [_shown(row) for row in page]}
     return render(request, "registry/episodes.html", context, status=200 if asked.is_valid() else 400)
 
