@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from checks import judging
 from checks.models import Cell, Episode, Network, State, Target, Vantage, Verdict
 from checks.verdict import rules
+from registry.models import Dispute
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -194,3 +195,20 @@ def test_a_cell_shows_a_drop_in_volume():
     grown.at += 25 * HOUR
     grown.refresh(since=grown.at)
     assert (grown.cell.usual, grown.cell.fewer) == (48, True)
+
+
+def test_a_dispute_stays_as_long_as_its_episode_does():
+    grown = Grown()
+    grown.says("AAA")
+    for hours in (5, 6, 7):
+        grown.comes_home("B", AT + hours * HOUR)
+    Dispute.objects.create(episode=grown.episodes[1], reason="The probe moved house.", marked_on=AT.date())
+    grown.comes_home("B", AT + 4 * HOUR)
+    grown.refresh()
+    verdicts = Verdict.objects.filter(target=grown.target)
+    assert verdicts.filter(verdict="blocked").count() == 4
+    assert Dispute.objects.get().episode == grown.episodes[1]
+    verdicts.filter(verdict="blocked").delete()
+    grown.refresh()
+    assert [row.state for row in grown.episodes] == [State.ACCESSIBLE]
+    assert not Dispute.objects.exists()

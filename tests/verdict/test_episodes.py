@@ -456,6 +456,29 @@ def test_a_replay_from_any_checkpoint_comes_to_what_a_replay_from_the_start_does
 
 
 @settings(deadline=None)
+@given(stretches, st.sampled_from([HOUR, DAY]), st.randoms(use_true_random=False), st.floats(0, 1))
+def test_grown_one_measurement_at_a_time_in_any_order_episodes_are_the_same(parts, period, random, lateness):
+    verdicts = laid_out(parts)[:60]
+    late = random.sample(verdicts, int(lateness * len(verdicts)))
+    found: list[Episode] = []
+    marks: list[Checkpoint] = []
+    arrived: list[CellVerdict] = []
+    for v in [*(v for v in verdicts if v not in late), *late]:
+        arrived.append(v)
+        until = max(one.at for one in arrived) + random.choice([0 * HOUR, 5 * DAY])
+        marks = [mark for mark in marks if mark.at and mark.at < v.at]
+        if marks:
+            start = max(marks, key=lambda mark: mark.at)
+            grown = resumed(arrived, until, period, start)
+            found = [one for one in found if one.began_at < start.running.began_at]
+        else:
+            grown, found = replay(arrived, until=until, plan_period=period), []
+        found += grown.episodes
+        marks += [*grown.marks, grown.last]
+    assert found == list(replay(verdicts, until=until, plan_period=period).episodes)
+
+
+@settings(deadline=None)
 @given(stretches, st.sampled_from([HOUR, DAY]), st.randoms(use_true_random=False))
 def test_the_order_in_which_verdicts_are_passed_means_nothing(parts, period, random):
     verdicts = laid_out(parts)

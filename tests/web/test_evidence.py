@@ -160,6 +160,16 @@ def test_an_episode_of_the_lab_is_shown_in_a_demo_only(client: Client, settings)
     assert "nothing seen on it is a finding" in read(client, f"episodes/{row.pk}/")
 
 
+@pytest.mark.parametrize("number", ["0", "9" * 30])
+def test_an_episode_that_does_not_exist_is_not_found(client: Client, number: str) -> None:
+    assert client.get(f"/en/episodes/{number}/").status_code == 404
+
+
+def test_each_state_on_a_networks_page_leads_to_its_evidence(client: Client) -> None:
+    cell = make.cell(make.resource("hidden.kz", display=Resource.Display.WITHHELD), make.network(9198))
+    assert f"/en/measurements/{cell.witnesses[0]}/" in read(client, "networks/9198/")
+
+
 def test_a_drop_in_volume_is_shown_wherever_the_state_is(client: Client) -> None:
     resource, network = make.resource(), make.network()
     make.cell(resource, network, State.ACCESSIBLE, usual=48, fewer=True)
