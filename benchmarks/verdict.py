@@ -55,7 +55,7 @@ def main() -> int:
     now = datetime.now(UTC)
     machine = report.machine(now)
     chance = random.Random(1)
-    documents = [json.dumps(_document(number, chance), ensure_ascii=False) for number in range(options.documents)]
+    documents = [document(number, chance) for number in range(options.documents)]
     machine["documents"] = f"{len(documents)} of {sum(map(len, documents)) / len(documents) / 1000:.1f} kB"
     pages = [_page(chance, PAGE) for _ in range(200)]
     text = _best(options.rounds, lambda: _from_text(documents))
@@ -188,7 +188,7 @@ def _page(chance: random.Random, length: int) -> str:
     return "".join(parts)[:length]
 
 
-def _document(number: int, chance: random.Random) -> dict[str, Any]:
+def document(number: int, chance: random.Random) -> str:
     """One in four opens over TLS; the others end in cleartext, in TLS, or in the name."""
     host, at = f"site{number}.kz", f"93.184.{number % 250}.{1 + number % 200}"
     secure, ending = number % 2 == 0, number % 4
@@ -234,12 +234,13 @@ def _document(number: int, chance: random.Random) -> dict[str, Any]:
             "ip_info": {at: {"asn": 15133, "flags": 11}},
         },
     }  # fmt: skip
-    return {
+    whole = {
         "data_format_version": "0.2.0", "test_name": "web_connectivity", "test_version": "0.5.28", "input": url,
         "measurement_start_time": "2026-11-19 10:00:00", "test_start_time": "2026-11-19 10:00:00", "test_runtime": 1.0,
         "probe_asn": "AS9198", "probe_cc": "KZ", "probe_ip": "127.0.0.1", "report_id": f"bench-{number}",
         "software_name": "bench", "software_version": "1", "resolver_asn": "AS9198", "test_keys": keys,
     }  # fmt: skip
+    return json.dumps(whole, ensure_ascii=False)
 
 
 def _save(path: Path, machine: dict[str, object], judged: Sequence[Judgement]) -> None:
