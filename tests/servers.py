@@ -255,17 +255,27 @@ class Authority:
         return self._sign(subject, self._key.public_key(), issuer, issuer_key, san=name, days=days)
 
     def context(
-        self, name: str, *, days: tuple[int, int] = (-30, 30), signed: bool = True, padding: int = 0
+        self,
+        name: str,
+        *,
+        days: tuple[int, int] = (-30, 30),
+        signed: bool = True,
+        padding: int = 0,
+        altered: tuple[bytes, bytes] = (b"", b""),
     ) -> ssl.SSLContext:
-        """What a TLS server shows that has such a certificate, and so many useless ones after it."""
-        leaf = self.certificate(name, days=days, signed=signed)
+        """What a TLS server shows that has such a certificate, and so many useless ones after it.
+
+        With the bytes that are `altered` it need no longer be one.
+        """
+        der = self.certificate(name, days=days, signed=signed).public_bytes(serialization.Encoding.DER)
+        leaf = ssl.DER_cert_to_PEM_cert(der.replace(*altered, 1) if altered[0] else der).encode("ascii")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.set_alpn_protocols(["http/1.1"])
         private = self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         with tempfile.NamedTemporaryFile() as file:
-            file.write(leaf.public_bytes(serialization.Encoding.PEM) * (1 + padding) + private)
+            file.write(leaf * (1 + padding) + private)
             file.flush()
             context.load_cert_chain(file.name)
         return context

@@ -25,6 +25,7 @@ from checks import planning
 from config.management.commands.demo import _enrol
 from registry.models import LogEntry
 from tests import make
+from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 240.0  # seconds for what takes one on an idle machine
@@ -113,12 +114,6 @@ def demo(tmp_path: Path) -> Iterator[Callable[..., Any]]:
             demo.process.wait()
 
     return running
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Callable[..., Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from typing import Any
 from checks.engine import ooni
 from checks.engine.batch import measure_all, measure_run
 from checks.engine.failures import Failure
+from checks.engine.handshake import prepare
 from checks.engine.loop import raise_file_limit, run
 from checks.engine.names import BadName, Name, parse
 from checks.engine.records import Measurement
@@ -27,7 +29,27 @@ _SERVER = re.compile(r"(?:\[([^]]+)\]|([^][:]+))(?::([0-9]{1,5}))?")  # [2001:db
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a title in Cyrillic on an ASCII terminal
+    try:
+        return _main(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return STOPPED
+    except OSError as error:
+        return _unheard(error)
+
+
+def _unheard(error: OSError) -> int:
+    """Nobody can read what we print; nothing more can be said, not even at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):
+        return STOPPED  # whoever read us has had enough
+    print(f"checks.engine: the result cannot be written: {error}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _main(options: argparse.Namespace) -> int:
     try:
         world = World.load(options.world) if options.world else World.real(options.country)
         for name in (*world.preconditions.must_allow, *world.preconditions.must_block):
@@ -40,21 +62,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         controls = _controls(options.control) if options.control else {}
         if not (names or options.self_test):
             raise ValueError("name at least one URL, or a file of them with --list")
+        _prepare(world)
     except ValueError as error:
         print(f"checks.engine: {error}", file=sys.stderr)
         return BAD_INPUT
     raise_file_limit()
-    try:
-        if options.self_test:
-            test, _ = run(measure_run([], world))
-            print(json.dumps(test.as_json(), ensure_ascii=False) if options.json else tell_test(test))
-            if test.failed or not names:
-                return UNFIT if test.failed else MEASURED
-        show = _Show(len(names), _form(options, controls))
-        jobs = [(name.url, _addresses(controls.get(name.url, ()))) for name in names]
-        run(measure_all(jobs, world, in_flight=options.in_flight, done=show, follow=options.follow_up))
-    except KeyboardInterrupt:
-        return STOPPED
+    if options.self_test:
+        test, _ = run(measure_run([], world))
+        said = json.dumps(test.as_json(), ensure_ascii=False) if options.json else tell_test(test)
+        # What programs read has one kind of line: with URLs, measurements.
+        print(said, file=sys.stderr if names and (options.json or options.ooni) else sys.stdout, flush=True)
+        if test.failed or not names:
+            return UNFIT if test.failed else MEASURED
+        world = replace(world, ipv6=test.ipv6)
+    if options.follow_up and sys.stderr.isatty():
+        print(f"an anomaly is looked at again after {world.deadlines.followup_after:.0f} s", file=sys.stderr)
+    show = _Show(len(names), _form(options, controls))
+    jobs = [(name.url, _addresses(controls.get(name.url, ()))) for name in names]
+    run(measure_all(jobs, world, in_flight=options.in_flight, done=show, follow=options.follow_up))
     return OVERLOADED if show.overloaded else MEASURED
 
 
@@ -62,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m checks.engine",
         description="Visit each URL once and say what happened at every step: DNS, TCP, TLS, HTTP.",
-        epilog="Exit codes: 0 everything was measured, whatever was found; 2 an argument or a file is wrong; "
-        "3 measured, but this machine was too busy and some timeouts prove nothing; 4 the self-test failed and nothing "
-        "was measured; 130 stopped by Ctrl-C.",
+        epilog="Exit codes: 0 everything was measured, whatever was found; 2 an argument or a file is wrong, or the result "
+        "cannot be written; 3 measured, but this machine was too busy and some timeouts prove nothing; 4 the self-test "
+        "failed and nothing was measured; 130 stopped by Ctrl-C.",
     )
     parser.add_argument("url", nargs="*", metavar="URL", help="a URL or a domain (https is assumed)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="more URLs, one a line; - is standard input")
@@ -95,6 +120,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _prepare(world: World) -> None:
+    try:
+        prepare(world.trust)
+    except ValueError as error:
+        raise ValueError(f"the world's trust store holds no certificates: {error}") from error
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of visits: write 1 or more")
@@ -119,7 +151,7 @@ def _resolver(text: str) -> Resolver:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = sys.stdin.read() if path == Path("-") else path.read_text(encoding="utf-8")
+        text = (sys.stdin.read() if sys.stdin else "") if path == Path("-") else path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     lines = (line.strip() for line in text.splitlines())
@@ -131,9 +163,10 @@ def _controls(path: Path) -> dict[str, list[Measurement]]:
     for number, line in enumerate(_lines(path), 1):
         try:
             measurement = Measurement.from_json(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            found.setdefault(_parse(measurement.url).url, []).append(measurement)
+            _addresses([measurement])
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: no measurement of a control: {error}") from error
-        found.setdefault(measurement.url, []).append(measurement)
     return found
 
 
@@ -167,9 +200,8 @@ class _Show:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
         try:
             print(self._form(measurement), flush=True)
-        except BrokenPipeError:  # whoever read us has had enough; nothing more can be said, not even at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(STOPPED) from None
+        except OSError as error:
+            raise SystemExit(_unheard(error)) from None
         self._draw()
 
     def _draw(self) -> None:

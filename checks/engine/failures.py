@@ -78,6 +78,7 @@ _ERRNOS = {
     errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
     errno.ENONET: Failure.HOST_UNREACHABLE,
     errno.ENOPROTOOPT: Failure.HOST_UNREACHABLE,
+    errno.EACCES: Failure.HOST_UNREACHABLE,  # ICMPv6: administratively prohibited
     errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
     errno.ENETDOWN: Failure.NETWORK_DOWN,
     errno.ENETRESET: Failure.NETWORK_RESET,

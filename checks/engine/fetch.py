@@ -100,8 +100,9 @@ def _location(url: str, response: Response) -> str | None:
     target = response.header("location") if response.status in REDIRECTS else None
     if target is None:
         return None
+    place, mark, query = target.encode("latin-1").decode("utf-8", "replace").partition("?")
     try:
-        return urljoin(url, target.encode("latin-1").decode("utf-8", "replace"))
+        return urljoin(url, place.replace("\\", "/") + mark + query)  # a backslash is a slash to browsers
     except ValueError:
         return target  # no URL at all: kept as it came
 

@@ -27,7 +27,7 @@ from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow
 from checks.engine.handshake import shake
-from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse
+from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse, parse_location
 from checks.engine.records import (
     BASELINE,
     KNOWN_GOOD,
@@ -166,7 +166,7 @@ class _Look:
         return was_overloaded(self._flow, self._watch, [*self.connects, *self.handshakes, *self.exchanges])
 
     async def at(self, suspect: _Suspect) -> None:
-        name, neutral = parse(suspect.url), replace(parse(self._world.neutral_name), port=suspect.port)
+        name, neutral = parse_location(suspect.url), replace(parse(self._world.neutral_name), port=suspect.port)
         if suspect.what == "address":
             for _ in range(REPEATS):
                 await self._connect(suspect, suspect.address, REPEAT)
@@ -190,7 +190,7 @@ class _Look:
     async def neutral(self, suspect: _Suspect, address: str) -> None:
         """On the neutral name's own port: at the suspect's nobody need be at home."""
         place = replace(suspect, port=DEFAULT_PORTS["https"])
-        await self._shake(place, address, parse(suspect.url).host, NEUTRAL)
+        await self._shake(place, address, parse_location(suspect.url).host, NEUTRAL)
 
     async def known_good(self, hop: int, address: str) -> None:
         place = _Suspect("name", hop, address, DEFAULT_PORTS["https"], "")
@@ -261,7 +261,7 @@ def _urls(measurement: Measurement) -> dict[int, str]:
     for exchange in measurement.exchanges:
         if exchange.purpose == VISIT and exchange.location and not exchange.failure:
             try:
-                urls[exchange.hop + 1] = parse(exchange.location).url
+                urls[exchange.hop + 1] = parse_location(exchange.location).url
             except BadName:
                 continue
     return urls

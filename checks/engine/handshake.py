@@ -146,12 +146,12 @@ async def shake(
 
 def is_named(leaf: bytes, server_name: str) -> bool:
     """Whether a certificate (DER) is for this host (RFC 9525): its SAN only, `*` only as the whole first label."""
-    names = _read(leaf).names
+    read = _read(leaf)
     if is_address(server_name):
-        return str(ip_address(server_name)) in names
+        return str(ip_address(server_name)) in read.addresses
     host = server_name.lower()
     parent = host.partition(".")[2]
-    return host in names or ("." in parent and f"*.{parent}" in names)
+    return host in read.hosts or ("." in parent and f"*.{parent}" in read.hosts)
 
 
 def _connection(trust: str | None, server_name: str) -> SSL.Connection:
@@ -160,6 +160,11 @@ def _connection(trust: str | None, server_name: str) -> SSL.Connection:
         connection.set_tlsext_host_name(server_name.encode("ascii"))
     connection.set_connect_state()
     return connection
+
+
+def prepare(trust: str | None) -> None:
+    """Read the trust store while there are files left to open. Raises ValueError where it is none."""
+    _context(trust)
 
 
 @cache
@@ -223,29 +228,30 @@ def _der(certificate: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One certificate: as it is recorded, and whom it is for (DNS names in lower case, addresses as text)."""
+    """One certificate: as it is recorded, and whom it is for: hosts in lower case, and addresses as text."""
 
     record: Certificate
-    names: frozenset[str]
+    hosts: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)
 def _read(der: bytes) -> _Read:
-    """What one certificate says; one that cannot be parsed is kept with empty names, and names nobody."""
+    """What one certificate says; one that cannot be parsed is kept with empty names, and names nobody.
+
+    It is whatever a stranger chose to send, and the parser raises much more than ValueError for it.
+    """
     sha256, encoded = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode("ascii")
     try:
         parsed = x509.load_der_x509_certificate(der)
         names = parsed.subject.rfc4514_string(), parsed.issuer.rfc4514_string()
         dates = parsed.not_valid_before_utc.isoformat(), parsed.not_valid_after_utc.isoformat()
-    except ValueError:
-        return _Read(Certificate(sha256, "", "", "", "", encoded), frozenset())
-    return _Read(Certificate(sha256, *names, *dates, encoded), _names(parsed))
-
-
-def _names(certificate: x509.Certificate) -> frozenset[str]:
+    except Exception:
+        return _Read(Certificate(sha256, "", "", "", "", encoded))
+    record = Certificate(sha256, *names, *dates, encoded)
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):  # ValueError: a SAN that cannot be parsed names nobody
-        return frozenset()
-    hosts = (name.lower().removesuffix(".") for name in names.get_values_for_type(x509.DNSName))
-    return frozenset([*hosts, *map(str, names.get_values_for_type(x509.IPAddress))])
+        named = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        hosts = frozenset(name.lower().removesuffix(".") for name in named.get_values_for_type(x509.DNSName))
+        return _Read(record, hosts, frozenset(map(str, named.get_values_for_type(x509.IPAddress))))
+    except Exception:
+        return _Read(record)

@@ -19,6 +19,7 @@ from publicsuffixlist import PublicSuffixList
 from checks.engine import guard
 
 LENGTH_LIMIT = 2048  # characters; what browsers and proxies agree on
+LOCATION_LIMIT = 8192  # characters of a redirect: single sign-on needs more than people type
 HOST_LIMIT = 253  # RFC 1035 §2.3.4, without the root dot
 DEFAULT_PORTS = {"https": 443, "http": 80}
 # What a stranger types may not turn a probe into a port scanner.
@@ -93,6 +94,10 @@ def parse(text: str) -> Name:
     """The canonical form of a domain or URL, https where no scheme is given. Raises BadName."""
     text = text.strip(" \t\r\n")
     _check_characters(text)
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Name:
     scheme, rest = _split_scheme(text)
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path = _path(rest[len(authority) :])
@@ -101,6 +106,20 @@ def parse(text: str) -> Name:
     whole = path == "/" and port == DEFAULT_PORTS[scheme]
     kind: Literal["domain", "url", "ip"] = "url" if not whole else "ip" if is_address(host) else "domain"
     return Name(scheme, host, port, path, kind)
+
+
+def parse_location(url: str) -> Name:
+    """Where a redirect leads, read as browsers read it: spaces and a user's name are no mistake there.
+
+    Raises BadName.
+    """
+    text = re.sub(r"[\t\r\n]", "", url.strip())
+    if len(text) > LOCATION_LIMIT:
+        raise BadName("too_long", f"This is longer than {LOCATION_LIMIT} characters.")
+    scheme = found[0] if (found := _SCHEME.match(text)) else ""
+    rest = text.removeprefix(scheme)
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return _parsed(scheme + authority.rpartition("@")[2] + rest[len(authority) :])
 
 
 def _check_characters(text: str) -> None:

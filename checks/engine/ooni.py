@@ -13,7 +13,7 @@ from typing import Any
 import dns.rcode
 
 from checks.engine.fetch import HEADERS
-from checks.engine.names import parse
+from checks.engine.names import parse_location
 from checks.engine.records import VISIT, Answer, Connect, Exchange, Handshake, Measurement, Query
 from checks.engine.world import DOH, ISP, endpoint
 
@@ -152,7 +152,7 @@ def _handshake(handshake: Handshake) -> dict[str, Any]:
 
 
 def _request(measurement: Measurement, exchange: Exchange) -> dict[str, Any]:
-    sent = [("Host", parse(exchange.url).authority), *HEADERS]
+    sent = [("Host", parse_location(exchange.url).authority), *HEADERS]
     secured = (
         h.alpn for h in measurement.handshakes if _place(h) == _place(exchange) and h.purpose == exchange.purpose
     )

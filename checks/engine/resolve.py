@@ -19,11 +19,12 @@ from checks.engine.handshake import shake
 from checks.engine.http import Response, request
 from checks.engine.records import BY_DOH, Handshake, Query
 from checks.engine.stopwatch import Stopwatch
-from checks.engine.wire import TYPES, Question, Reply, read
+from checks.engine.wire import TYPES, Question, Reply, read, read_ordinary
 from checks.engine.world import DOH, PUBLIC, Resolver, World
 
-RESEND_AFTER = (1.0, 2.0, 4.0)  # seconds; UDP loses packets, and a loss is no censorship
+RESEND_PAUSES = (1.0, 1.0, 2.0)  # seconds: asked again after 1, 2 and 4. UDP loses packets, and a loss is no censorship
 STRAY_LIMIT = 8  # wrong replies kept for one lookup at one resolver, so that a flood fills no record
+MESSAGE_LIMIT = 65535  # bytes, RFC 1035 §4.2.2: https would let more through
 RAW_KEPT = 4096  # bytes of a reply
 STRAY_KEPT = 512  # bytes of what is none
 ANSWERS_KEPT = 64
@@ -134,7 +135,7 @@ class Lookup:
         return stream
 
     def _keep_or_fail(self, resolver: Resolver, question: Question, transport: str, t0: float, raw: bytes) -> None:
-        reply = read(raw, question)
+        reply = read(raw, question) if len(raw) <= MESSAGE_LIMIT else Failure.DNS_MISBEHAVING
         if isinstance(reply, Reply):
             self.keep(resolver, question.kind, transport, t0, reply, raw)
         else:
@@ -223,25 +224,24 @@ class _Datagrams:
                 async with watch.within(deadlines.dns):
                     await self._until_answered(line)
         except BaseException as error:
-            if line is not None:
-                line.close()
             if not isinstance(error, NETWORK_ERRORS):
+                if line is not None:
+                    line.close()
                 raise
             for kind in self._open:
                 self._lookup.fail(self._resolver, kind, "udp", self._t0, name_failure(error))
-        else:
-            if self._resolver.role == PUBLIC and self._answered:
-                # A forged reply comes first and the true one after it: only who listens on sees both.
-                background.create_task(self._listen_on(line))
-            else:
-                line.close()
+        if line is not None and self._resolver.role == PUBLIC and (self._answered or self._truncated):
+            # A forged reply comes first and the true one after it: only who listens on sees both.
+            background.create_task(self._listen_on(line))
+        elif line is not None:
+            line.close()
         for question in self._truncated.values():
             await self._lookup.ask_tcp(self._resolver, question)
 
     async def _until_answered(self, line: _Line) -> None:
         """Take what comes, asking again while a question is open."""
         watch, deadlines = self._lookup.watch, self._lookup.world.deadlines
-        for number, pause in enumerate((*RESEND_AFTER, deadlines.dns)):
+        for number, pause in enumerate((*RESEND_PAUSES, deadlines.dns)):
             self._resent = number > 0
             for question in self._open.values():
                 line.send(question.message)
@@ -259,7 +259,7 @@ class _Datagrams:
     def _take(self, raw: bytes, line: _Line) -> None:
         """One datagram: the reply to an open question, one more to an answered one, or a stray."""
         for kind, question in self._open.items():
-            reply = read(raw, question)
+            reply = self._read(raw, question)
             if isinstance(reply, Reply):
                 if (
                     not reply.same_case and question.mixed
@@ -269,6 +269,8 @@ class _Datagrams:
                     line.send(self._open[kind].message)
                 elif reply.truncated:
                     self._truncated[kind] = self._open.pop(kind)  # what it lists is not all, and is asked for by TCP
+                    if reply.answers:
+                        self._say(kind, reply, raw, late=False)
                 else:
                     self._answered[kind] = self._open.pop(kind)
                     self._say(kind, reply, raw, late=False)
@@ -277,26 +279,31 @@ class _Datagrams:
                 return
         if not self._is_repeated(raw):
             kind = self._meant(raw)
-            failure = read(raw, self._open[kind])
+            failure = self._read(raw, self._open[kind])
             self._stray(kind, failure if isinstance(failure, Failure) else Failure.DNS_MISBEHAVING, raw)
 
     def _is_repeated(self, raw: bytes) -> bool:
         """One more reply to an answered question: kept when it says something else, since one of them is forged."""
         for kind, question in (*self._answered.items(), *self._truncated.items()):
-            reply = read(raw, question)
+            reply = self._read(raw, question)
             if isinstance(reply, Reply):
                 self._say(kind, reply, raw, late=True)
                 return True
         return False
 
+    def _read(self, raw: bytes, question: Question) -> Reply | Failure:
+        """Where so many strays came, what costs more to read than an ordinary reply is one more of them."""
+        return read(raw, question) if self._strays < STRAY_LIMIT else read_ordinary(raw, question)
+
     def _meant(self, raw: bytes) -> str:
         """The open question that a stray is about; if that cannot be told, the first."""
         asked = raw[12:].lower()
-        return next((k for k, q in self._open.items() if asked.startswith(q.wire.lower())), next(iter(self._open)))
+        questions = {**self._open, **self._answered, **self._truncated}
+        return next((k for k, q in questions.items() if asked.startswith(q.wire.lower())), next(iter(questions)))
 
     def _say(self, kind: str, reply: Reply, raw: bytes, *, late: bool) -> None:
         """Keep a reply, unless the same was said before."""
-        sense = frozenset([reply.rcode, *(a.value for a in reply.answers if a.type in TYPES)])
+        sense = frozenset([reply.rcode, *(answer.value for answer in reply.answers)])
         if sense not in self._said[kind] and len(self._said[kind]) <= STRAY_LIMIT:
             self._said[kind].append(sense)
             self._lookup.keep(self._resolver, kind, "udp", self._t0, reply, raw, late=late)
@@ -310,7 +317,9 @@ class _Datagrams:
         try:
             async with self._lookup.watch.within(self._lookup.world.deadlines.late_dns):
                 while True:
-                    self._is_repeated(await line.receive())
+                    raw = await line.receive()
+                    if not self._is_repeated(raw):
+                        self._stray(self._meant(raw), Failure.DNS_MISBEHAVING, raw)
         except NETWORK_ERRORS:
             pass  # silence is what this socket expects
         finally:

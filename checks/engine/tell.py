@@ -41,7 +41,12 @@ def tell(m: Measurement, controls: Iterable[Measurement]) -> str:
         lines.append("  the time for this visit ran out: a step that was interrupted proves nothing")
     if m.overloaded:
         lines.append("  this machine was overloaded: its timeouts prove nothing")
-    return "\n".join(lines)
+    return _printable(lines)
+
+
+def _printable(lines: Iterable[str]) -> str:
+    """What networks, sites and files say may not move the cursor, nor begin a line of its own."""
+    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
 
 
 def _end(who: str, m: Measurement) -> str:
@@ -69,7 +74,7 @@ def tell_test(test: SelfTest) -> str:
         *(f"  must be blocked: {name}: {'OPENED' if opened else 'blocked'}" for name, opened in test.must_block),
         f"  unfit: {', '.join(test.failed)}; nothing measured here would count" if test.failed else "  fit to measure",
     ]
-    return "\n".join(lines)
+    return _printable(lines)
 
 
 def _said(value: object) -> str:

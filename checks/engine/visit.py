@@ -19,7 +19,7 @@ from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow, flowing
 from checks.engine.handshake import shake
-from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse
+from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse, parse_location
 from checks.engine.records import VALIDATE, VISIT, Connect, Exchange, Handshake, Measurement, Query, Refusal
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
@@ -51,7 +51,7 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
         started=started.isoformat(),
         runtime=course.watch.read(),
         software=SOFTWARE,
-        trust_store=f"certifi {certifi.__version__}" if world.trust is None else f"world {world.name}",
+        trust_store=_trust_store(world),
         world=world.name,
         imitated=world.imitated,
         queries=tuple(queries),
@@ -65,9 +65,32 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
     )
 
 
+def unfinished(name: Name, world: World) -> Measurement:
+    """A visit that ended in a mistake of ours: nothing is known of the site."""
+    return Measurement(
+        id=str(uuid7()),
+        url=name.url,
+        started=datetime.now(UTC).isoformat(),
+        runtime=0.0,
+        software=SOFTWARE,
+        trust_store=_trust_store(world),
+        world=world.name,
+        imitated=world.imitated,
+        failure=Failure.UNKNOWN,
+        ipv6=world.ipv6,
+    )
+
+
+def _trust_store(world: World) -> str:
+    return f"certifi {certifi.__version__}" if world.trust is None else f"world {world.name}"
+
+
 def was_overloaded(flow: Flow, watch: Stopwatch, steps: Iterable[Query | Connect | Handshake | Exchange]) -> bool:
-    """Whether any step lasted long because our own loop was late."""
-    return any(flow.overloaded(watch.began + step.t0, watch.began + step.t) for step in steps)
+    """Whether any step lasted long because our own loop was late, or timed out in a queue of ours."""
+    return any(
+        flow.overloaded(watch.began + step.t0, watch.began + step.t, timed_out=step.failure == Failure.TIMEOUT)
+        for step in steps
+    )
 
 
 class _Visit:
@@ -92,11 +115,11 @@ class _Visit:
             if exchange.failure is not None or exchange.location is None:
                 return exchange.failure
             try:
-                name = parse(exchange.location)
+                name = parse_location(exchange.location)
             except BadName as bad:
-                if bad.code == "special_use":
-                    self.refusals.append(Refusal(hop + 1, _host_of(exchange.location), bad.message))
-                return Failure.HTTP_INVALID_REDIRECT
+                self.refusals.append(Refusal(hop + 1, _host_of(exchange.location), bad.message))
+                # Where we alone do not go, the site has answered all the same.
+                return None if bad.code == "bad_port" else Failure.HTTP_INVALID_REDIRECT
             if name.url in seen:
                 return Failure.HTTP_UNEXPECTED_REDIRECT
             extra = ()

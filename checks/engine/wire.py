@@ -40,7 +40,7 @@ _RECORD = struct.Struct("!HHIH")
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")  # a label whose text is its bytes
 _LONGEST_NAME = 255  # octets on the wire, RFC 1035 §3.1
 _POINTERS = 8  # in one name; dnspython refuses more than sixteen
-_RECORDS = 64  # in one reply: more is nothing ordinary
+_RECORDS = 128  # in one reply: more are nothing that a name of a site has, and would keep dnspython busy for seconds
 _HEADER_SIZE = 12
 _TTL_LIMIT = 2**31 - 1  # RFC 2181 §8
 
@@ -102,8 +102,17 @@ def read(raw: bytes, question: Question) -> Reply | Failure:
     return _read_ordinary(raw, question) or read_any(raw, question)
 
 
+def read_ordinary(raw: bytes, question: Question) -> Reply | Failure:
+    """The same without dnspython: what is not ordinary is no reply."""
+    if len(raw) < _HEADER_SIZE or int.from_bytes(raw[:2]) != question.id:
+        return Failure.DNS_MISBEHAVING
+    return _read_ordinary(raw, question) or Failure.DNS_MISBEHAVING
+
+
 def read_any(raw: bytes, question: Question) -> Reply | Failure:
     """The same, by dnspython alone."""
+    if len(raw) >= _HEADER_SIZE and sum(_HEADER.unpack_from(raw)[2:]) > _RECORDS:
+        return Failure.DNS_MISBEHAVING
     try:
         message = dns.message.from_wire(raw)
     except (dns.exception.DNSException, ValueError):  # dnspython lets a few ValueErrors of hostile rdata through

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import dns.resolver
+
+from checks.engine import guard
 
 COUNTRIES = Path(__file__).resolve().parent.parent / "countries"
 PORTAL = "http://connectivitycheck.gstatic.com/generate_204"  # what Android asks; answers 204 and nothing
@@ -153,12 +155,40 @@ class World:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             fields["resolvers"] = tuple(Resolver.checked(**r) for r in fields["resolvers"])
-            fields["deadlines"] = Deadlines(**{key: float(value) for key, value in fields["deadlines"].items()})
-            conditions = fields.get("preconditions", {})
-            lists = {key: tuple(conditions.get(key, ())) for key in ("must_allow", "must_block", "ipv6_hosts")}
-            fields["preconditions"] = Preconditions(**{**conditions, **lists})
+            fields["deadlines"] = Deadlines(**{key: _seconds(key, value) for key, value in fields["deadlines"].items()})
+            fields["preconditions"] = _preconditions(fields.get("preconditions", {}))
             if fields["addresses"] is not None:
-                fields["addresses"] = {key: (host, int(port)) for key, (host, port) in fields["addresses"].items()}
+                fields["addresses"] = {key: _place(key, *place) for key, place in fields["addresses"].items()}
+                fields["imitated"] = True  # whatever the file says
             return cls(**fields)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} is no world file: {error}") from error
+
+
+def _seconds(name: str, value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise ValueError(f"the deadline {name!r} is no number of seconds: {value!r}")
+    return float(value)
+
+
+def _place(name: str, host: object, port: object) -> tuple[str, int]:
+    if not isinstance(port, int) or not 1 <= port <= 65535:
+        raise ValueError(f"{name!r} leads to no port: {port!r}")
+    return str(ip_address(str(host))), port
+
+
+def _preconditions(given: dict[str, Any]) -> Preconditions:
+    lists = {key: _texts(key, given.get(key, ())) for key in ("must_allow", "must_block", "ipv6_hosts")}
+    for key in ("portal", "echo"):
+        if given.get(key) is not None and not str(given[key]).startswith(("http://", "https://")):
+            raise ValueError(f"{key!r} is no URL: {given[key]!r}")
+    for host in lists["ipv6_hosts"]:
+        if reason := guard.refuse(host):
+            raise ValueError(f"{host!r} in 'ipv6_hosts' is no public address ({reason})")
+    return Preconditions(**{**given, **lists})
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise ValueError(f"{name!r} is no list of names: {value!r}")
+    return tuple(value)

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -89,6 +90,7 @@ def main() -> None:
         parser.error(f"--namespaces cannot run here: {reason}")
     try:
         options.directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.directory).close()
     except OSError as error:
         parser.error(f"--directory must be a folder that can be written to: {error}")
     storey = NAMESPACES if options.namespaces else LOOPBACK

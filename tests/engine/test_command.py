@@ -1,5 +1,7 @@
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +12,7 @@ import pytest
 from checks.engine.records import VISIT, Measurement
 from checks.engine.tell import tell
 from checks.engine.visit import measure
-from checks.engine.world import Preconditions
+from checks.engine.world import Preconditions, World
 from tests.servers import SITE, Servers, after_request, page, reset
 
 
@@ -138,6 +140,108 @@ async def test_people_read_what_was_our_own_doing():
     assert "the time for this visit ran out" in text
     assert "ran out" not in tell(visited, ())
     assert "anew" not in tell(visited, ())
+
+
+async def test_what_a_network_says_writes_nothing_else_on_the_terminal():
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(b"<title>\x1b[2J</title>", "302 Found", "Location: /\xc2\x9b1m"), 80)
+        visited = await measure("http://site.kz/", net.world())
+    forged = replace(visited, failure="eof_error\n  ended with a final response")
+    for text in (tell(visited, ()), tell(forged, ())):
+        assert all(character.isprintable() for line in text.split("\n") for character in line)
+    assert tell(forged, ()).count("\n") == tell(visited, ()).count("\n")
+
+
+async def test_with_urls_a_self_test_stands_beside_what_programs_read(tmp_path):
+    for form in ("--json", "--ooni"):
+        code, output, errors = await measured(tmp_path, "http://site.kz", "--self-test", form)
+        assert (code, len(output.splitlines())) == (0, 1)
+        assert "site.kz" in output
+        assert "ipv6" in errors.lower()
+
+
+async def test_whoever_stops_in_the_second_look_has_the_first(tmp_path):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(after_request(reset), 443)
+        net.world(followup_after=60.0).save(tmp_path / "world.json")
+        command = (sys.executable, "-m", "checks.engine", "site.kz", "--follow-up", "--json")
+        process = await asyncio.create_subprocess_exec(
+            *command, "--world", str(tmp_path / "world.json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        await asyncio.sleep(4)
+        process.send_signal(signal.SIGINT)
+        output, errors = await process.communicate()
+    assert (process.returncode, errors) == (130, b"")
+    assert json.loads(output)["failure"] == "connection_reset"
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("site.kz --json > /dev/full", 2),
+        ("--list - <&-", 2),
+        ("http://site.kz --self-test | true", 0),
+    ],
+)
+async def test_a_terminal_that_is_not_there_is_no_crash(tmp_path, shell, code):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        net.world().save(tmp_path / "world.json")
+        arguments, mark, place = shell.partition("|") if "|" in shell else (shell, "", "")
+        line = f"{sys.executable} -m checks.engine --world {tmp_path / 'world.json'} {arguments} {mark} {place}"
+        process = await asyncio.create_subprocess_shell(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        _, errors = await process.communicate()
+    assert process.returncode == code
+    assert b"Traceback" not in errors
+
+
+async def test_a_title_is_printed_on_a_terminal_that_has_not_its_letters(tmp_path):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page("<title>Тізілім</title>".encode()), 80)
+        net.world().save(tmp_path / "world.json")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "checks.engine", "http://site.kz", "--world", str(tmp_path / "world.json")),
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )
+        output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"\\u0422" in output
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"trust": "no certificate"}, "trust store"),
+        ({"deadlines": {"dns": float("nan")}}, "'dns' is no number of seconds"),
+        ({"addresses": {"tcp/1.1.1.1:80": ["127.0.0.1", 99999]}}, "leads to no port"),
+        ({"preconditions": {"portal": 5}}, "'portal' is no URL"),
+        ({"preconditions": {"ipv6_hosts": ["::1"]}}, "no public address"),
+        ({"preconditions": {"must_allow": "site.kz"}}, "no list of names"),
+    ],
+)
+async def test_a_world_that_cannot_be_is_refused_in_a_sentence(tmp_path, change, words):
+    async with Servers() as net:
+        net.world().save(tmp_path / "world.json")
+    document = json.loads((tmp_path / "world.json").read_text())
+    for name, value in change.items():
+        document[name] = {**document[name], **value} if isinstance(value, dict) else value
+    (tmp_path / "world.json").write_text(json.dumps(document))
+    code, output, errors = await run("site.kz", "--world", str(tmp_path / "world.json"))
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert words in errors
+
+
+async def test_what_is_measured_in_a_world_file_is_marked_whatever_the_file_says(tmp_path):
+    async with Servers() as net:
+        net.world().save(tmp_path / "world.json")
+    document = json.loads((tmp_path / "world.json").read_text())
+    (tmp_path / "world.json").write_text(json.dumps({**document, "imitated": False}))
+    assert World.load(tmp_path / "world.json").imitated
 
 
 async def test_a_failure_of_our_own_machine_has_an_exit_code_of_its_own(tmp_path):

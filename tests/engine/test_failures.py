@@ -46,6 +46,7 @@ _ERRNOS_OF_A_NETWORK = {
     errno.ETIMEDOUT: "generic_timeout_error",
     errno.EHOSTUNREACH: "host_unreachable",
     errno.EHOSTDOWN: "host_unreachable",
+    errno.EACCES: "host_unreachable",
     errno.ENONET: "host_unreachable",
     errno.ENOPROTOOPT: "host_unreachable",
     errno.ENETUNREACH: "network_unreachable",

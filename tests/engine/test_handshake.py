@@ -140,3 +140,11 @@ def test_the_client_hello_fits_into_one_segment():
     with pytest.raises(SSL.WantReadError):
         connection.do_handshake()
     assert len(connection.bio_read(65536)) < 1200
+
+
+def test_an_address_is_not_named_by_what_is_only_spelt_like_it():
+    """A dNSName of digits and dots proves no address (RFC 9525 §6.5)."""
+    der = authority().certificate("abcdefghij.kz").public_bytes(Encoding.DER)
+    assert is_named(der, "abcdefghij.kz")
+    assert not is_named(der.replace(b"abcdefghij.kz", SITE.encode("ascii")), SITE)
+    assert is_named(authority().certificate(SITE).public_bytes(Encoding.DER), SITE)

@@ -7,11 +7,13 @@ import os
 import struct
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import dns.message
 import dns.rrset
 import pytest
 
+from checks.engine.batch import measure_all
 from checks.engine.flow import flowing
 from checks.engine.http import BODY_LIMIT
 from checks.engine.names import parse
@@ -260,3 +262,71 @@ async def test_what_a_record_keeps_of_a_flood_is_little():
         measurement = await measure("http://site.kz/", net.world())
     assert measurement.failure is None
     assert len(json.dumps(measurement.as_json())) < 60_000
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04"),  # a version that there is not
+        (b"\x82\x07site.kz", b"\xa3\x07site.kz"),  # a name that is an X.400 address
+        (b"\x0c\x07site.kz", b"\x03\x07\x00ite.kz"),  # a subject that is a string of bits
+    ],
+)
+async def test_a_certificate_that_no_parser_likes_costs_no_other_site_its_visit(altered):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 443, tls=authority().context("site.kz", signed=False, altered=altered))
+        await net.tcp(page(), 80)
+        hostile, healthy = await measure_all([("https://site.kz/", ()), ("http://other.kz/", ())], net.world())
+    assert (hostile.failure, healthy.failure) == ("ssl_unknown_authority", None)
+    assert hostile.handshakes[0].chain[0].der
+    assert Measurement.from_json(json.loads(json.dumps(hostile.as_json()))) == hostile
+
+
+class Torn(dict[str, tuple[str, int]]):
+    """An address map in which one place breaks whoever looks it up."""
+
+    def __getitem__(self, key: str) -> tuple[str, int]:
+        if key == f"tcp/{SITE}:8080":
+            raise RuntimeError("torn")
+        return super().__getitem__(key)
+
+
+async def test_a_mistake_of_ours_is_one_unknown_failure_and_the_other_visits_go_on(caplog):
+    async with Servers() as net:
+        await net.name(SITE)
+        await net.tcp(page(), 80)
+        world = net.world()
+        world = replace(world, addresses=Torn(world.addresses))
+        broken, healthy = await measure_all([("http://site.kz:8080/", ()), ("http://other.kz/", ())], world)
+    assert (broken.failure, broken.queries, healthy.failure) == ("unknown_failure", (), None)
+    assert "RuntimeError: torn" in caplog.text
+
+
+async def test_a_flood_of_garbage_is_outlived():
+    async with Servers() as net:
+        await net.dns(lambda query: [query.to_wire()[:2] + b"garbage"] * 30 + [answer(query, SITE)])
+        await net.tcp(page(), 80)
+        measurement = await measure("http://site.kz/", net.world())
+    assert measurement.failure is None
+    assert len(measurement.queries) < 30
+
+
+@pytest.mark.parametrize("records", [600, 5000])
+async def test_a_reply_that_would_keep_us_busy_is_none(records):
+    """A thousand aliases, each of a hundred labels that take two bytes."""
+
+    def replies(query: dns.message.Message) -> list[bytes]:
+        labels = b"\1a" * 100 + b"\xc0\x0c"
+        raw = query.to_wire()
+        raw = raw[:2] + b"\x85\x80\0\1" + records.to_bytes(2) + b"\0\0\0\0" + raw[12:]
+        at = len(raw) + 12
+        first = b"\xc0\x0c\0\5\0\1\0\0\0\x3c" + len(labels).to_bytes(2) + labels
+        pointer = (0xC000 | at).to_bytes(2)
+        more = pointer + b"\0\5\0\1\0\0\0\x3c\0\2" + pointer
+        return [(raw + first + more * (records - 1))[:8000]]
+
+    async with Servers() as net:
+        await net.dns(replies)
+        measurement = await measure("http://site.kz/", net.world(dns=1))
+    assert {q.failure for q in measurement.queries} <= {"dns_server_misbehaving", "generic_timeout_error"}

@@ -2,6 +2,7 @@ import asyncio
 import base64
 import struct
 
+import dns.flags
 import dns.message
 import dns.rcode
 import pytest
@@ -274,3 +275,24 @@ async def test_a_doh_server_that_misbehaves_is_named(server, failure):
         await net.tcp(server, 443, SITE, authority().context("dns.site.kz"))
         [query] = await ask(net.world(DOH_RESOLVER, dns=1))
     assert query.failure == failure
+
+
+async def test_a_forged_reply_that_calls_itself_truncated_is_kept_beside_the_true_one():
+    def replies(query: dns.message.Message) -> list[bytes]:
+        forged = dns.message.from_wire(answer(query, "93.184.216.99"))
+        forged.flags |= dns.flags.TC
+        return [forged.to_wire(), answer(query, SITE)]
+
+    async with Servers() as net:
+        await net.dns(replies)
+        queries = await ask(net.world(PUBLIC_RESOLVER))
+    by_udp = [(q.addresses, q.late) for q in queries if q.transport == "udp"]
+    assert by_udp == [(("93.184.216.99",), False), ((SITE,), True)]
+
+
+async def test_what_is_no_reply_is_noted_after_the_answer_too():
+    async with Servers() as net:
+        await net.dns(lambda query: [answer(query, SITE), b"\0\0garbage"])
+        queries = await ask(net.world(PUBLIC_RESOLVER))
+    assert (queries[0].failure, queries[0].rcode) == (None, "NOERROR")
+    assert ("dns_server_misbehaving", None) in [(q.failure, q.rcode) for q in queries]

@@ -5,11 +5,12 @@ import time
 
 import pytest
 
+from checks.engine import ooni
 from checks.engine.names import BadName
 from checks.engine.records import VALIDATE, VISIT, Measurement
 from checks.engine.visit import REDIRECT_LIMIT, measure
 from checks.engine.world import ISP, PUBLIC, Resolver
-from tests.servers import RESOLVER, SITE, Servers, after_request, answer, page, redirect, reset, silence
+from tests.servers import RESOLVER, SITE, Servers, after_request, answer, page, redirect, reset, say, silence
 
 OTHER = "93.184.216.35"
 V6 = "2606:2800:220::34"
@@ -210,12 +211,44 @@ async def test_a_cleartext_site_without_tls_has_no_failure():
     assert measurement.failure is None
 
 
-@pytest.mark.parametrize("location", ["ftp://site.kz/", "http://0x7f.1/", "http://[::zz]/", "http://site.kz:22/"])
+@pytest.mark.parametrize("location", ["ftp://site.kz/", "http://0x7f.1/", "http://[::zz]/", "http://" + "a" * 9000])
 async def test_a_redirect_to_what_is_no_url_ends_the_visit(location):
     async with Servers() as net:
         await net.tcp(redirect(location), 80)
         measurement = await measure(f"http://{SITE}/", net.world())
     assert measurement.failure == "http_invalid_redirect_location_host"
+    [refusal] = measurement.refusals
+    assert (refusal.hop, bool(refusal.reason)) == (1, True)
+
+
+async def test_a_redirect_to_a_port_that_we_do_not_visit_is_an_answer_of_the_site():
+    async with Servers() as net:
+        await net.tcp(redirect("http://site.kz:22/"), 80)
+        measurement = await measure(f"http://{SITE}/", net.world())
+    assert (measurement.failure, measurement.exchanges[0].status) == (None, 302)
+    assert measurement.refusals[0].reason.startswith("The port must be one of")
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/foo bar?q=a b", f"http://{SITE}/foo%20bar?q=a%20b"),
+        ("\\\\" + SITE + "\\x", f"http://{SITE}/x"),
+        (f"http://user:word@{SITE}/y", f"http://{SITE}/y"),
+        ("/" + "s" * 3000, f"http://{SITE}/" + "s" * 3000),
+    ],
+)
+async def test_a_redirect_is_followed_as_browsers_read_it(location, url):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 302 Found\r\nLocation: {location}" if asked.startswith(b"GET / ") else "HTTP/1.1 200 OK"
+        await say(f"{head}\r\nContent-Length: 0\r\n\r\n".encode())(reader, writer)
+
+    async with Servers() as net:
+        await net.tcp(serve, 80)
+        measurement = await measure(f"http://{SITE}/", net.world())
+    assert (measurement.failure, measurement.exchanges[-1].url) == (None, url)
+    assert ooni.export(measurement)["input"] == f"http://{SITE}/"
 
 
 async def test_a_circle_of_redirects_ends():
