@@ -87,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m checks.engine",
         description="Visit each URL once and say what happened at every step: DNS, TCP, TLS, HTTP.",
-        epilog="Exit codes: 0 everything was measured, whatever was found; 2 an argument or a file is wrong, or the result "
-        "cannot be written; 3 measured, but this machine was too busy and some timeouts prove nothing; 4 the self-test "
-        "failed and nothing was measured; 130 stopped by Ctrl-C.",
+        epilog="Exit codes: 0 everything was measured, whatever was found; 2 an argument or a file is wrong, or the "
+        "result cannot be written; 3 measured, but this machine was too busy and some timeouts prove nothing; "
+        "4 the self-test failed and nothing was measured; 130 stopped by Ctrl-C.",
     )
     parser.add_argument("url", nargs="*", metavar="URL", help="a URL or a domain (https is assumed)")
     parser.add_argument("--list", type=Path, metavar="FILE", help="more URLs, one a line; - is standard input")
