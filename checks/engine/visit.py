@@ -19,7 +19,7 @@ from checks.engine.failures import Failure
 from checks.engine.fetch import get
 from checks.engine.flow import Flow, flowing
 from checks.engine.handshake import shake
-from checks.engine.names import DEFAULT_PORTS, BadName, Name, parse, parse_location
+from checks.engine.names import DEFAULT_PORTS, HOST_LIMIT, BadName, Name, parse, parse_location
 from checks.engine.records import VALIDATE, VISIT, Connect, Exchange, Handshake, Measurement, Query, Refusal
 from checks.engine.resolve import Lookup
 from checks.engine.stopwatch import Stopwatch
@@ -222,6 +222,6 @@ class _Visit:
 
 def _host_of(url: str) -> str:
     try:
-        return urlsplit(url).hostname or url
+        return (urlsplit(url).hostname or url)[:HOST_LIMIT]
     except ValueError:
-        return url
+        return url[:HOST_LIMIT]

@@ -218,7 +218,7 @@ async def test_a_redirect_to_what_is_no_url_ends_the_visit(location):
         measurement = await measure(f"http://{SITE}/", net.world())
     assert measurement.failure == "http_invalid_redirect_location_host"
     [refusal] = measurement.refusals
-    assert (refusal.hop, bool(refusal.reason)) == (1, True)
+    assert (refusal.hop, bool(refusal.reason), len(refusal.address) < 300) == (1, True, True)
 
 
 async def test_a_redirect_to_a_port_that_we_do_not_visit_is_an_answer_of_the_site():
