@@ -22,6 +22,7 @@ from checks.engine.guard import is_bogon
 from checks.engine.records import (
     BASELINE,
     BY_DOH,
+    KNOWN_GOOD,
     REPEAT,
     SNI_SWAP,
     VALIDATE,
@@ -54,7 +55,7 @@ Dns = Literal[
     "uncontested",  # an address of which no control tells anything, and none says that there is no such name
     "bogon",
     "bogon_alike",  # only bogons, and a control got them too
-    "two_replies",  # two replies to one query with no address in common
+    "two_replies",  # two replies to one query, of two networks, or the first of them refuted
     "unmatched_refuted",  # an address no control got, and whoever lives there is not the site
     "unmatched_unchecked",  # an address no control got, and nobody could ask who lives there
     "nxdomain",
@@ -68,10 +69,23 @@ Step = Literal["dns", "tcp", "tls", "http", "response", "none"]
 FailureClass = Literal["none", "timeout", "reset", "refused", "eof", "unreachable", "certificate", "other"]
 Pair = Literal["ok", "failed_alike", "failed_otherwise", "split", "not_measured", "no_control"]
 Swap = Literal["answered", "failed", "not_measured"]
+Repeated = Literal[
+    "not_measured",
+    "failed",  # each time
+    "mixed",  # most times: some filters miss some connections
+    "succeeded",  # half the times, or more
+]
+Line = Literal["answers", "dead", "not_measured"]
 Throttle = Literal["not_measured", "no", "slow_control_fast", "slow_control_slow", "slow_no_control"]
 Slowed = Literal["nothing", "handshake", "page"]
 Response = Literal["none", "secure", "cleartext", "elsewhere"]
-Page = Literal["same", "differs", "not_measured", "no_control"]
+Likeness = Literal[
+    "identical",  # the same body
+    "same",  # the same title
+    "alike",  # another server's page may have as much in common: a header, or the length
+    "differs",
+]
+Page = Likeness | Literal["not_measured", "no_control"]
 Leaf = Literal["same", "other", "not_measured"]
 Refused = Literal["nothing", "authority", "name", "dates"]  # what was wrong with a refused certificate
 
@@ -113,6 +127,7 @@ _DEAD = frozenset({Failure.TIMEOUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UN
 DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
 _TRUSTED = ("literal", "consistent", "uncontested")
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
+_LIKENESS: tuple[Likeness, ...] = ("identical", "same", "alike", "differs")
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
 
 
@@ -127,6 +142,7 @@ class Facts:
     dns_resolving: int  # controls that resolve the name: control vantages, and DoH in the measurement as one
     dns_failing: int  # controls whose resolvers say that it does not exist or has no address
     dns_quorum: int  # so many must resolve it before a resolver's failure is held against the network
+    dns_local: bool  # the bogons are such as a filter on the device or at home gives: 0.0.0.0, or loopback
     dns_known_address: bool  # the resolver's answer, which no control got, is where block pages live
     step: Step
     failure: FailureClass
@@ -135,9 +151,12 @@ class Facts:
     refused: Refused
     self_signed: bool
     swap: Swap
+    repeated: Repeated  # how the same step went in the second look
+    line: Line  # whether a name that is good everywhere answered in the second look
     throttle: Throttle
     slowed: Slowed  # what `throttle` is about
     begun: bool  # the response that failed had begun
+    flowing: bool  # and enough of it came that a slow line would explain it
     residual: bool  # a neutral name was answered, and no longer once the suspected name had been cut
     response: Response
     status: int | None
@@ -237,6 +256,7 @@ def of(
         dns_resolving=resolving,
         dns_failing=failing,
         dns_quorum=_quorum(usable, hop, setting),
+        dns_local=_local(measurement, hop.host),
         dns_known_address=_known_address(measurement, usable, hop, references, setting),
         step="response" if loaded else step,
         failure=_class(worst.failure) if worst and not loaded else "none",
@@ -245,9 +265,12 @@ def of(
         refused=_REFUSED.get(worst.failure, "nothing") if worst and worst.handshake else "nothing",
         self_signed=_self_signed(worst),
         swap=_swap(looked, worst),
+        repeated=_repeated(looked, attempts),
+        line=_line(looked),
         throttle=throttle,
         slowed=slowed,
         begun=worst is not None and isinstance(worst.step, Exchange) and worst.step.status is not None,
+        flowing=any(isinstance(a.step, Exchange) and _came(a.step) >= THROTTLE_LENGTH for a in attempts),
         residual=_residual(looked),
         response=_response(measurement, usable, hops, final) if loaded else "none",
         status=final.status if final else None,
@@ -255,7 +278,7 @@ def of(
         blockpage=_blockpage(measurement, usable, hops, references, setting),
         interception=_interception(measurement, usable, hop, references),
         hijacked=hop.host in hijacked,
-        forged=bool(hijacked) or _forged(measurement, usable, hops),
+        forged=bool(hijacked) or _forged(measurement, usable, hops, setting),
     )
 
 
@@ -388,11 +411,11 @@ def _answer(
         return "consistent"
     if bogons and (known or any(_opened(control, host) for control in controls)):
         return "bogon"
-    if _two_replies(measurement, host, ("isp",)):
-        return "two_replies"
-    if controls and not known and not _dns_controls(measurement, controls, host)[1]:
-        return "uncontested"
     refuted = any(_refuted(measurement, controls, host, address) for address in got)
+    if _two_replies(measurement, host, ("isp",), setting, refuted=refuted):
+        return "two_replies"
+    if controls and not bogons and not known and not _dns_controls(measurement, controls, host)[1]:
+        return "uncontested"
     return "unmatched_refuted" if refuted else "unmatched_unchecked"
 
 
@@ -405,17 +428,23 @@ def _share_network(some: set[str], others: set[str], setting: Setting) -> bool:
 def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: str, address: str) -> bool:
     """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters).
 
-    That nobody can shake hands for a site in cleartext means something only if its other addresses do.
+    Nor does a certificate that is only out of date, nor a control's timeout where we got none either. That nobody
+    can shake hands for a site in cleartext means something only if its other addresses do.
     """
-    ours = any(
-        _class(h.failure) == "certificate"
-        for h in measurement.handshakes
-        if h.address == address and h.server_name == host and h.purpose in (VISIT, VALIDATE)
-    )
+    own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
+    if any(isinstance(s, Handshake) and s.server_name == host and _is_anothers(s.failure) for s in own):
+        return True
     speaks_tls = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
     purposes = (VISIT, VALIDATE) if speaks_tls else (VISIT,)
     theirs = [s for c in controls for s in _steps(c, purposes) if s.address == address and s.port == HTTPS]
-    return ours or any(step.failure for step in theirs)
+    nothing = {None, Failure.SSL_INVALID_CERTIFICATE}
+    if any(step.failure == Failure.TIMEOUT for step in own):
+        nothing.add(Failure.TIMEOUT)
+    return any(step.failure not in nothing for step in theirs)
+
+
+def _is_anothers(failure: str | None) -> bool:
+    return _class(failure) == "certificate" and failure != Failure.SSL_INVALID_CERTIFICATE
 
 
 def _steps(measurement: Measurement, purposes: Sequence[str]) -> list[Connect | Handshake]:
@@ -449,7 +478,7 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
         for control in controls
     ]
     own = _opinion(measurement, host, ("doh",))
-    if own == "none" and not _two_replies(measurement, host, ("public",)):
+    if own == "none" and not _late_replies(measurement, host, ("public",)):
         known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
         own = "resolves" if _addresses(measurement, host, "public") & known else "none"
     counts = Counter([*opinions, own])
@@ -463,7 +492,12 @@ def _quorum(controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int
 
 def _opened(control: Measurement, host: str) -> bool:
     """Whoever got a page under a name has resolved it, even if it does not tell to what."""
-    return any(not e.failure and _host(e.url) == host for e in control.exchanges)
+    return any(not e.failure and _host(e.url) == host and not _is_inferred(e) for e in control.exchanges)
+
+
+def _is_inferred(exchange: Exchange) -> bool:
+    """OONI's helper does not tell which redirects it followed: beyond the first hop its way is a guess."""
+    return exchange.hop > 0 and not exchange.address
 
 
 def _known_address(
@@ -486,27 +520,49 @@ def _opinion(measurement: Measurement, host: str, roles: Sequence[str]) -> Liter
     return "fails" if any(q.failure in _NAME_FAILURES for q in asked) else "none"
 
 
-def _two_replies(measurement: Measurement, host: str, roles: Sequence[str]) -> bool:
+def _late_replies(measurement: Measurement, host: str, roles: Sequence[str]) -> list[tuple[Query, Query]]:
+    """Both replies to one query, where they have no address in common."""
     if not any(q.late for q in measurement.queries):
-        return False
+        return []
     asked = [q for q in _queries(measurement, host) if q.role in roles]
-    return any(
-        first.resolver == late.resolver
-        and first.type == late.type
-        and first.hop == late.hop
-        and first.addresses
-        and late.addresses
-        and not set(first.addresses) & set(late.addresses)
+    return [
+        (first, late)
         for late in asked
         if late.late
         for first in asked
         if not first.late
+        and (first.resolver, first.type, first.hop) == (late.resolver, late.type, late.hop)
+        and first.addresses
+        and late.addresses
+        and not set(first.addresses) & set(late.addresses)
+    ]
+
+
+def _two_replies(
+    measurement: Measurement, host: str, roles: Sequence[str], setting: Setting, *, refuted: bool = False
+) -> bool:
+    """A server that gives its addresses in turn may answer a question that came twice with others of its own."""
+    return any(
+        refuted or _are_apart(set(first.addresses), set(late.addresses), setting)
+        for first, late in _late_replies(measurement, host, roles)
     )
 
 
-def _forged(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop]) -> bool:
+def _are_apart(some: set[str], others: set[str], setting: Setting) -> bool:
+    """Of networks that are known, and none of which is common; a bogon is of none."""
+    told = all(setting.networks.get(address) or _is_bogon(address) for address in some | others)
+    return told and not _share_network(some, others, setting)
+
+
+def _local(measurement: Measurement, host: str) -> bool:
+    """A filter on the device, in the router or in a hosts file answers so too."""
+    got = [ip_address(address) for address in _addresses(measurement, host, "isp")]
+    return bool(got) and all(address.is_unspecified or address.is_loopback for address in got)
+
+
+def _forged(measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], setting: Setting) -> bool:
     for host in {hop.host for hop in hops}:
-        if _two_replies(measurement, host, ("isp", "public")):
+        if _two_replies(measurement, host, ("isp", "public"), setting):
             return True
         known = _known_addresses(measurement, controls, host)
         got = _addresses(measurement, host, "isp", "public")
@@ -518,9 +574,12 @@ def _forged(measurement: Measurement, controls: Sequence[Measurement], hops: Seq
 def _hijacked(measurement: Measurement, controls: Sequence[Measurement], host: str, setting: Setting) -> bool:
     """The network's resolver and a public one give the same address, where nobody else finds the site.
 
-    One of them alone may know a copy nearby (a CDN), or sell names that do not exist; both do not so alike.
+    One of them alone may know a copy nearby (a CDN), or sell names that do not exist; both do not so alike. Where
+    a valid certificate shows that the copy is the site's, only DoH on the same line can say that it is not given here.
     """
     ours = _addresses(measurement, host, "isp")
+    if not _addresses(measurement, host, "doh"):
+        ours -= _valid(measurement, host).union(*(_valid(control, host) for control in controls))
     if not ours & _addresses(measurement, host, "public"):
         return False
     known = _known_addresses(measurement, controls, host)
@@ -586,11 +645,17 @@ def _like(control: Measurement, own: _Observation) -> list[str | None]:
 
 
 def _end(control: Measurement, hop: _Hop, own: _Observation) -> list[str | None]:
-    """How the visit went of a control that tells of no such step at this hop (OONI's helper beyond the first)."""
+    """How the visit went of a control that tells of no such step at this hop (OONI's helper beyond the first).
+
+    A guess that it followed a redirect to another site does not say that anybody is at home at that address.
+    """
     told: Sequence[_Observation] = control.connects if isinstance(own, Connect) else control.handshakes
     if isinstance(own, Exchange) or any(step.hop == hop.number for step in told):
         return []
-    return [e.failure for e in control.exchanges if e.hop == hop.number and _host(e.url) == hop.host]
+    here = [e for e in control.exchanges if e.hop == hop.number and _host(e.url) == hop.host]
+    if isinstance(own, Connect) and not _same_site(_host(control.url), hop.host):
+        here = [e for e in here if e.failure or not _is_inferred(e)]
+    return [e.failure for e in here]
 
 
 def _same(control: Measurement, own: Handshake) -> list[Handshake]:
@@ -644,6 +709,50 @@ def _swap(measurement: Measurement, attempt: _Failed | None) -> Swap:
     return "answered" if any(answers) else "failed"
 
 
+def _repeated(measurement: Measurement, attempts: Sequence[_Failed]) -> Repeated:
+    """A site that came back at one of its addresses is not kept away by its name, nor by the line."""
+    tallies = [tally for attempt in attempts if (tally := _tries(measurement, attempt.step))]
+    if not tallies:
+        return "not_measured"
+    if any(2 * sum(tally) >= len(tally) for tally in tallies):
+        return "succeeded"
+    return "mixed" if any(map(any, tallies)) else "failed"
+
+
+def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
+    """Whether each repetition of a step succeeded; one that got no further than an earlier step failed."""
+    place = own.address, own.port
+    connects = [not c.failure for c in measurement.connects if c.purpose == REPEAT and (c.address, c.port) == place]
+    if isinstance(own, Connect):
+        return connects
+    unconnected = [went for went in connects if not went]
+    shakes = [not h.failure for h in measurement.handshakes if h.purpose == REPEAT and (h.address, h.port) == place]
+    if isinstance(own, Handshake):
+        return [*unconnected, *shakes]
+    fetched = [
+        not e.failure
+        for e in measurement.exchanges
+        if e.purpose == REPEAT and (e.address, e.url) == (own.address, own.url)
+    ]
+    unsecured = [went for went in shakes if not went]
+    return [*unconnected, *unsecured, *fetched]
+
+
+def _line(measurement: Measurement) -> Line:
+    """Dead is a line on which a name that is good everywhere got no answer, nor any other name of the second look."""
+    steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    if not any(step.purpose == KNOWN_GOOD for step in steps):
+        return "not_measured"
+    again = [step for step in steps if step.purpose in (KNOWN_GOOD, SNI_SWAP, BASELINE, REPEAT)]
+    shaken = {step.address for step in again if isinstance(step, Handshake)}  # where a connection alone is no answer
+    answered = [
+        _spoke(step) if isinstance(step, Handshake) else not step.failure
+        for step in again
+        if not (isinstance(step, Connect) and step.address in shaken)
+    ]
+    return "answers" if any(answered) else "dead"
+
+
 def _spoke(handshake: Handshake) -> bool:
     """A server spoke TLS to us, whatever its certificate (OONI ts-024)."""
     return not handshake.failure or bool(handshake.chain) or _class(handshake.failure) == "certificate"
@@ -680,7 +789,7 @@ def _leaf(attempt: _Failed | None, controls: Sequence[Measurement]) -> Leaf:
 
 def _self_signed(attempt: _Failed | None) -> bool:
     chain = attempt.handshake.chain if attempt and attempt.handshake else ()
-    return len(chain) == 1 and chain[0].subject == chain[0].issuer
+    return len(chain) == 1 and bool(chain[0].subject) and chain[0].subject == chain[0].issuer
 
 
 def _throttle(measurement: Measurement, controls: Sequence[Measurement]) -> tuple[Throttle, Slowed, int | None]:
@@ -748,6 +857,10 @@ def _slow_page(measurement: Measurement, controls: Sequence[Measurement]) -> tup
     return state, None
 
 
+def _came(exchange: Exchange) -> int:
+    return exchange.wire_length or exchange.body_length or 0
+
+
 def _speed(exchange: Exchange) -> float | None:
     """Bytes per second from the first byte on; None for what is too short to have a speed, or ended by itself."""
     if exchange.failure not in (None, Failure.TIMEOUT) or exchange.first_byte is None:
@@ -794,14 +907,18 @@ def _blockpage(
         if not e.failure and (urlsplit(e.url).scheme != "https" or (diverted is not None and e.hop >= diverted))
     ]
     theirs = [e for control in controls for e in control.exchanges if not e.failure]
-    found = {references.page(e, setting.country) for e in unvouched if not any(_is_page_of(e, t) for t in theirs)}
-    found -= {references.page(e, setting.country) for e in theirs}
-    return "known" if "known" in found else "vague" if "vague" in found else "none"
+    found = {
+        references.page(e, setting.country, imitated=measurement.imitated)
+        for e in unvouched
+        if not any(_is_page_of(e, t) for t in theirs)
+    }
+    found -= {references.page(e, setting.country, imitated=measurement.imitated) for e in theirs}
+    return next(match for match in ("known", "vague", "words", "none") if match in {*found, "none"})
 
 
 def _is_page_of(own: Exchange, theirs: Exchange) -> bool:
     """A control that keeps no body (OONI's) shows by title and length that the site's own page has such words."""
-    return theirs.body is None and bool(own.title) and own.title == theirs.title and agree(own, theirs)
+    return theirs.body is None and bool(own.title) and own.title == theirs.title and own.status == theirs.status
 
 
 def _interception(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, references: References) -> bool:
@@ -823,19 +940,25 @@ def _page(final: Exchange | None, controls: Sequence[Measurement]) -> Page:
     theirs = [page for control in controls if (page := _final(control)) is not None]
     if final is None or not theirs:
         return "not_measured"
-    return "same" if any(agree(final, other) for other in theirs) else "differs"
+    return min((likeness(final, other) for other in theirs), key=_LIKENESS.index)
 
 
-def agree(one: Exchange, other: Exchange) -> bool:
-    """OONI's "not a diff": the same status, and a like body, title or headers. Two titles overrule two lengths."""
+def likeness(one: Exchange, other: Exchange) -> Likeness:
+    """OONI's "not a diff": the same status, and a like body, title, length or headers; and how much that tells."""
     if one.status != other.status:
-        return False
+        return "differs"
     if one.body_sha256 and one.body_sha256 == other.body_sha256:
-        return True
+        return "identical"
+    if one.title and other.title and one.title.split() == other.title.split():
+        return "same"
     if _uncommon(one) & _uncommon(other):
-        return True
-    if one.title and other.title:
-        return one.title.split() == other.title.split()
+        return "alike"
+    if one.title and other.title:  # two titles overrule two lengths
+        return "differs"
+    return "alike" if _are_as_long(one, other) else "differs"
+
+
+def _are_as_long(one: Exchange, other: Exchange) -> bool:
     if one.body_length == other.body_length == 0:
         return True
     lengths = sorted((one.body_length or 0, other.body_length or 0))

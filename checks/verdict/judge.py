@@ -28,7 +28,7 @@ class Judgement:
     confidence: Confidence
     notes: tuple[str, ...]
     artefact: bool  # only a censor shows this: a fingerprint, an interception CA, a bogon of the network's own
-    confirmed: bool  # another server name, or Host, was answered on the same address
+    confirmed: bool  # another server name, or Host, was answered on the same address, and this one failed each time
     hop: int
     hop_host: str
     controls: tuple[str, ...]
@@ -58,7 +58,7 @@ def conclude(facts: Facts, trust_store: str, fingerprints: str, ruleset: str = R
         confidence=_confidence(min(rule.weight, MEDIUM) if _is_by_one(facts, rule) else rule.weight),
         notes=_notes(facts, rule),
         artefact=rule.artefact,
-        confirmed=mechanism is not None and mechanism.endswith((".sni", ".host")) and facts.swap == "answered",
+        confirmed=_is_confirmed(facts, mechanism),
         hop=facts.hop,
         hop_host=facts.hop_host,
         controls=facts.controls,
@@ -75,6 +75,12 @@ def explain(facts: Facts, judgement: Judgement, language: Language) -> str:
 
 def _confidence(weight: float) -> Confidence:
     return "high" if weight >= HIGH else "medium" if weight >= MEDIUM else "low"
+
+
+def _is_confirmed(facts: Facts, mechanism: str | None) -> bool:
+    """The suspected name failed each time again, where another one was answered."""
+    by_name = mechanism is not None and mechanism.endswith((".sni", ".host"))
+    return by_name and facts.swap == "answered" and facts.repeated == "failed"
 
 
 def _is_by_one(facts: Facts, rule: Rule) -> bool:

@@ -42,7 +42,7 @@ from checks.engine.records import (
     Measurement,
     Query,
 )
-from checks.verdict.facts import HOPS_LIMIT, UNNAMED, Setting, agree
+from checks.verdict.facts import HOPS_LIMIT, UNNAMED, Setting, likeness
 
 TESTS = ("web_connectivity", "tizilim_visit")  # the second is what our own engine exports
 HELPER_LIMIT = 1 << 24  # bytes; the helper reads no further
@@ -131,7 +131,7 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         hops.setdefault(exchange.hop, exchange.url)
         if exchange.location:
             hops.setdefault(exchange.hop + 1, exchange.location)
-    queries = tuple(_queries(keys, hops))
+    queries = tuple(_queries(keys, hops, "isp" if _is_of_network(document) else "public"))
     connects = [*_connects(keys, hops), *_events(keys, hops, queries)]
     handshakes = list(_handshakes(keys, hops, connects))
     exchanges = []
@@ -174,7 +174,13 @@ def _ended(exchanges: Sequence[Exchange], keys: dict[str, Any]) -> str | None:
     return exchanges[-1].failure if exchanges else _failure(keys.get("http_experiment_failure"))
 
 
-def _queries(keys: dict[str, Any], hops: Mapping[int, str]) -> Iterator[Query]:
+def _is_of_network(document: dict[str, Any]) -> bool:
+    """Whether the system's resolver is the network's own, as far as anybody can tell. Many devices ask another one."""
+    own, asked = _as_number(document.get("probe_asn")), _as_number(document.get("resolver_asn"))
+    return own is None or asked is None or own == asked
+
+
+def _queries(keys: dict[str, Any], hops: Mapping[int, str], of_system: str) -> Iterator[Query]:
     late = _objects(keys.get("x_dns_duplicate_responses")) + _objects(keys.get("x_dns_late_replies"))
     for query, is_late in [*((q, False) for q in _objects(keys.get("queries"))), *((q, True) for q in late)]:
         name = _name(query.get("hostname"))
@@ -187,7 +193,8 @@ def _queries(keys: dict[str, Any], hops: Mapping[int, str]) -> Iterator[Query]:
             failure = Failure.DNS_SERVFAIL  # getaddrinfo does not tell more
         if not name or not (failure or any(answer.type != "CNAME" for answer in answers)):
             continue  # scrubbed, or missing: nothing is known, not even that there was no answer
-        role = "isp" if engine in _SYSTEM or "isp" in tags else "doh" if engine in _ENCRYPTED else "public"
+        role = "isp" if "isp" in tags else "doh" if engine in _ENCRYPTED else "public"
+        role = of_system if engine in _SYSTEM and role == "public" else role
         yield Query(
             hop=_hop(tags, hops, name),
             name=name,
@@ -464,15 +471,15 @@ def _end(probe: Measurement, http: dict[str, Any]) -> Exchange | None:
 def _way(probe: Measurement, end: Exchange) -> Iterator[Exchange]:
     """The helper follows redirects and tells only its end. It is taken to have gone the probe's way.
 
-    But a redirect in cleartext may have been written by somebody on the probe's way: where the probe came to
-    an end and the helper to another, the helper is not taken to have followed it to another site.
+    But a redirect in cleartext may have been written by somebody on the probe's way: the helper is taken to have
+    followed it to another site only where it came to the very page, by body or title, that the probe came to.
     """
     redirects = {e.hop: e for e in reversed(probe.exchanges) if e.location and not e.failure}
     last = next((e for e in reversed(probe.exchanges) if not e.failure and not e.location), None)
-    elsewhere = last is not None and not end.failure and not agree(last, end)
+    together = last is not None and not end.failure and likeness(last, end) in ("identical", "same")
     hop, url = 0, probe.url
     while hop in redirects and (location := redirects[hop].location):
-        if elsewhere and url.startswith("http:") and not _same_site(url, location):
+        if not together and url.startswith("http:") and not _same_site(url, location):
             break
         yield Exchange(hop, "", 0, url, 0.0, 0.0, location=location)
         hop, url = hop + 1, location
@@ -488,7 +495,8 @@ def _same_site(one: str, other: str) -> bool:
 
 def _networks(keys: dict[str, Any]) -> dict[str, int]:
     found = {}
-    for query in _objects(keys.get("queries")):
+    late = ("queries", "x_dns_duplicate_responses", "x_dns_late_replies")
+    for query in [query for name in late for query in _objects(keys.get(name))]:
         for answer in _objects(query.get("answers")):
             address = _address(answer.get("ipv4")) or _address(answer.get("ipv6"))
             if address and isinstance(answer.get("asn"), int):
@@ -527,8 +535,9 @@ def _id(document: dict[str, Any]) -> str:
 def _started(document: dict[str, Any]) -> str:
     for name in ("measurement_start_time", "test_start_time"):
         try:
-            return datetime.fromisoformat(document[name]).replace(tzinfo=UTC).isoformat()
-        except (KeyError, TypeError, ValueError):
+            begun = datetime.fromisoformat(document[name])
+            return (begun if begun.tzinfo else begun.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     raise ValueError("a measurement of OONI that does not say when it was made")
 

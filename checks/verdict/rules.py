@@ -16,6 +16,7 @@ from enum import StrEnum
 from checks.verdict.facts import CHALLENGES, DNS_ODD, Dns, Facts, FailureClass, Step
 
 RULESET = "2026-11"
+REFUSALS = 400  # from this status on, a server says itself that it does not give the page
 
 OONI_DATA = "ooni/data, analysis/rules.py"
 OONI_LTE = "ooni/probe-cli, webconnectivitylte/analysisclassic.go"
@@ -71,7 +72,7 @@ def _failed(step: Step, failure: FailureClass) -> Callable[[Facts], bool]:
 
 def _failed_by_name(failure: FailureClass) -> Callable[[Facts], bool]:
     failed = _failed("tls", failure)
-    return lambda f: failed(f) and f.swap == "answered"
+    return lambda f: failed(f) and f.swap == "answered" and f.repeated == "failed"
 
 
 def _cleartext(failure: FailureClass) -> Callable[[Facts], bool]:
@@ -80,8 +81,13 @@ def _cleartext(failure: FailureClass) -> Callable[[Facts], bool]:
 
 
 def _notice(facts: Facts) -> bool:
-    """Words that notices of blocking use, and no status with which servers turn visitors away themselves."""
-    return facts.blockpage == "vague" and facts.status not in CHALLENGES
+    """What notices of blocking say, and no status with which servers turn visitors away themselves."""
+    return facts.blockpage == "vague" and (facts.status is None or facts.status < REFUSALS)
+
+
+def _compared_name(facts: Facts) -> bool:
+    """Whether there was another answer for the name to compare with."""
+    return facts.dns_resolving > 0 or facts.dns_failing > 0 or facts.dns == "two_replies"
 
 
 _ACCESSIBLE, _BLOCKED, _DOWN, _INCONCLUSIVE = Verdict.ACCESSIBLE, Verdict.BLOCKED, Verdict.DOWN, Verdict.INCONCLUSIVE
@@ -169,13 +175,27 @@ RULES: tuple[Rule, ...] = (
         "http_same_page",
         _ACCESSIBLE,
         None,
-        lambda f: f.response == "cleartext" and f.page == "same" and f.blockpage != "known",
+        lambda f: f.response == "cleartext" and (f.page == "identical" or (f.page == "same" and f.blockpage == "none")),
         "{host} showed the same page as from the control network.",
         "{host} показал ту же страницу, что и при запросе из контрольной сети.",
         "{host} бақылау желісіне көрсететін бетті көрсетті.",
         0.9,
         OONI_TS017,
-        "cleartext final response like the control's: same status, and body hash, an uncommon header, title or length",
+        "cleartext final response of the control's status and body; or of its status and title, without words of a "
+        "notice",
+    ),
+    Rule(
+        "http_page_alike",
+        _ACCESSIBLE,
+        None,
+        lambda f: f.response == "cleartext" and f.page == "alike" and f.blockpage == "none" and f.dns_trusted,
+        "{host} showed a page that resembles the one from the control network.",
+        "{host} показал страницу, похожую на ту, что получена из контрольной сети.",
+        "{host} бақылау желісіне көрсеткен бетке ұқсас бетті көрсетті.",
+        0.7,
+        OONI_TS017,
+        "cleartext final response, at an address of the site's, of the control's status and its length or an uncommon "
+        "header of its; no words of a notice",
     ),
     # --- artefacts: need no control
     Rule(
@@ -197,7 +217,7 @@ RULES: tuple[Rule, ...] = (
         "dns_blockpage",
         _BLOCKED,
         "dns.injection.blockpage",
-        lambda f: f.blockpage == "known" and (f.dns in DNS_ODD or f.hijacked),
+        lambda f: f.blockpage == "known" and ((f.dns in DNS_ODD and _compared_name(f)) or f.hijacked),
         "The network's resolver sent {host} to a known block page.",
         "Вместо {host} DNS-сервер сети направил на известную страницу-заглушку.",
         "Желінің DNS-сервері {host} орнына белгілі бұғаттау бетіне бағыттады.",
@@ -268,8 +288,8 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} атауын басқа мекенжайға бағыттады, онда шектеу туралы хабарлама көрсетілді.",
         0.8,
         OONI_FINGERPRINTS,
-        "words of a notice at an address that no control got, and another page than the control's or no such "
-        "name; not with the status 403, 451 or 503",
+        "a notice that names an order or a law at an address that no control got, and another page than the control's "
+        "or no such name; not with a status of 400 or more",
     ),
     Rule(
         "dns_ghost_forged",
@@ -398,14 +418,26 @@ RULES: tuple[Rule, ...] = (
         "dns_bogon",
         _BLOCKED,
         "dns.injection.bogon",
-        lambda f: f.dns == "bogon",
+        lambda f: f.dns == "bogon" and not f.dns_local,
         "The network's resolver sends {host} to an address that cannot exist on the internet.",
         "DNS-сервер сети даёт для {host} адрес, которого не может быть в интернете.",
         "Желінің DNS-сервері {host} үшін интернетте болуы мүмкін емес мекенжай береді.",
         0.95,
         OONI_DATA,
-        "only bogons, which no control got",
+        "only bogons, which no control got, and not only 0.0.0.0 or loopback",
         artefact=True,
+    ),
+    Rule(
+        "dns_bogon_local",
+        _BLOCKED,
+        "dns.injection.bogon",
+        lambda f: f.dns == "bogon",
+        "For {host} the resolver names the device itself or nobody at all; others name a server.",
+        "Для {host} DNS-сервер называет само устройство или нулевой адрес; другие называют сервер.",
+        "{host} үшін DNS-сервер құрылғының өзін не нөлдік мекенжайды көрсетеді; басқалары серверді көрсетеді.",
+        0.75,
+        OONI_DATA,
+        "only 0.0.0.0 or loopback, which no control got; no artefact, because filters at home answer so too",
     ),
     Rule(
         "dns_two_replies",
@@ -417,7 +449,8 @@ RULES: tuple[Rule, ...] = (
         "{host} туралы бір сұрауға бір-біріне қайшы екі жауап келді: біріншісі жолда қолдан жасалған.",
         0.9,
         CENSORED_PLANET,
-        "two replies to one query with no address in common, the first unconfirmed",
+        "two replies to one query with no address in common, the first unconfirmed: of another network (AS), or with "
+        "another's certificate",
     ),
     Rule(
         "dns_answer_refuted",
@@ -429,19 +462,50 @@ RULES: tuple[Rule, ...] = (
         "Желінің DNS-сервері {host} үшін бөтен сервердің мекенжайын береді.",
         0.9,
         OONI_DATA,
-        "an address no control got, with a wrong certificate, or where a control's handshake failed",
+        "an address no control got, with a certificate of another's, or where a control's handshake failed; not where "
+        "it only timed out for both, and not by a certificate's dates",
     ),
     Rule(
         "dns_answer_unchecked",
         _INCONCLUSIVE,
         None,
-        lambda f: f.dns in ("unmatched_refuted", "unmatched_unchecked") and f.blockpage == "none",
+        lambda f: f.dns in ("unmatched_refuted", "unmatched_unchecked") and f.blockpage in ("none", "words"),
         "The network's resolver gives another address for {host}; whether it is the site's own is not known.",
         "DNS-сервер сети даёт для {host} другой адрес; принадлежит ли он сайту, неизвестно.",
         "Желінің DNS-сервері {host} үшін басқа мекенжай береді; оның сайтқа тиесілі екені белгісіз.",
         0.0,
         OWN,
         "an address no control got, and nothing tells whose it is",
+    ),
+    # --- what the second look took back
+    Rule(
+        "not_repeated",
+        _INCONCLUSIVE,
+        None,
+        lambda f: (
+            f.dns_trusted
+            and f.step in ("tcp", "tls", "http")
+            and f.failure != "certificate"
+            and f.repeated == "succeeded"
+        ),
+        "{host} did not open, but did when we tried again: the failure did not repeat.",
+        "{host} не открылся, но при повторной проверке открылся: сбой не повторился.",
+        "{host} ашылмады, бірақ қайта тексергенде ашылды: ақау қайталанбады.",
+        0.0,
+        CENSORED_PLANET,
+        "in the second look, at least half of the repetitions of the step that failed succeeded",
+    ),
+    Rule(
+        "line_failed",
+        _INCONCLUSIVE,
+        None,
+        lambda f: f.step in ("tcp", "tls", "http") and f.line == "dead",
+        "{host} did not open, and neither did a name that opens everywhere: the line had failed.",
+        "{host} не открылся, как и сайт, который открывается везде: не работало само подключение.",
+        "{host} ашылмады, барлық жерде ашылатын сайт та ашылмады: байланыстың өзі істемей тұрған.",
+        0.0,
+        CENSORED_PLANET,
+        "in the second look, the neutral name failed at its own address, and no other name was answered",
     ),
     # --- connections
     Rule(
@@ -508,18 +572,31 @@ RULES: tuple[Rule, ...] = (
         "a refused certificate that is the control's own",
     ),
     Rule(
+        "page_unfinished",
+        _INCONCLUSIVE,
+        None,
+        lambda f: _failed("http", "timeout")(f) and f.begun and f.flowing and f.throttle == "not_measured",
+        "The page of {host} was coming and did not end in time; so it is on a slow line too.",
+        "Страница {host} загружалась, но не успела; так бывает и при медленном подключении.",
+        "{host} беті жүктеліп жатты, бірақ үлгермеді; баяу байланыста да солай болады.",
+        0.0,
+        OWN,
+        "the response timed out after at least 16 KiB of it; no neutral name's page to compare",
+    ),
+    Rule(
         "page_stalled",
         _BLOCKED,
-        lambda f: "tls.throttle" if f.hop_secure else "http.throttle",
+        lambda f: "tls" if f.hop_secure else "http",
         lambda f: _failed("http", "timeout")(f) and f.begun and f.throttle == "not_measured",
         "The page of {host} began to come and did not end in time; the control got it whole.",
         "Страница {host} начала загружаться и не загрузилась за отведённое время, а из контрольной сети "
         "загрузилась целиком.",
         "{host} беті жүктеле бастап, белгіленген уақытта жүктеліп бітпеді, ал бақылау желісінен толық жүктелді.",
-        0.65,
+        0.5,
         OONI_LTE,
-        "the response began and timed out, the control's ended; no second look",
-        mechanisms=("tls.throttle", "http.throttle"),
+        "the response began and timed out before 16 KiB of it came, the control's ended; no second look tells whether "
+        "it was slowed down",
+        mechanisms=("tls", "http"),
     ),
     Rule(
         "secured_then_cut",
@@ -546,7 +623,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда байланыс үзілді; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_TS024,
-        "reset in the handshake, control fine on the same address and name, another name answered",
+        "reset in the handshake and each time again, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_timeout_sni",
@@ -558,7 +635,8 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда жауап болмады; басқа атаумен сол мекенжай жауап берді.",
         0.95,
         OONI_KZ_2024,
-        "timeout in the handshake, control fine on the same address and name, another name answered",
+        "timeout in the handshake and each time again, control fine on the same address and name, another name "
+        "answered",
     ),
     Rule(
         "tls_eof_sni",
@@ -570,7 +648,7 @@ RULES: tuple[Rule, ...] = (
         "{host} атауын айтқанда байланыс жабылды; басқа атаумен сол мекенжай жауап берді.",
         0.9,
         OONI_TS024,
-        "closed in the handshake, control fine on the same address and name, another name answered",
+        "closed in the handshake and each time again, control fine on the same address and name, another name answered",
     ),
     Rule(
         "tls_reset",
@@ -582,7 +660,8 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен қорғалған байланыс үзілді, ал бақылау желісінен сол мекенжаймен байланыс үзілген жоқ.",
         0.8,
         OONI_DATA,
-        "reset in the handshake, control fine on the same address and name; swap failed or not made",
+        "reset in the handshake, control fine on the same address and name; no other name answered, or the "
+        "repetitions were not made or did not all fail",
     ),
     Rule(
         "tls_timeout",
@@ -594,7 +673,8 @@ RULES: tuple[Rule, ...] = (
         "{host} сайтымен қорғалған байланысқа жауап болмады, ал бақылау желісіне сол мекенжай жауап берді.",
         0.7,
         OONI_KZ_2024,
-        "timeout in the handshake, control fine on the same address and name; swap failed or not made",
+        "timeout in the handshake, control fine on the same address and name; no other name answered, or the "
+        "repetitions were not made or did not all fail",
     ),
     Rule(
         "tls_eof",
@@ -607,7 +687,21 @@ RULES: tuple[Rule, ...] = (
         "жабылған жоқ.",
         0.7,
         OONI_DATA,
-        "closed in the handshake, control fine on the same address and name; swap failed or not made",
+        "closed in the handshake, control fine on the same address and name; no other name answered, or the "
+        "repetitions were not made or did not all fail",
+    ),
+    Rule(
+        "tls_certificate_dated",
+        _INCONCLUSIVE,
+        None,
+        lambda f: _failed("tls", "certificate")(f) and f.refused == "dates" and not f.self_signed,
+        "By our clock the certificate of {host} is out of date, the control's is valid: an old copy, or our clock.",
+        "Сертификат {host} по нашим часам просрочен, а в контрольной сети действителен: старая копия или наши часы.",
+        "{host} сертификатының мерзімі сағатымыз бойынша өткен, бақылауда жарамды: көшірме ескі не сағат қате.",
+        0.0,
+        OWN,
+        "a certificate whose dates alone are wrong for us, of no known interceptor and not signed by itself; the "
+        "control was content with its own",
     ),
     Rule(
         "tls_foreign_certificate",
@@ -621,22 +715,6 @@ RULES: tuple[Rule, ...] = (
         OONI_DATA,
         "a refused certificate that is not the control's, on the same address",
         mechanisms=("tls.mitm", "tls.mitm.self_signed"),
-    ),
-    # --- cleartext HTTP
-    Rule(
-        "tls_certificate_dated",
-        _INCONCLUSIVE,
-        None,
-        lambda f: _failed("tls", "certificate")(f) and f.refused == "dates" and f.leaf == "not_measured",
-        "{host} showed a certificate that is out of date to us and good to the control: our clock may be wrong.",
-        "По нашим часам срок сертификата {host} не подходит, а в контрольной сети он признан годным: возможно, "
-        "наши часы неверны.",
-        "Біздің сағат бойынша {host} сертификатының мерзімі сәйкес емес, ал бақылау желісінде ол жарамды: "
-        "сағатымыз қате болуы мүмкін.",
-        0.0,
-        OWN,
-        "a certificate out of date for us, good for a control that does not tell which one it got: our clock may "
-        "be wrong",
     ),
     Rule(
         "tls_certificate_refused",
@@ -652,10 +730,11 @@ RULES: tuple[Rule, ...] = (
         "it got was content",
         mechanisms=("tls.mitm", "tls.mitm.self_signed"),
     ),
+    # --- cleartext HTTP
     Rule(
         "http_reset",
         _BLOCKED,
-        lambda f: "http.reset.host" if f.swap == "answered" else "http.reset",
+        lambda f: "http.reset.host" if f.swap == "answered" and f.repeated == "failed" else "http.reset",
         _cleartext("reset"),
         "The connection was cut when we asked for the page of {host}; the control got it.",
         "Соединение оборвалось, когда мы запросили страницу {host}; из контрольной сети она получена.",
@@ -699,8 +778,8 @@ RULES: tuple[Rule, ...] = (
         "{host} бақылау желісіне көрсеткеннен басқа бетті көрсетті, онда бұғаттау беттеріне тән сөздер бар.",
         0.6,
         OONI_FINGERPRINTS,
-        "other page than the control's, with words that institutions and notices use (no artefact); not with the "
-        "status 403, 451 or 503",
+        "other page than the control's, with a notice that names an order or a law, or a page of those who filter (no "
+        "artefact); not with a status of 400 or more",
     ),
     # --- what remains unknown, each by its reason
     Rule(
@@ -726,6 +805,19 @@ RULES: tuple[Rule, ...] = (
         0.0,
         OONI_TS017,
         "other page than the control's, nothing more",
+    ),
+    Rule(
+        "http_page_doubtful",
+        _INCONCLUSIVE,
+        None,
+        lambda f: f.response == "cleartext" and f.page in ("same", "alike"),
+        "The page of {host} resembles the control's, but so might a notice of blocking.",
+        "Страница {host} похожа на контрольную, но так могло бы выглядеть и уведомление об ограничении.",
+        "{host} беті бақылаудағыға ұқсайды, бірақ шектеу туралы хабарлама да сондай көрінуі мүмкін.",
+        0.0,
+        OWN,
+        "like the control's in title, length or a header only, with words that notices use or at an address that is "
+        "not known to be the site's",
     ),
     Rule(
         "page_not_compared",

@@ -8,6 +8,8 @@ from typing import Any
 
 from checks.engine.records import (
     BASELINE,
+    KNOWN_GOOD,
+    REPEAT,
     SNI_SWAP,
     Answer,
     Certificate,
@@ -21,6 +23,7 @@ from checks.engine.records import (
 HOST = "site.kz"
 AT = "93.184.216.41"
 ELSEWHERE = "93.184.218.10"
+NEUTRAL_AT = "93.184.218.20"
 BOGON = "10.10.34.34"
 BLOCK_ADDRESS = "93.184.218.99"  # a fingerprint of the tests knows it
 STARTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -52,6 +55,16 @@ def handshake(address: str = AT, failure: str | None = None, took: float = 0.1, 
 
 def swap(failure: str | None = None) -> Handshake:
     return handshake(failure=failure, server_name="www.example.com", purpose=SNI_SWAP, chain=())
+
+
+def again(*failures: str | None) -> tuple[Handshake, ...]:
+    """The suspected name in the second look, once for each failure."""
+    return tuple(handshake(failure=failure, purpose=REPEAT, chain=()) for failure in failures)
+
+
+def neutral(failure: str | None = None) -> Handshake:
+    """The neutral name at its own address."""
+    return handshake(NEUTRAL_AT, failure, server_name="www.example.com", purpose=KNOWN_GOOD, chain=())
 
 
 def baseline(took: float = 0.1) -> Handshake:

@@ -227,11 +227,30 @@ def away(location: str, host: str, page: str = NOTICE, **helper: Any) -> Json:
     return cleartext(keys, **helper)
 
 
+def away_securely(location: str, host: str) -> Json:
+    """To somewhere else with a valid certificate, and a page of the helper's length that has no title."""
+    keys = steps(
+        [*everywhere(AT), asked(ODD, host=host, hop=1)],
+        [dialled(port=80), dialled(ODD, hop=1)],
+        [shaken(ODD, host, hop=1)],
+        [got(f"http://{SITE}/", "", 302, Location=location), got(location, "x" * len(PAGE), address=ODD, hop=1)],
+    )
+    return cleartext(keys)
+
+
+def away_nowhere(location: str, host: str) -> Json:
+    keys = plain(
+        got(f"http://{SITE}/", "", 302, Location=location),
+        queries=[*everywhere(AT), asked("10.0.0.1", host=host, hop=1)],
+    )
+    return cleartext(keys)
+
+
 _OLD_STATUS = {"success": True, "blocked": False, "failure": False}
 _CONSISTENT = {"dns_consistency": "consistent"}
 _URL = f"http://{SITE}/"
 _ODD_DNS = [asked(ODD), asked(AT, engine="udp"), asked(AT, engine="doh")]
-_WINDOWS = base64.b64encode("<title>Доступ к сайту ограничен</title>".encode("windows-1251")).decode()
+_WINDOWS = base64.b64encode("<title>Доступ к сайту ограничен по решению суда</title>".encode("windows-1251")).decode()
 
 SCENARIOS: dict[str, Json] = {
     # --- what opens
@@ -301,6 +320,12 @@ SCENARIOS: dict[str, Json] = {
     "the resolver is silent": document(without_name(TIMEOUT)),
     "Android has no data for the name": document(without_name("android_dns_cache_no_data")),
     "a private address here only": document(steps([asked("10.10.34.35"), *everywhere(AT)[1:]])),
+    "a resolver that is another network's gives nobody's address": document(
+        steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS13335"
+    ),
+    "a resolver of the network's gives nobody's address": document(
+        steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS9198"
+    ),
     "forged address with another's certificate": document(
         steps(_ODD_DNS, [dialled(ODD)], [shaken(ODD, failure="ssl_invalid_hostname")]),
         helped(
@@ -347,6 +372,10 @@ SCENARIOS: dict[str, Json] = {
     "cut after a valid handshake": document(
         steps(everywhere(AT), [dialled()], [shaken()], [got(failure=RESET)]),
     ),
+    "a large page over a slow line": document(
+        steps(everywhere(AT), [dialled()], [shaken()], [got(failure=TIMEOUT, status=203, body=PAGE * 80)]),
+        helped(AT, length=16 << 20),
+    ),
     "a page that began and never ended": document(
         steps(everywhere(AT), [dialled()], [shaken()], [got(failure=TIMEOUT, status=203)]),
     ),
@@ -357,6 +386,39 @@ SCENARIOS: dict[str, Json] = {
     "a known block page by a pattern in its body": cleartext(plain(got(_URL, "Order no. 17 of the Ministry"))),
     "a redirect to a known block page": away("http://silence.example.net/?site.kz", "silence.example.net"),
     "a redirect to who knows where": away("http://elsewhere.kz/", "elsewhere.kz", "<title>Hello</title>"),
+    "a redirect to an imitation in https of the same length": away_securely("https://elsewhere.kz/", "elsewhere.kz"),
+    "a portal at a private address catches whoever asks": away_nowhere("http://login.wifi.kz/", "login.wifi.kz"),
+    "a site sends to where everybody has something private": document(
+        steps(
+            [*everywhere(AT), asked("10.0.0.8", host="intra.kz", hop=1)],
+            [dialled()],
+            [shaken()],
+            [got(status=302, body="", Location="http://intra.kz/")],
+        )
+    ),
+    "a site sends to a name that is dead here": document(
+        steps(
+            [*everywhere(AT), asked(host="kz.site.net", hop=1, failure="dns_nxdomain_error")],
+            [dialled()],
+            [shaken()],
+            [got(status=302, body="", Location="https://kz.site.net/")],
+        )
+    ),
+    "a site sends to an address that refuses": document(
+        steps(
+            [*everywhere(AT), asked(ODD, host="kz.site.net", hop=1)],
+            [dialled(), dialled(ODD, failure="connection_refused", hop=1)],
+            [shaken()],
+            [got(status=302, body="", Location="https://kz.site.net/")],
+        )
+    ),
+    "a notice of the length of the page": cleartext(
+        plain(got(_URL, "Доступ к сайту ограничен по решению суда. " * 3)), title=""
+    ),
+    "another page of the same length": cleartext(plain(got(_URL, "Words and words. " * 14)), title=""),
+    "a server is asked too often": cleartext(
+        plain(got(_URL, "<title>Error</title>Access denied by order of the administrator", 429))
+    ),
     "a false positive": cleartext(
         plain(got(_URL, "<title>Forbidden by the Ministry of Silence</title> in a museum of forbidden sites"))
     ),

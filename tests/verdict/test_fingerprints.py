@@ -19,9 +19,11 @@ def page(body: str = "", title: str | None = None, **more):
 @pytest.mark.parametrize(
     ("exchange", "country", "match"),
     [
-        (page(title="Forbidden by the Ministry of Silence"), None, "known"),
+        (page(title="Forbidden by the Ministry of Silence"), "KZ", "known"),
+        (page(title="Forbidden by the Ministry of Silence"), "XX", "vague"),  # another country's page
+        (page(title="Forbidden by the Ministry of Silence"), None, "vague"),
         (page(title="Forbidden by the Ministry of Silence, they say"), None, "none"),  # `full`
-        (page(headers=(("LOCATION", "http://silence.example.net/?a"),)), None, "known"),
+        (page(headers=(("LOCATION", "http://silence.example.net/?a"),)), "KZ", "known"),
         (page(headers=(("Location", "http://x.kz/http://silence.example.net/?a"),)), None, "none"),  # `prefix`
         (page("by Order no. 12 of the Ministry"), None, "known"),
         (page("by order no. 12 of the ministry"), None, "none"),  # letters count, except in `words`
@@ -29,9 +31,13 @@ def page(body: str = "", title: str | None = None, **more):
         (page("Filtered by Example Shield"), "KZ", "vague"),
         (page("Filtered by Example Shield"), "XX", "known"),
         (page("СТРАНИЦА ЗАБЛОКИРОВАНА"), None, "vague"),
-        (page("Сайтқа қолжетімділік шектелген"), None, "vague"),
-        (page("Доступ к данному сайту ограничен"), None, "vague"),
-        (page("Access denied: not available in your country"), None, "none"),
+        (page("Сайтқа қолжетімділік шектелген"), None, "words"),
+        (page("Сайтқа қолжетімділік сот шешімімен шектелген"), None, "vague"),
+        (page("Доступ к данному сайту ограничен"), None, "words"),
+        (page("Доступ к данному сайту ограничен по решению суда"), None, "vague"),
+        (page("The court decided otherwise"), None, "none"),
+        (page("Access denied: not available in your country"), None, "words"),
+        (page(title="Imitated block page"), "KZ", "none"),  # in the lab it is one
         (page("Access denied. " + "A long article about blocking. " * 400), None, "none"),
         (page("Ordinary words"), None, "none"),
     ],
@@ -123,7 +129,7 @@ def test_lists_from_elsewhere_come_into_our_form_and_bad_rows_are_named(tmp_path
     found = read(tmp_path / "new" / "blockpages.csv")
     assert found[0] == Fingerprint("x.1", "body", "by a law, of ours", "nat", "contains", frozenset({"KZ", "RU"}))
     assert [f.scope for f in found] == ["nat", "false_positive", "isp", "false_positive"]
-    assert References.load(PACK, tmp_path / "new").page(page("blocked by a law, of ours")) == "known"
+    assert References.load(PACK, tmp_path / "new").page(page("blocked by a law, of ours"), "RU") == "known"
 
 
 def test_a_list_that_is_not_there_writes_nothing(tmp_path, capsys):

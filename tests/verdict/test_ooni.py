@@ -148,6 +148,36 @@ def test_a_request_for_what_is_no_url_is_as_if_it_had_not_been_made(url):
     assert judgement(broken).verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("said", "started"),
+    [
+        ("2026-11-20 10:00:00", "2026-11-20T10:00:00+00:00"),
+        ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00+00:00"),
+        ("2026-11-20T16:00:00+06:00", "2026-11-20T10:00:00+00:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_utc_and_one_with_it_is_what_it_says(said, started):
+    assert ooni.read(changed(OPENS, "measurement_start_time", to=said)).measurement.started == started
+
+
+def test_a_certificate_that_no_parser_reads_is_not_called_signed_by_itself():
+    odd = changed(
+        SCENARIOS["a certificate signed by itself, here only"],
+        *("test_keys", "tls_handshakes", 0, "peer_certificates"),
+        to=[{"format": "base64", "data": "bm8gY2VydGlmaWNhdGU="}],
+    )
+    assert judgement(odd).mechanism == "tls.mitm"
+
+
+@pytest.mark.parametrize(
+    ("own", "resolver", "role"),
+    [("AS9198", "AS13335", "public"), ("AS9198", "AS9198", "isp"), ("AS9198", "AS0", "isp"), ("AS0", "AS1", "isp")],
+)
+def test_the_system_s_resolver_is_the_network_s_unless_it_is_another_s(own, resolver, role):
+    read = ooni.read({**OPENS, "probe_asn": own, "resolver_asn": resolver}).measurement
+    assert [q.role for q in read.queries] == [role, "public", "doh"]
+
+
 def test_requests_are_newest_first():
     hops = [e.hop for e in ooni.read(SCENARIOS["a short address leads to the site"]).measurement.exchanges]
     assert hops == [0, 1]

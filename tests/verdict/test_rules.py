@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from checks.engine.records import BASELINE, REPEAT, SNI_SWAP, VALIDATE, Measurement
+from checks.engine.records import BASELINE, KNOWN_GOOD, REPEAT, SNI_SWAP, VALIDATE, Measurement
 from checks.verdict import facts
+from checks.verdict.facts import Setting
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Judgement, explain, judge
 from checks.verdict.rules import BY_ID, RETIRED, RULES, RULESET, Verdict
@@ -37,11 +38,13 @@ from tests.verdict.make import (
     ELSEWHERE,
     HOST,
     STARTED,
+    again,
     certificate,
     connect,
     exchange,
     handshake,
     misled,
+    neutral,
     plain,
     plain_exchange,
     query,
@@ -182,7 +185,10 @@ def test_the_reply_that_came_first_counts_even_if_the_true_one_follows():
         handshake(ELSEWHERE, TIMEOUT),
         queries=(query(ELSEWHERE), query(AT, late=True), query(AT, role="doh")),
     )
-    assert judged(raced, OK).rule == "dns_two_replies"
+    apart, together = ({ELSEWHERE: 9198, AT: 15133}, {ELSEWHERE: 15133, AT: 15133})
+    assert judge(raced, [OK], KZ, Setting(networks=apart)).rule == "dns_two_replies"
+    assert judge(raced, [OK], KZ, Setting(networks=together)).verdict is not Verdict.ACCESSIBLE
+    assert judged(raced, OK).rule == "dns_answer_unchecked"  # whose they are is not known: addresses in turn, perhaps
 
 
 def test_an_odd_answer_with_a_valid_certificate_is_a_cdn():
@@ -344,7 +350,7 @@ def test_the_pack_holds_the_six_roots():
 
 
 def test_a_judgement_names_all_that_it_rests_on():
-    cut = unsecured(RESET, swap())
+    cut = unsecured(RESET, swap(), *again(RESET, RESET, RESET))
     judgement = judged(cut, OK)
     assert judgement.confirmed
     assert not judgement.artefact
@@ -391,9 +397,12 @@ def test_what_a_second_look_fetched_is_no_page_of_the_visit():
 
 
 def test_a_cut_page_is_about_its_host_when_another_host_is_answered_there():
-    neutral = plain_exchange(url="http://www.example.com/", purpose=BASELINE)
-    judgement = judged(unfetched(RESET, neutral), PLAIN_OK)
+    other = plain_exchange(url="http://www.example.com/", purpose=BASELINE)
+    cut = plain_exchange(failure=RESET, purpose=REPEAT)
+    judgement = judged(unfetched(RESET, other, cut), PLAIN_OK)
     assert (judgement.mechanism, judgement.confirmed) == ("http.reset.host", True)
+    assert judged(unfetched(RESET, other), PLAIN_OK).mechanism == "http.reset"  # nobody tried the name again
+    assert judged(unfetched(RESET, other, plain_exchange(purpose=REPEAT)), PLAIN_OK).rule == "not_repeated"
 
 
 @pytest.mark.parametrize(
@@ -462,3 +471,144 @@ def test_tls_that_fails_beside_a_cleartext_page_is_no_failure_of_the_page():
         connects=(connect(port=80), connect(purpose=VALIDATE)), handshakes=(handshake(failure=RESET, purpose=VALIDATE),)
     )
     assert judged(beside, PLAIN_OK).rule == "http_same_page"
+
+
+# --- the second look may take it back
+
+
+def test_a_suspected_name_that_fails_only_sometimes_is_blocked_but_not_confirmed():
+    most = judged(unsecured(RESET, swap(), *again(RESET, None, RESET)), OK)
+    assert (most.rule, most.confirmed) == ("tls_reset", False)
+    assert judged(unsecured(RESET, swap(), *again(RESET, None)), OK).rule == "not_repeated"
+
+
+def test_an_address_that_accepted_connections_again_was_not_blocked():
+    came_back = [connect(purpose=REPEAT) for _ in range(3)]
+    silent = [connect(failure=TIMEOUT, purpose=REPEAT) for _ in range(3)]
+    closed = unconnected(TIMEOUT)
+    assert judged(replace(closed, connects=(*closed.connects, *came_back)), OK).rule == "not_repeated"
+    assert judged(replace(closed, connects=(*closed.connects, *silent)), OK).rule == "tcp_timeout"
+
+
+def test_repetitions_that_did_not_get_as_far_as_the_handshake_failed_too():
+    cut = unsecured(TIMEOUT, swap(), *again(None))
+    unreached = [connect(failure=TIMEOUT, purpose=REPEAT) for _ in range(2)]
+    assert judged(replace(cut, connects=(*cut.connects, *unreached)), OK).rule == "tls_timeout"
+
+
+def test_a_line_is_dead_only_if_no_other_name_was_answered():
+    assert judged(unsecured(TIMEOUT, swap(), *again(TIMEOUT), neutral(TIMEOUT)), OK).rule == "tls_timeout_sni"
+    assert judged(unsecured(TIMEOUT, swap(TIMEOUT), *again(TIMEOUT), neutral()), OK).rule == "tls_timeout"
+    good = connect("93.184.218.20", TIMEOUT, purpose=KNOWN_GOOD)
+    closed = unconnected(TIMEOUT)
+    assert judged(replace(closed, connects=(*closed.connects, good)), OK).rule == "line_failed"
+
+
+# --- what looks like the site, and what looks like a notice
+
+
+def test_a_notice_is_never_the_same_page_because_of_a_header_or_its_length():
+    headers = (("X-Request-Id", "1"),)
+    theirs = plain(exchanges=(plain_exchange(headers=headers),))
+    words = "Доступ к сайту ограничен по решению суда"
+    notice = {"title": None, "body": words, "body_sha256": "n", "body_length": 2900, "headers": headers}
+    assert judged(plain(exchanges=(plain_exchange(**notice),)), theirs).rule == "http_page_doubtful"
+    odd = (query(ELSEWHERE), query(AT, role="doh"))
+    at_odds = plain(queries=odd, exchanges=(plain_exchange(ELSEWHERE, **notice),))
+    assert judged(at_odds, theirs).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_page_with_the_words_of_a_notice_that_the_control_got_byte_by_byte_is_the_site_s():
+    words = {"title": None, "body": "Access is denied by order of the court", "body_sha256": "n", "body_length": 90}
+    theirs = plain(exchanges=(plain_exchange(**{**words, "body": None}),))
+    assert judged(plain(exchanges=(plain_exchange(**words),)), theirs).rule == "http_same_page"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (200, "Access Denied"),
+        (200, "Access to this website is restricted from your country"),
+        (200, "Ваш доступ временно ограничен: подтвердите, что вы не робот"),
+        (401, "Access is denied by law"),
+        (429, "Access denied: too many requests, by order of the court"),
+        (500, "access denied for user root by decision of"),
+    ],
+)
+def test_a_server_s_own_refusal_is_no_notice(status, words):
+    refused = {"title": "x", "body": words, "body_sha256": "r", "body_length": 90, "status": status}
+    assert judged(plain(exchanges=(plain_exchange(**refused),)), PLAIN_OK).rule == "http_page_differs"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Access to this site has been blocked by order of the court",
+        "Доступ к сайту ограничен по решению суда",
+        "Доступ к ресурсу закрыт на основании постановления уполномоченного органа",
+        "Бұл сайтқа кіру сот шешімі бойынша шектелген",
+    ],
+)
+def test_a_notice_says_by_whose_order(words):
+    notice = {"title": "x", "body": words, "body_sha256": "r", "body_length": 90}
+    assert judged(plain(exchanges=(plain_exchange(**notice),)), PLAIN_OK).rule == "http_blockpage_vague"
+
+
+def test_the_lab_s_block_page_is_proof_in_the_lab_only():
+    page = {"title": "Imitated block page", "body": "x", "body_sha256": "r", "body_length": 90}
+    shown = plain(exchanges=(plain_exchange(**page),))
+    assert judged(shown).rule == "no_control"
+    assert judged(replace(shown, imitated=True)).rule == "http_blockpage"
+
+
+def test_another_country_s_page_is_no_proof():
+    page = {"title": "Forbidden by the Ministry of Silence", "body": "x", "body_sha256": "r", "body_length": 90}
+    shown = plain(exchanges=(plain_exchange(**page),))
+    assert judge(shown, [], KZ, Setting(country="KZ")).rule == "http_blockpage"
+    assert judge(shown, [], KZ, Setting(country="XX")).rule == "no_control"
+    assert judge(shown, [PLAIN_OK], KZ, Setting(country="XX")).rule == "http_blockpage_vague"
+    assert not judge(shown, [PLAIN_OK], KZ, Setting(country="XX")).artefact
+
+
+def test_without_another_answer_nobody_says_that_a_known_page_came_by_the_resolver():
+    shown = plain(queries=(query(AT),), exchanges=(plain_exchange(**BLOCK_PAGE),))
+    assert judged(shown).mechanism == "http.blockpage"
+
+
+# --- whose address, whose certificate
+
+
+@pytest.mark.parametrize("failure", ["ssl_invalid_certificate", TIMEOUT])
+def test_dates_or_a_silence_that_the_control_met_too_refute_no_address(failure):
+    there = handshake(ELSEWHERE, failure, chain=())
+    theirs = visit(
+        connects=(connect(), connect(ELSEWHERE)), handshakes=(handshake(), handshake(ELSEWHERE, failure, chain=()))
+    )
+    assert judged(misled(there), theirs).rule == "dns_answer_unchecked"
+
+
+def test_a_certificate_that_is_only_out_of_date_is_not_somebody_else_s():
+    assert judged(unsecured("ssl_invalid_certificate", chain=FOREIGN), OK).rule == "tls_certificate_dated"
+    itself = (certificate("97", subject=f"CN={HOST}", issuer=f"CN={HOST}"),)
+    assert judged(unsecured("ssl_invalid_certificate", chain=itself), OK).mechanism == "tls.mitm.self_signed"
+
+
+def test_a_certificate_that_no_parser_reads_is_not_called_signed_by_itself():
+    unread = (certificate("97", subject="", issuer=""),)
+    assert judged(unsecured("ssl_unknown_authority", chain=unread), OK).mechanism == "tls.mitm"
+
+
+def test_a_copy_nearby_that_proves_itself_is_no_forgery():
+    near = {"queries": (query(ELSEWHERE), query(ELSEWHERE, role="public"))}
+    opened = misled(handshake(ELSEWHERE), exchanges=(exchange(ELSEWHERE),), **near)
+    networks = Setting(networks={ELSEWHERE: 9198, AT: 15133})
+    assert judge(opened, [OK], KZ, networks).notes == ()
+    told = replace(opened, queries=(*near["queries"], query(AT, role="doh")))
+    assert judge(told, [OK], KZ, networks).notes == ("dns_tampering",)
+
+
+@pytest.mark.parametrize(("address", "artefact"), [(BOGON, True), ("0.0.0.0", False), ("127.0.0.1", False)])
+def test_a_filter_at_home_answers_with_the_device_itself(address, artefact):
+    judgement = judged(misled(address=address, connects=()), OK)
+    assert (judgement.mechanism, judgement.artefact) == ("dns.injection.bogon", artefact)
+    assert artefact or judgement.confidence == "medium"

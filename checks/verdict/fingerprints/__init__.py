@@ -22,12 +22,18 @@ from checks.engine.records import Certificate, Exchange, Query
 ROOTS_FILE = "interception_roots.csv"  # sha256, subject, issuer_pattern, not_before, not_after, source
 PAGES_FILE = "blockpages.csv"  # id, field, pattern, scope, source; and kind, countries where they are not the usual
 
-PageMatch = Literal["none", "known", "vague"]
+PageMatch = Literal[
+    "none",
+    "known",  # only a censor shows it
+    "vague",  # a notice that names an order or a law, or a page of those who filter
+    "words",  # words that notices use, and servers that turn visitors away too
+]
 
 FIELDS = ("title", "body", "dns")  # or header.NAME
 KINDS = ("words", "contains", "prefix", "full", "regexp")  # `words`, the usual, is `contains` in any case of letters
 FALSE_POSITIVE, SERVER_SIDE = "false_positive", "server_side"
-PROOF = frozenset({"country", "imitated", "nat", "isp"})  # ooni/backend confirms by these, and by the expected country
+IMITATED = "imitated"  # the lab's own block page, which proves something in the lab only
+PROOF = frozenset({"country", IMITATED, "nat", "isp"})  # ooni/backend confirms by these, and by the expected country
 VAGUE = frozenset({"vague", "vbw", "inst", "prod", "prov", "injb"})
 SCOPES = PROOF | VAGUE | {FALSE_POSITIVE, SERVER_SIDE}
 
@@ -56,11 +62,14 @@ class Fingerprint:
         return {"words": f"(?i){text}", "contains": text, "prefix": rf"\A{text}", "full": rf"\A{text}\z"}[self.kind]
 
     def is_proof(self, country: str | None) -> bool:
-        return self.scope in PROOF or (self.scope != "vague" and self.scope != "vbw" and country in self.countries)
+        """Of another country's page or address it is none: words and addresses travel."""
+        if country in self.countries:
+            return self.scope not in ("vague", "vbw")
+        return self.scope in PROOF and not self.countries
 
 
-# The words of notices all over the world, ours in three languages. They prove nothing by themselves, and a
-# server that turns visitors of a country away uses some of them too.
+# The words of notices all over the world, ours in three languages. They prove nothing by themselves: a server that
+# turns a visitor away, or a robot, uses them too.
 _WORDS = (
     r"\baccess (?:to (?:this|the) [\w -]{0,40})?(?:(?:is|was|has been) )?(?:denied|blocked|restricted|prohibited)",
     r"\b(?:site|page|resource|url|domain) (?:\S+ ){0,3}?(?:is|has been|was) (?:blocked|banned|prohibited)\b",
@@ -69,9 +78,18 @@ _WORDS = (
     r"(?:сайт|ресурс|страница) (?:\S+ ){0,3}?(?:заблокирован|запрещ[её]н)",
     r"(?:сайт|ресурс|бет|қолжетімділі|кіру)\S*(?: \S+){0,5}? (?:бұғаттал|шектел|тыйым сал)",
 )
+# What tells a notice of blocking from a server's own refusal: it says by whose order, or by what law.
+_ORDERS = (
+    r"\b(?:court|laws?|legislation|jurisdiction|government|ministry|prosecutor|regulator|authorit(?:y|ies))\b",
+    r"\b(?:by (?:an )?order|order of|decision of|legal (?:order|reasons|grounds|demand|requirements?))\b",
+    r"(?:решени|постановлени|требовани|предписани)\S+ (?:\S+ )?(?:суд|орган|прокур|министер|комитет|уполномоч|закон)",
+    r"законодательств|законом|закона |судебн|министерств|прокуратур|роскомнадзор|уполномоченн\S+ орган",
+    r"сот(?:тың| шешім| қаулы)|заң(?:ы|ға|нама|д)|министрліг|прокуратура|уәкілетті орган|үкімет",
+)
 _TURNED_AWAY = r"\b(?:not|un)\s?available in your (?:country|region|location|area)\b"
 NOTICES = (
     *(Fingerprint("notice", "body", f"(?i){words}", "vague", "regexp") for words in _WORDS),
+    *(Fingerprint("order", "body", f"(?i){words}", "vague", "regexp") for words in _ORDERS),
     Fingerprint("turned_away", "body", f"(?i){_TURNED_AWAY}", SERVER_SIDE, "regexp"),
 )
 
@@ -120,13 +138,14 @@ class References:
             for certificate in chain
         )
 
-    def page(self, exchange: Exchange, country: str | None = None) -> PageMatch:
+    def page(self, exchange: Exchange, country: str | None = None, *, imitated: bool = False) -> PageMatch:
         """Whether a response is a block page; the false positives are asked first."""
         found: list[Fingerprint] = []
         for field, matcher in self._matchers.items():
             for text in _texts(exchange, field):
                 found += matcher.find(text)
-        return self._meaning([*found, *self._notices(exchange)], country)
+        found = [f for f in found if imitated or f.scope != IMITATED]
+        return self._meaning(found, country, self._notices(exchange))
 
     def address(self, query: Query, country: str | None = None) -> bool:
         """Whether an answer is an address, or a name, that only block pages live at.
@@ -139,17 +158,24 @@ class References:
         found = [fingerprint for answer in query.answers for fingerprint in matcher.find(answer.value)]
         return self._meaning([f for f in found if not f.countries or country in f.countries], country) == "known"
 
-    def _notices(self, exchange: Exchange) -> Sequence[Fingerprint]:
+    def _notices(self, exchange: Exchange) -> tuple[Fingerprint, ...]:
         body = exchange.body or ""
         return self._notice.find(f"{exchange.title or ''}\n{body}") if len(body) <= NOTICE_LIMIT else ()
 
-    def _meaning(self, found: Sequence[Fingerprint], country: str | None) -> PageMatch:
-        scopes = {fingerprint.scope for fingerprint in found}
-        if not found or FALSE_POSITIVE in scopes:
+    def _meaning(
+        self, found: Sequence[Fingerprint], country: str | None, notices: Sequence[Fingerprint] = ()
+    ) -> PageMatch:
+        scopes = {fingerprint.scope for fingerprint in (*found, *notices)}
+        words = {fingerprint.id for fingerprint in notices}
+        if FALSE_POSITIVE in scopes:
             return "none"
         if any(fingerprint.is_proof(country) for fingerprint in found):
             return "known"
-        return "none" if SERVER_SIDE in scopes else "vague"
+        if SERVER_SIDE in scopes:
+            return "words"
+        if found or {"notice", "order"} <= words:
+            return "vague"
+        return "words" if "notice" in words else "none"
 
     @cached_property
     def _matchers(self) -> dict[str, Matcher]:
