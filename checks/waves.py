@@ -97,8 +97,11 @@ def _vantages(measurements: set[UUID]) -> dict[UUID, int]:
 
 
 def slots_since(since: datetime) -> list[Slot]:
-    """Every round that a vantage was asked for: what came home, and what was given up. The rest may still come."""
-    asked = Run.objects.filter(round__plan__isnull=False, round__slot__gte=since)
+    """Every round that a vantage of ours was asked for: what came home, and what was given up. The rest may still come.
+
+    Nobody asks OONI's probes: that they sent nothing means nothing.
+    """
+    asked = Run.objects.filter(round__plan__isnull=False, round__slot__gte=since, vantage__source=Vantage.Source.OWN)
     came, lost = Count("pk", filter=Q(state=Run.State.RECORDED)), Count("pk", filter=Q(state=Run.State.FAILED))
     # A late result closes no run, and is kept: whoever measured was not cut off.
     late = set(
@@ -127,7 +130,9 @@ def mark_silent(networks: set[int]) -> None:
     """Pages say of these since when nothing has come, and of their sites nothing."""
     Network.objects.exclude(pk__in=networks).filter(silent_since__isnull=False).update(silent_since=None)
     for network in Network.objects.filter(pk__in=networks):
-        runs = Run.objects.published().filter(vantage__network=network, vantage__role=Vantage.Role.ACCESS)
+        runs = Run.objects.published().filter(
+            vantage__network=network, vantage__role=Vantage.Role.ACCESS, vantage__source=Vantage.Source.OWN
+        )
         last = runs.aggregate(last=Max("recorded_at"))["last"]
         if last != network.silent_since:
             Network.objects.filter(pk=network.pk).update(silent_since=last)

@@ -313,6 +313,33 @@ def test_a_network_that_never_delivered_did_not_fall_silent() -> None:
     assert silent_since() is None
 
 
+def test_reports_of_oonis_probes_keep_no_silent_network_alive() -> None:
+    silence((9198,), range(4), until=3)
+    reported = make.vantage(make.network(), source=Vantage.Source.OONI, state="imported", public_key=None)
+    runs(reported, since=AT - 2 * DAY, until=AT + 3 * HOUR)
+    refresh(AT + 4 * HOUR)
+    assert silent_since() == AT - HOUR + timedelta(minutes=4)
+
+
+def test_oonis_helpers_are_no_control_that_delivers_while_everything_of_ours_is_down() -> None:
+    hosting = make.network(64496, watched=False, kind="hosting")
+    make.vantage(hosting, role=Vantage.Role.CONTROL, source=Vantage.Source.OONI, state="imported", public_key=None)
+    silence((9198, 29355), range(6), control=False)
+    refresh(AT + 10 * HOUR)
+    assert not Wave.objects.exists()
+
+
+def test_networks_that_only_oonis_probes_measure_do_not_count_as_asked() -> None:
+    silence((9198, 29355), range(6))
+    runs(
+        make.vantage(make.network(41798, watched=False), source=Vantage.Source.OONI, state="imported", public_key=None),
+        since=AT - 2 * DAY,
+        until=AT,
+    )
+    refresh(AT + 10 * HOUR)
+    assert Wave.objects.get().networks_measured == 2
+
+
 def test_the_task_finds_what_is_there(settings: Any) -> None:
     assert settings.CELERY_BEAT_SCHEDULE["find_waves"]["task"] == find_waves.name
     find_waves()
