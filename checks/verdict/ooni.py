@@ -179,9 +179,10 @@ def _ended(
     """None: with a page. Else what stopped the visit at the last hop that it came to, as far in as it came there."""
     if any(e.status is not None and not e.failure and not e.location for e in exchanges):
         return None
-    hop = max((step.hop for step in (*queries, *connects, *handshakes, *exchanges)), default=0)
-    for steps in (exchanges, handshakes, connects):
-        failures = [step.failure for step in steps if step.hop == hop and step.failure]
+    steps: tuple[Sequence[Connect | Handshake | Exchange], ...] = (exchanges, handshakes, connects)
+    hop = max((step.hop for stage in (queries, *steps) for step in stage), default=0)
+    for stage in steps:
+        failures = [step.failure for step in stage if step.hop == hop and step.failure]
         if failures:
             return next((one for one in failures[::-1] if one != Failure.UNKNOWN), failures[-1])
     if named := _failure(keys.get("http_experiment_failure")):

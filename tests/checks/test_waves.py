@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from checks import waves
 from checks.models import Episode, Network, Round, Run, State, Vantage, Wave
@@ -170,6 +172,38 @@ def test_what_came_too_late_for_news_makes_no_wave() -> None:
     cut(range(6), since=AT - 300 * DAY)
     refresh(AT + 31 * DAY)
     assert not Wave.objects.exists()
+
+
+def found_in(*arguments: str) -> str:
+    said = io.StringIO()
+    call_command("find_waves", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def test_waves_of_a_past_that_was_imported_are_found_on_request_and_once() -> None:
+    then = AT - 2000 * DAY
+    cut(range(6), NETWORKS, ("blocked", then), ("accessible", then + 5 * HOUR), since=then - 60 * DAY)
+    refresh()
+    assert not Wave.objects.exists()
+    span = ("--since", f"{then - 9 * DAY:%Y-%m-%d}", "--until", f"{then + 9 * DAY:%Y-%m-%d}")
+    assert found_in(*span) == "1 waves found that were not known, 0 that were\n"
+    before = everything()
+    wave = Wave.objects.get()
+    assert (wave.began_at, wave.hosts, wave.networks.count(), wave.state) == (then, 6, 3, "new")
+    assert wave.intervals[0]["ended"] == (then + 5 * HOUR).isoformat()
+    assert found_in(*span) == "0 waves found that were not known, 1 that were\n"
+    refresh()
+    assert everything() == before
+
+
+def test_a_span_leaves_alone_what_began_outside_of_it() -> None:
+    cut(range(6), since=AT - 300 * DAY)
+    refresh()
+    before = everything()
+    assert found_in("--since", f"{AT - 200 * DAY:%Y-%m-%d}", "--until", f"{AT - 100 * DAY:%Y-%m-%d}")[0] == "0"
+    assert everything() == before
+    with pytest.raises(CommandError, match="--until is not after --since"):
+        found_in("--since", "2026-01-02", "--until", "2026-01-02")
 
 
 def test_what_the_evidence_no_longer_shows_is_gone_unless_an_editor_decided() -> None:
