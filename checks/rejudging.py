@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ class NotApplicable(ValueError):
 
 
 class NotRejudged(ValueError):
-    """A ruleset under which measurements that states rest on were not judged yet."""
+    """A ruleset under which measurements that states and episodes rest on were not judged yet."""
 
 
 def check(name: str) -> str:
@@ -182,22 +182,22 @@ def changed_cells(ruleset: Ruleset, *, at: datetime) -> tuple[list[CellChange], 
 # --- making it current --------------------------------------------------------------------------------
 
 
-def left(ruleset: Ruleset, *, at: datetime, within: timedelta | None = None) -> int:
+def left(ruleset: Ruleset) -> int:
     """Measurements judged under the current ruleset and not under this one."""
     judged = Verdict.objects.filter(measurement=OuterRef("measurement"), ruleset=ruleset.name)
-    rows = Verdict.objects.published().current().filter(~Exists(judged))
-    return (rows.filter(at__gte=at - within) if within else rows).count()
+    return Verdict.objects.published().current().filter(~Exists(judged)).count()
 
 
 @transaction.atomic
 def make_current(ruleset: Ruleset, *, by: str, reason: str, at: datetime) -> Ruleset:
     """Let public states rest on it, and ask for every cell to be counted anew.
 
-    Raises NotApplicable, or NotRejudged where it would turn states into "too little data".
+    Raises NotApplicable, or NotRejudged: episodes are counted from the first verdict on, and what was not judged under
+    it would be gone from history.
     """
     check(ruleset.name)
-    if missing := left(ruleset, at=at, within=rules_of_state.SUSTAINED_MEMORY):
-        raise NotRejudged(f"{missing} measurements of the last days have no verdict under {ruleset}: rejudge first")
+    if missing := left(ruleset):
+        raise NotRejudged(f"{missing} measurements have no verdict under {ruleset}: rejudge first, without --since")
     Ruleset.objects.filter(pk=ruleset.pk).update(made_current_at=at, by=by, reason=reason)
     last = 0
     while cells := list(

@@ -5,7 +5,7 @@ The same evidence again changes nothing, more of it extends the same row. What a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,29 +18,58 @@ from checks.verdict import state as states
 from checks.verdict import waves
 from checks.verdict.waves import AGAIN, HISTORY, TOGETHER, Change, Deliveries, Measured, Slot, Span
 
-LOOKBACK = timedelta(days=30)  # evidence that comes later than this makes no new wave; what is known is carried on
+LOOKBACK = timedelta(days=30)  # of what is older `look_back` makes new waves; what is known is carried on
 AT_ONCE = 1000  # ids in one query
 
 
 def refresh(*, at: datetime) -> None:
     """Find the waves of the last weeks anew, carry on what is known, and mark the networks that are silent now."""
     since = at - LOOKBACK
-    carried = list(Wave.objects.filter(began_at__lt=since).filter(Q(changed_at__gte=since - AGAIN) | _still_on()))
-    begins = [wave.began_at for wave in carried if wave.direction == Wave.Direction.SILENCE]
-    slots = slots_since(min([since, *begins]) - HISTORY)
+    carried = _carried(since)
+    slots = _slots(since, carried)
     mark_silent(Deliveries(slots).silent())
-    found = waves.find(_changes(since, carried), slots, _measured())
+    _find(since, None, carried, slots, at)
+
+
+def look_back(*, since: datetime, until: datetime, at: datetime) -> tuple[int, int]:
+    """Find those that began within a span, however long ago, as history that was imported shows them: new, known."""
+    carried = _carried(since)
+    return _find(since, until, carried, _slots(since, carried), at)
+
+
+def _carried(since: datetime) -> list[Wave]:
+    """Waves from before that may go on."""
+    return list(Wave.objects.filter(began_at__lt=since).filter(Q(changed_at__gte=since - AGAIN) | _still_on()))
+
+
+def _slots(since: datetime, carried: Iterable[Wave]) -> list[Slot]:
+    begins = [wave.began_at for wave in carried if wave.direction == Wave.Direction.SILENCE]
+    return slots_since(min([since, *begins]) - HISTORY)
+
+
+def _find(
+    since: datetime, until: datetime | None, carried: Sequence[Wave], slots: Sequence[Slot], at: datetime
+) -> tuple[int, int]:
+    """Write what began since then, and what is carried on: how many were not known, and how many were."""
+    found, new, known_already = waves.find(_changes(since, carried), slots, _measured()), 0, 0
     with transaction.atomic():
         known = Q(began_at__gte=since) | Q(pk__in=[row.pk for row in carried])
         rows = list(Wave.objects.select_for_update().filter(known))
         pairs = _paired(found, rows)
         kept = {row.pk for _, row in pairs if row}
-        gone = [row.pk for row in rows if row.pk not in kept and row.began_at >= since]
+        gone = [row.pk for row in rows if row.pk not in kept and row.began_at >= since and _within(row.began_at, until)]
         # What the evidence no longer shows, and nobody decided on, was none.
         Wave.objects.filter(pk__in=gone, state=Wave.State.NEW).delete()
         for wave, row in pairs:
-            if row or wave.intervals[0].began.at >= since:  # of an older one nobody knew in its time
+            began_at = wave.intervals[0].began.at
+            if (row or began_at >= since) and _within(began_at, until):  # of an older one nobody knew in its time
                 _write(wave, row, at)
+                new, known_already = new + (row is None), known_already + (row is not None)
+    return new, known_already
+
+
+def _within(moment: datetime, until: datetime | None) -> bool:
+    return until is None or moment < until
 
 
 def _still_on() -> Q:
@@ -97,8 +126,11 @@ def _vantages(measurements: set[UUID]) -> dict[UUID, int]:
 
 
 def slots_since(since: datetime) -> list[Slot]:
-    """Every round that a vantage was asked for: what came home, and what was given up. The rest may still come."""
-    asked = Run.objects.filter(round__plan__isnull=False, round__slot__gte=since)
+    """Every round that a vantage of ours was asked for: what came home, and what was given up. The rest may still come.
+
+    Nobody asks OONI's probes: that they sent nothing means nothing.
+    """
+    asked = Run.objects.filter(round__plan__isnull=False, round__slot__gte=since, vantage__source=Vantage.Source.OWN)
     came, lost = Count("pk", filter=Q(state=Run.State.RECORDED)), Count("pk", filter=Q(state=Run.State.FAILED))
     # A late result closes no run, and is kept: whoever measured was not cut off.
     late = set(
@@ -127,7 +159,9 @@ def mark_silent(networks: set[int]) -> None:
     """Pages say of these since when nothing has come, and of their sites nothing."""
     Network.objects.exclude(pk__in=networks).filter(silent_since__isnull=False).update(silent_since=None)
     for network in Network.objects.filter(pk__in=networks):
-        runs = Run.objects.published().filter(vantage__network=network, vantage__role=Vantage.Role.ACCESS)
+        runs = Run.objects.published().filter(
+            vantage__network=network, vantage__role=Vantage.Role.ACCESS, vantage__source=Vantage.Source.OWN
+        )
         last = runs.aggregate(last=Max("recorded_at"))["last"]
         if last != network.silent_since:
             Network.objects.filter(pk=network.pk).update(silent_since=last)

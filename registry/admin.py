@@ -499,7 +499,7 @@ class RulesetAdmin(ReadOnly):
             "more_cells": more_cells,
             "page": page,
             "lines": [(one, Verdict.Value(one.old).label) for one in page],
-            "left": rejudging.left(ruleset, at=at),
+            "left": rejudging.left(ruleset),
             "waiting": Recount.objects.count(),
             "may_decide": self.has_decide_permission(request) and ruleset.name != current,
             "form": form,
@@ -517,7 +517,8 @@ def _made_current(request: HttpRequest, ruleset: Ruleset, reason: str) -> bool:
         messages.error(request, gettext("This version of the software does not have this ruleset."))
     except rejudging.NotRejudged:
         messages.error(
-            request, gettext("Measurements of the last days have no verdict under this ruleset: judge them first.")
+            request,
+            gettext("Measurements that episodes rest on have no verdict under this ruleset: judge all of them first."),
         )
     else:
         waiting = Recount.objects.count()

@@ -23,10 +23,9 @@ from django.utils import timezone
 
 from checks import judging
 from checks.engine import names, records
-from checks.formats import archives
 from checks.models import Import, Measurement, Network, Plan, Recount, Round, Run, Target, Vantage, Verdict
 from checks.vantages import RESERVED
-from checks.verdict import ooni
+from checks.verdict import archives, ooni
 from checks.verdict.facts import Setting
 
 BATCH = 200  # measurements in one transaction

@@ -1,26 +1,25 @@
 """Judge measurements: `python -m checks.verdict FILE… [--ooni] [--explain] [--fingerprints FOLDER]`.
 
-A FILE holds JSON (one document or a list) or, named .jsonl, one document a line; .gz of either is read
-too. A document is what the register publishes: /api/v1/measurements/ID, or a line of
-/api/v1/measurements?format=jsonl&records=1. It is also {"measurement": {...}, "controls": [{...}, ...]} of
-records, one record alone, or a web_connectivity measurement of OONI. One JSON line is printed for each.
+A FILE holds JSON: one document, a list, or one document a line; .gz and .tar of these are read too, as
+a stream, and nothing in one may be larger than 32 MB. A document is what the register publishes:
+/api/v1/measurements/ID, or a line of /api/v1/measurements?format=jsonl&records=1. It is also
+{"measurement": {...}, "controls": [{...}, ...]} of records, one record alone, or a web_connectivity
+measurement of OONI. One JSON line is printed for each; a row of a control has no verdict and is passed over.
 What cannot be read becomes an `inconclusive` line with the reason, and the exit code 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
 from checks.engine.records import Measurement
-from checks.verdict import facts, ooni
+from checks.verdict import archives, facts, ooni
 from checks.verdict.facts import UNKNOWN, Setting
 from checks.verdict.fingerprints import References
 from checks.verdict.judge import Language, conclude, explain
@@ -29,9 +28,7 @@ from checks.verdict.trace import trace
 
 PACK = Path(__file__).resolve().parent.parent / "countries" / "kz"
 # A file from elsewhere may hold anything; a wrong type deep inside a record is found only when it is used.
-UNREADABLE = (
-    OSError, EOFError, zlib.error, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError,
-)  # fmt: skip
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,14 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         parser.error(f"the fingerprints cannot be read: {error}")
     language = options.language if options.explain else None
-    readable = True
+    readable, controls = True, 0
     for path in options.files:
-        for place, text in _documents(path):
-            line = _line(place, text, references, language, is_ooni=options.ooni)
+        for place, document in _documents(path):
+            if isinstance(document, dict) and document.get("control") is True and "record" in document:
+                controls += 1
+                continue
+            line = _line(place, document, references, language, is_ooni=options.ooni)
             readable = readable and "error" not in line
             # A file may hold half a character, which no terminal takes.
             said = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
             print(said, flush=True)
+    if controls:
+        print(f"passed over: {controls} measurements of controls, which have no verdict of their own", file=sys.stderr)
     return 0 if readable else 1
 
 
@@ -77,28 +79,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _documents(path: Path) -> Iterator[tuple[str, Any]]:
     """(where, document); in a document's stead the error that kept it from being read."""
+    name = str(path) if path.name.endswith(archives.SUFFIXES) else f"{path}.json"
     try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8") as file:
-            if path.name.removesuffix(".gz").endswith(".jsonl"):
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield f"{path}:{number}", _parse(line)
-                return
-            document = _parse(file.read())
-            if isinstance(document, list):
-                yield from ((f"{path}:{number}", item) for number, item in enumerate(document, start=1))
-            else:
-                yield str(path), document
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        yield str(path), error
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return error
+        with path.open("rb") as file:
+            for found in archives.documents(file, name):
+                yield found.place, ValueError(found.error) if found.error else found.document
+    except OSError as error:
+        yield str(path), ValueError(archives.in_words(error))
 
 
 def _line(
@@ -189,16 +176,8 @@ def _record(document: Any) -> Measurement:
 
 def _in_words(error: Exception) -> str:
     match error:
-        case UnicodeDecodeError():
-            return "this is no text in UTF-8"
-        case json.JSONDecodeError():
-            return f"this is no JSON: {error}"
         case RecursionError():
             return "this is nested too deeply"
-        case gzip.BadGzipFile() | EOFError() | zlib.error():
-            return f"this is no whole gzip file: {error}"
-        case OSError():
-            return f"the file cannot be read: {error.strerror}"
         case ValueError(__cause__=KeyError() as cause):
             return f"no record of a measurement: a part of it is without {cause.args[0]}"
         case ValueError(__cause__=Exception() as cause):

@@ -11,9 +11,9 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, islice
 from statistics import median
 from typing import Any
 
@@ -31,11 +31,13 @@ from checks.verdict.state import (
     window_of,
 )
 
-FORMAT = 1  # of a checkpoint; another number when the automaton comes to other episodes
-AGREEING = 2  # consecutive runs, or hours of a dense series
+FORMAT = 2  # of a checkpoint; another number when the automaton comes to other episodes
+AGREEING = 2  # consecutive rounds, or hours of a dense series
+CALM = 8  # so many rounds in a row must say the same to end a contradiction, or all of a window that has fewer
 
 # A series is dense when it is sampled at least hourly: it then agrees by the hour, and CUSUM watches it.
 HOUR = timedelta(hours=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # from which slots of a plan are counted
 DENSE_SPAN = timedelta(hours=24)
 DENSE_HOURS = 20  # of the last 24 with a conclusive verdict: a probe may miss a few
 
@@ -84,7 +86,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Another class or family that two consecutive runs agreed on; the running state is held until it has the floor."""
+    """Another class or family that two rounds in a row agreed on; the running state is held until it has the floor."""
 
     key: str
     since: datetime
@@ -126,7 +128,7 @@ class Checkpoint:
     running: Episode | None = None
     cut: datetime | None = None  # verdicts before this do not count for the running episode
     candidate: Candidate | None = None
-    contradicted: tuple[datetime, str] | None = None  # the moment and the run that came to contradictory alone so far
+    contradicted: datetime | None = None  # the round that came to contradictory alone so far: when it was complete
     before: Verdict | None = None  # the last class that had an episode
     blocked_by: str | None = None  # family of the last block
     blocking: bool | None = None  # a block stands (True), has ended (False), was never seen (None)
@@ -143,13 +145,13 @@ class Checkpoint:
         """None: another version of this module wrote it, and only a replay from the start will do."""
         if document.get("format") != FORMAT:
             return None
-        running, candidate, contradicted = document["running"], document["candidate"], document["contradicted"]
+        running, candidate = document["running"], document["candidate"]
         return cls(
             at=_moment(document["at"]),
             running=_episode(running) if running else None,
             cut=_moment(document["cut"]),
             candidate=Candidate(candidate["key"], datetime.fromisoformat(candidate["since"])) if candidate else None,
-            contradicted=(datetime.fromisoformat(contradicted[0]), contradicted[1]) if contradicted else None,
+            contradicted=_moment(document["contradicted"]),
             before=Verdict(document["before"]) if document["before"] else None,
             blocked_by=document["blocked_by"],
             blocking=document["blocking"],
@@ -272,7 +274,8 @@ class _Automaton:
         if found.state is State.CONTRADICTORY and not (held and self._may_become(at, held)):
             self._contradict(at, verdicts, found)
             return
-        self.mark = replace(self.mark, contradicted=None)
+        if found.state is not State.CONTRADICTORY:
+            self.mark = replace(self.mark, contradicted=None)
         if found.state is State.INSUFFICIENT:
             self._miss(at)
         elif not held and class_of(found.state) == class_of(self._running.state):
@@ -280,16 +283,15 @@ class _Automaton:
         self._seen(at, verdicts)
 
     def _hear_candidates(self, at: datetime) -> None:
-        """What the last two runs agree on: the running state, which ends all doubt, or another, which begins it."""
+        """What the last two rounds agree on: the running state, which ends all waiting, or another, which begins it."""
         agreed = self._agreed(at)
         candidate = self.mark.candidate
         if agreed is None:
             return
         if agreed.key == self._key():
-            if candidate:
-                self.mark = replace(self.mark, candidate=None, contradicted=None)
+            self.mark = replace(self.mark, candidate=None)
         elif candidate is None or candidate.key != agreed.key:
-            self.mark = replace(self.mark, candidate=agreed, contradicted=None)
+            self.mark = replace(self.mark, candidate=agreed)
 
     def _ways_to_change(self) -> Iterator[tuple[datetime, str | None]]:
         """From where on to count for another state, and which. None: whatever has the majority."""
@@ -312,6 +314,7 @@ class _Automaton:
             or len({v.run for v in counted}) < FLOOR_RUNS
             or 100 * number < MAJORITY_PERCENT * len(counted)
             or not agreed
+            or not self._is_calm(at, winner)
         ):
             return False
         began = agreed[0].at
@@ -332,6 +335,13 @@ class _Automaton:
         )
         return True
 
+    def _is_calm(self, at: datetime, key: str) -> bool:
+        """Is a contradiction over? By chance three rounds say the same, too, in what comes and goes."""
+        if self._running.state is not State.CONTRADICTORY:
+            return True
+        last = [one for one in islice(self._rounds_back(), CALM) if one[-1].at >= at - self.window]
+        return all(self._said(one) == key for one in last)
+
     def _may_become(self, at: datetime, candidate: Candidate) -> bool:
         """Is it too early to tell what came of a change? Old verdicts then contradict nothing."""
         return self._state(at, candidate.since).state is not State.CONTRADICTORY
@@ -341,17 +351,21 @@ class _Automaton:
             self._run(replace(self._running, seen_at=at, witnesses=found.witnesses))
             return
         self._seen(at, verdicts)
+        newest, *before = islice(self._rounds_back(), 2)
+        agrees = self._key() is not None and self._said(newest) == self._key()
+        if agrees or (before and not _vantages(before[0]) <= _vantages(newest)):
+            return  # what agrees with the running state is no second doubt, and half a round says nothing yet
         first = self.mark.contradicted
         if first is None:
-            self.mark = replace(self.mark, contradicted=(at, verdicts[-1].run))
-        elif any(v.run != first[1] for v in verdicts):
-            heard = self._heard_before(at, first[0])
+            self.mark = replace(self.mark, contradicted=at)
+        elif newest[0].at > first and (not before or _runs(newest) != _runs(before[0])):
+            heard = self._heard_before(at, first)
             self._begin(
                 Episode(
                     state=State.CONTRADICTORY,
                     mechanism=None,
                     change=Change.CONTRADICTORY,
-                    began_at=max(first[0], self._running.began_at),
+                    began_at=max(first, self._running.began_at),
                     not_before=heard.at if heard else None,
                     decided_at=at,
                     seen_at=at,
@@ -499,42 +513,81 @@ class _Automaton:
         return verdict.at > running.began_at
 
     def _agreed(self, at: datetime) -> Candidate | None:
-        """What the last two conclusive runs say, if they say the same; of a dense series, the last two hours."""
-        last = self._agreeing_hours() if self._is_dense(at) else []
-        before = self._place(last[0].at) if last else len(self.memory)
-        if not self._is_dense(at) or last:
-            last = [*self._row(before, at - self.window, last[:1]), *last]
-        if len({v.run for v in last}) < AGREEING:
+        """What the last two rounds say, if they say the same; of a dense series, the last two hours."""
+        if not self._is_dense(at):
+            return self._agreed_in_rounds(at - self.window)
+        last = self._agreeing_hours()
+        if last:
+            last = [*self._row(self._place(last[0].at), at - self.window, last[0]), *last]
+        if len(_runs(last)) < AGREEING:
             return None
         return Candidate(self._key_of(last[0]), last[0].at)
 
-    def _row(self, end: int, opened: datetime, like: Sequence[CellVerdict]) -> list[CellVerdict]:
+    def _agreed_in_rounds(self, opened: datetime) -> Candidate | None:
+        """The unbroken row of rounds up to the newest that say the same; of the running state as many as prove it."""
+        row: list[CellVerdict] = []
+        key, number = None, 0
+        for one in self._rounds_back():
+            said = self._said(one)
+            key = key or said
+            agreeing = [v for v in one if v.at >= opened and self._key_of(v) == key]
+            if said is None or said != key or not agreeing or (key == self._key() and number == AGREEING):
+                break
+            row, number = [*agreeing, *row], number + 1
+        if key is None or number < AGREEING or len(_runs(row)) < AGREEING:
+            return None
+        return Candidate(key, row[0].at)
+
+    def _rounds_back(self) -> Iterator[list[CellVerdict]]:
+        """What was measured within one slot of the plan, newest first: of each vantage one run, and of any conclusive
+        verdicts only. Whoever measures again in a slot begins another round.
+        """
+        end = len(self.memory)
+        while end:
+            begin = self._place(self._slot(self.memory[end - 1].at))
+            rounds: list[list[CellVerdict]] = []
+            turns: dict[str, str] = {}
+            for v in self.memory[begin:end]:
+                if v.verdict is Verdict.INCONCLUSIVE:
+                    continue
+                if not rounds or turns.get(v.vantage, v.run) != v.run:
+                    rounds.append([])
+                    turns = {}
+                turns[v.vantage] = v.run
+                rounds[-1].append(v)
+            yield from reversed(rounds)
+            end = begin
+
+    def _slot(self, at: datetime) -> datetime:
+        return at - (at - EPOCH) % self.plan_period
+
+    def _said(self, verdicts: Sequence[CellVerdict]) -> str | None:
+        """What the verdicts of a round, or of an hour, say together; None: they differ too much."""
+        [(key, number)] = Counter(self._key_of(v) for v in verdicts).most_common(1)
+        return key if 100 * number >= MAJORITY_PERCENT * len(verdicts) else None
+
+    def _row(self, end: int, opened: datetime, like: CellVerdict) -> list[CellVerdict]:
         """The unbroken row before a place of the memory that says the same; of the running state as much as proves."""
         row: list[CellVerdict] = []
-        keys = {self._key_of(v) for v in like}
+        key = self._key_of(like)
         runs: set[str] = set()
         for place in range(end - 1, self._place(opened) - 1, -1):
             v = self.memory[place]
             if v.verdict is Verdict.INCONCLUSIVE:
                 continue
-            keys = keys or {self._key_of(v)}
-            if self._key_of(v) not in keys or (len(runs) >= AGREEING and self._key() in keys):
+            if self._key_of(v) != key or (len(runs) >= AGREEING and self._key() == key):
                 break
             row.append(v)
             runs.add(v.run)
         return row[::-1]
 
     def _agreeing_hours(self) -> list[CellVerdict]:
-        """The verdicts of the last two sampled hours that are of the majority of both; none, if they differ."""
+        """The verdicts of the last two sampled hours that say what both say; none, if they differ."""
         earlier, later = self.hours[-AGREEING:]
         conclusive = self._conclusive(earlier)
         middle = bisect_left(conclusive, later, key=lambda v: v.at)
-        keys = {self._majority(conclusive[:middle]), self._majority(conclusive[middle:])}
+        keys = {self._said(conclusive[:middle]), self._said(conclusive[middle:])}
         return [v for v in conclusive if self._key_of(v) in keys] if len(keys) == 1 else []
-
-    def _majority(self, verdicts: Sequence[CellVerdict]) -> str | None:
-        [(key, number)] = Counter(self._key_of(v) for v in verdicts).most_common(1)
-        return key if 2 * number > len(verdicts) else None
 
     # --- the verdicts that count
 
@@ -600,6 +653,14 @@ def _index(mechanism: str | None) -> int | None:
     name = (mechanism or "").partition(".")[0]
     name = "tcp" if name == "ip" else name
     return STAGES.index(name) if name in STAGES else None
+
+
+def _runs(verdicts: Iterable[CellVerdict]) -> set[str]:
+    return {v.run for v in verdicts}
+
+
+def _vantages(verdicts: Iterable[CellVerdict]) -> set[str]:
+    return {v.vantage for v in verdicts}
 
 
 def _hour(at: datetime) -> datetime:

@@ -24,6 +24,7 @@ from cryptography import x509
 
 from checks.engine import names
 from checks.engine.failures import Failure
+from checks.engine.guard import is_bogon
 from checks.engine.records import (
     BASELINE,
     BY_DOH,
@@ -161,17 +162,39 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         connects=tuple(connects),
         handshakes=tuple(handshakes),
         exchanges=tuple(exchanges),
-        failure=_ended(exchanges, keys),
+        failure=_ended(queries, connects, handshakes, exchanges, keys),
         overloaded=noted.get("overloaded") == "true",
         # A line on which every IPv6 address failed has no working IPv6, as far as anybody can tell.
         ipv6=any(not connect.failure for connect in sixes) if sixes else None,
     )
 
 
-def _ended(exchanges: Sequence[Exchange], keys: dict[str, Any]) -> str | None:
+def _ended(
+    queries: Sequence[Query],
+    connects: Sequence[Connect],
+    handshakes: Sequence[Handshake],
+    exchanges: Sequence[Exchange],
+    keys: dict[str, Any],
+) -> str | None:
+    """None: with a page. Else what stopped the visit at the last hop that it came to, as far in as it came there."""
     if any(e.status is not None and not e.failure and not e.location for e in exchanges):
         return None
-    return exchanges[-1].failure if exchanges else _failure(keys.get("http_experiment_failure"))
+    steps: tuple[Sequence[Connect | Handshake | Exchange], ...] = (exchanges, handshakes, connects)
+    hop = max((step.hop for stage in (queries, *steps) for step in stage), default=0)
+    for stage in steps:
+        failures = [step.failure for step in stage if step.hop == hop and step.failure]
+        if failures:
+            return next((one for one in failures[::-1] if one != Failure.UNKNOWN), failures[-1])
+    if named := _failure(keys.get("http_experiment_failure")):
+        return named
+    asked = [q for q in queries if q.hop == hop and not q.late]
+    asked = [q for q in asked if q.role == "isp"] or asked  # whose addresses the visit went to
+    addresses = {address for q in asked for address in q.addresses}
+    if addresses and all(is_bogon(address) for address in addresses):
+        return Failure.DNS_BOGON
+    if not addresses and (failed := [q.failure for q in asked if q.failure]):
+        return failed[-1]
+    return Failure.HTTP_REQUEST_FAILED  # nothing that is kept says more
 
 
 def _is_of_network(document: dict[str, Any]) -> bool:

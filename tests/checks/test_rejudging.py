@@ -212,12 +212,34 @@ def test_a_ruleset_that_left_measurements_out_is_not_made_current(milder: str, c
     rejudge()
     editor, ruleset = User.objects.create_user("editor"), Ruleset.objects.get(name=NEW)
     Verdict.objects.filter(ruleset=NEW)[0].delete()
-    with pytest.raises(rejudging.NotRejudged, match="1 measurements of the last days"):
+    with pytest.raises(rejudging.NotRejudged, match="1 measurements have no verdict"):
         moderation.make_ruleset_current(ruleset, by=editor, reason="why")
     rejudge()
     with pytest.raises(moderation.NoReason):
         moderation.make_ruleset_current(ruleset, by=editor, reason=" ")
     assert (Ruleset.objects.current(), LogEntry.objects.count(), Recount.objects.count()) == (OLD, 0, 0)
+
+
+def test_a_ruleset_of_the_last_days_alone_would_delete_history_and_is_not_made_current(
+    milder: str, cut: Any, client: Client
+) -> None:
+    """Of a year ago only these verdicts are left, and an episode."""
+    rows = cut(4)
+    Verdict.objects.filter(measurement__in=[row.pk for row in rows]).update(at=timezone.now() - timedelta(days=365))
+    Measurement.objects.filter(pk__in=[row.pk for row in rows]).update(started_at=timezone.now() - timedelta(days=365))
+    cut(1, "https://second.kz/")
+    before = list(Episode.objects.order_by("pk").values())
+    rejudge("--since", f"{timezone.now() - timedelta(days=15):%Y-%m-%d}")
+    ruleset = Ruleset.objects.get(name=NEW)
+    with pytest.raises(rejudging.NotRejudged, match=r"^4 measurements .* 2099-01: rejudge first, without --since$"):
+        rejudging.make_current(ruleset, by="editor", reason="why", at=timezone.now())
+    client.force_login(User.objects.create_superuser("editor"))
+    page = client.post(f"/desk/checks/ruleset/{ruleset.pk}/changes/", {"reason": "why"}, headers=ENGLISH)
+    assert "that episodes rest on have no verdict under this ruleset: judge all of them first" in page.content.decode()
+    recount()
+    assert (Ruleset.objects.current(), list(Episode.objects.order_by("pk").values())) == (OLD, before)
+    rejudge()
+    assert rejudging.make_current(ruleset, by="editor", reason="why", at=timezone.now()).made_current_at
 
 
 def test_a_recount_that_was_stopped_goes_on(cut: Any) -> None:

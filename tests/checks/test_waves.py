@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from checks import waves
 from checks.models import Episode, Network, Round, Run, State, Vantage, Wave
@@ -172,6 +174,38 @@ def test_what_came_too_late_for_news_makes_no_wave() -> None:
     assert not Wave.objects.exists()
 
 
+def found_in(*arguments: str) -> str:
+    said = io.StringIO()
+    call_command("find_waves", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def test_waves_of_a_past_that_was_imported_are_found_on_request_and_once() -> None:
+    then = AT - 2000 * DAY
+    cut(range(6), NETWORKS, ("blocked", then), ("accessible", then + 5 * HOUR), since=then - 60 * DAY)
+    refresh()
+    assert not Wave.objects.exists()
+    span = ("--since", f"{then - 9 * DAY:%Y-%m-%d}", "--until", f"{then + 9 * DAY:%Y-%m-%d}")
+    assert found_in(*span) == "1 waves found that were not known, 0 that were\n"
+    before = everything()
+    wave = Wave.objects.get()
+    assert (wave.began_at, wave.hosts, wave.networks.count(), wave.state) == (then, 6, 3, "new")
+    assert wave.intervals[0]["ended"] == (then + 5 * HOUR).isoformat()
+    assert found_in(*span) == "0 waves found that were not known, 1 that were\n"
+    refresh()
+    assert everything() == before
+
+
+def test_a_span_leaves_alone_what_began_outside_of_it() -> None:
+    cut(range(6), since=AT - 300 * DAY)
+    refresh()
+    before = everything()
+    assert found_in("--since", f"{AT - 200 * DAY:%Y-%m-%d}", "--until", f"{AT - 100 * DAY:%Y-%m-%d}")[0] == "0"
+    assert everything() == before
+    with pytest.raises(CommandError, match="--until is not after --since"):
+        found_in("--since", "2026-01-02", "--until", "2026-01-02")
+
+
 def test_what_the_evidence_no_longer_shows_is_gone_unless_an_editor_decided() -> None:
     for state, left in (("dismissed", 1), ("new", 0)):
         cut(range(6))
@@ -311,6 +345,33 @@ def test_a_network_that_never_delivered_did_not_fall_silent() -> None:
     silence((9198,), range(-48, 4), until=3)
     refresh(AT + 4 * HOUR)
     assert silent_since() is None
+
+
+def test_reports_of_oonis_probes_keep_no_silent_network_alive() -> None:
+    silence((9198,), range(4), until=3)
+    reported = make.vantage(make.network(), source=Vantage.Source.OONI, state="imported", public_key=None)
+    runs(reported, since=AT - 2 * DAY, until=AT + 3 * HOUR)
+    refresh(AT + 4 * HOUR)
+    assert silent_since() == AT - HOUR + timedelta(minutes=4)
+
+
+def test_oonis_helpers_are_no_control_that_delivers_while_everything_of_ours_is_down() -> None:
+    hosting = make.network(64496, watched=False, kind="hosting")
+    make.vantage(hosting, role=Vantage.Role.CONTROL, source=Vantage.Source.OONI, state="imported", public_key=None)
+    silence((9198, 29355), range(6), control=False)
+    refresh(AT + 10 * HOUR)
+    assert not Wave.objects.exists()
+
+
+def test_networks_that_only_oonis_probes_measure_do_not_count_as_asked() -> None:
+    silence((9198, 29355), range(6))
+    runs(
+        make.vantage(make.network(41798, watched=False), source=Vantage.Source.OONI, state="imported", public_key=None),
+        since=AT - 2 * DAY,
+        until=AT,
+    )
+    refresh(AT + 10 * HOUR)
+    assert Wave.objects.get().networks_measured == 2
 
 
 def test_the_task_finds_what_is_there(settings: Any) -> None:

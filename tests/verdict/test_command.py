@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -191,6 +192,55 @@ def test_explain_adds_the_sentence(tmp_path, capsys):
     path.write_text(json.dumps(document("dns_nxdomain")))
     _, lines = run(capsys, path, "--explain", "--language", "kk")
     assert lines[0]["sentence"] == "Желінің DNS-сервері site.kz атауы жоқ дейді; басқа DNS-серверлер оны табады."
+
+
+def test_json_with_a_document_a_line_is_read_whatever_its_name_says(tmp_path, capsys):
+    path = tmp_path / "lines.json"
+    path.write_text("".join(json.dumps(document(rule)) + "\n" for rule in ("tls_valid", "tcp_timeout")))
+    assert [line["rule"] for line in run(capsys, path)[1]] == ["tls_valid", "tcp_timeout"]
+
+
+def test_a_file_without_a_known_ending_is_read_as_json(tmp_path, capsys):
+    path = tmp_path / "measurement"
+    path.write_text(json.dumps(document("tls_valid"), indent=1))
+    assert run(capsys, path)[1][0]["rule"] == "tls_valid"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("bomb.json.gz", "larger than 32 MB"), ("bomb.jsonl.gz", "more than 200 times its size")]
+)
+def test_a_gzip_bomb_is_one_line_and_takes_no_memory(tmp_path, capsys, name, words):
+    path = tmp_path / name
+    with gzip.open(path, "wb") as file:
+        for _ in range(300):
+            file.write(b" " * 1_000_000)
+    tracemalloc.start()
+    code, lines = run(capsys, path)
+    used = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert code == 1
+    assert words in lines[0]["error"]
+    assert used < 160_000_000
+
+
+def test_rows_of_controls_in_an_export_have_no_verdict(tmp_path, capsys):
+    both = document("tls_reset_sni")
+    rows = [
+        {
+            "id": "1",
+            "vantage": "astana-1",
+            "control": False,
+            "record": both["measurement"],
+            "controls": both["controls"],
+        },
+        {"id": "2", "vantage": "control-1", "control": True, "record": both["controls"][0], "controls": []},
+    ]
+    path = tmp_path / "export.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code = main([str(path), "--fingerprints", str(FOLDER)])
+    said = capsys.readouterr()
+    assert (code, [json.loads(line)["rule"] for line in said.out.splitlines()]) == (0, ["tls_reset_sni"])
+    assert said.err == "passed over: 1 measurements of controls, which have no verdict of their own\n"
 
 
 def test_the_command_needs_no_django(tmp_path):

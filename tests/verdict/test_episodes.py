@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_contradictory_needs_two_rounds_that_come_to_it():
     found = seen("AAAABABAB")
     assert states(found) == ["accessible", "contradictory"]
     assert (found[1].began_at, found[1].not_before) == (NOW + 6 * HOUR, NOW + 5 * HOUR)
-    assert found[1].decided_at == NOW + 7 * HOUR
+    assert found[1].decided_at == NOW + 8 * HOUR  # A in between is no second doubt
 
 
 def test_two_by_two_is_contradictory_as_soon_as_it_is_a_fifth_of_the_window():
@@ -151,13 +152,92 @@ def test_three_by_three_is_four_changes_because_each_three_meet_the_floor():
     assert words(seen("AAABBBAAABBB")) == [("first", 0), ("block", 3), ("unblock", 6), ("relapse", 9)]
 
 
-def test_out_of_a_contradiction_leads_what_two_rounds_agree_on_and_the_floor_confirms():
-    found = seen("AAAABABABABBB")
+def test_out_of_a_contradiction_leads_what_eight_rounds_in_a_row_say():
+    assert states(seen("AAAABABABA" + "B" * 7)) == ["accessible", "contradictory"]
+    found = seen("AAAABABABA" + "B" * 8)
     assert [(one.state, one.change) for one in found[1:]] == [
         (State.CONTRADICTORY, Change.CONTRADICTORY),
         (State.LIKELY_BLOCKED, Change.BLOCK),
     ]
-    assert found[2].began_at == NOW + 10 * HOUR
+    assert (found[2].began_at, found[2].decided_at) == (NOW + 10 * HOUR, NOW + 17 * HOUR)
+
+
+def test_of_what_is_rarely_measured_a_whole_window_that_says_the_same_ends_a_contradiction():
+    found = told(said("AAAABABABA" + "B" * 4, step=DAY), period=DAY).episodes
+    assert states(found) == ["accessible", "contradictory", "likely_blocked"]
+    assert (found[2].began_at, found[2].decided_at) == (NOW + 10 * DAY, NOW + 13 * DAY)
+
+
+def test_two_odd_rounds_of_a_daily_series_leave_what_was_before():
+    assert states(told(said("AAAABBAAAA", step=DAY), period=DAY).episodes) == ["accessible"]
+    assert states(told(said("AAAABAAAA", step=DAY), period=DAY).episodes) == ["accessible"]
+
+
+@pytest.mark.parametrize(("step", "most", "share"), [(HOUR, 40, 0.8), (6 * HOUR, 12, 0.7), (DAY, 12, 0.3)])
+@pytest.mark.parametrize("seed", [1, 7, 11])
+def test_a_coin_toss_is_contradictory_and_few_episodes(step, most, share, seed):
+    toss = Random(seed)
+    verdicts = said("".join(toss.choice("AB") for _ in range(60 * DAY // step)), step=step)
+    found = told(verdicts, period=step).episodes
+    ends = [*(one.began_at for one in found[1:]), verdicts[-1].at]
+    unclear = sum((end - e.began_at for e, end in zip(found, ends, strict=True) if e.state == "contradictory"), 0 * DAY)
+    assert len(found) <= most
+    assert unclear > share * (verdicts[-1].at - NOW)
+
+
+# --- several vantages in one round
+
+
+def rounds(*letters: str, step: timedelta = HOUR) -> list[CellVerdict]:
+    """Each a round: a letter for each vantage, eleven minutes apart."""
+    return [
+        one(
+            letter, at := NOW + n * step + k * 11 * MINUTE, vantage=f"b-{k}", run=f"run {n} of {k}", measurement=f"{at}"
+        )
+        for n, said_by_each in enumerate(letters)
+        for k, letter in enumerate(said_by_each)
+        if letter != " "
+    ]
+
+
+@pytest.mark.parametrize("bad", ["BAAA", "ABAA", "AAAB"])
+def test_of_four_vantages_one_that_is_blocked_throughout_is_one_contradiction(bad):
+    assert states(told(rounds(*[bad] * 100)).episodes) == ["insufficient", "contradictory"]
+    found = told(rounds(*["AAAA"] * 60, *[bad] * 100)).episodes
+    assert states(found) == ["accessible", "contradictory"]
+
+
+@pytest.mark.parametrize("bad", ["BAAAA", "AABAA", "AAAAB"])
+def test_of_five_vantages_one_that_is_blocked_leaves_the_majority(bad):
+    assert states(told(rounds(*["AAAAA"] * 60, *[bad] * 100)).episodes) == ["accessible"]
+
+
+@pytest.mark.parametrize("odd", ["BBB", "BBA", "ABB", "B A"])
+def test_one_round_is_no_change_however_many_vantages_measured_it(odd):
+    daily = rounds(*["AAA"] * 6, odd, *["AAA"] * 6, step=DAY)
+    assert states(told(daily, period=DAY).episodes) == ["accessible"]
+
+
+def test_two_rounds_of_several_vantages_are_a_change():
+    before, after = told(rounds(*["AAA"] * 6, "BBB", "BBB", step=DAY), period=DAY).episodes
+    assert (after.change, after.not_before, after.began_at) == (Change.BLOCK, before.seen_at, NOW + 6 * DAY)
+    assert after.decided_at == NOW + 7 * DAY  # the first of the second round: three measurements, two rounds
+
+
+def test_what_a_vantage_measures_again_within_a_slot_is_a_round_of_its_own():
+    again = said("BBB", since=NOW + 6 * DAY, step=20 * MINUTE)
+    assert states(told([*said("AAAAAA", step=DAY), *again], period=DAY).episodes) == ["accessible", "likely_blocked"]
+
+
+def test_who_is_absent_from_a_round_does_not_keep_it_open_for_ever():
+    assert states(told(rounds(*["AAAA"] * 60, *["BA  "] * 50)).episodes) == ["accessible", "contradictory"]
+
+
+def test_evenings_of_blocking_in_a_dense_series_are_an_episode_each():
+    evenings = [*["AAAA"] * 18, *["BBBB"] * 6] * 5
+    found = told(rounds(*evenings)).episodes
+    assert states(found) == ["accessible", "likely_blocked"] * 5
+    assert words(found)[1:4] == [("block", 18), ("unblock", 24), ("relapse", 42)]
 
 
 # --- too little data

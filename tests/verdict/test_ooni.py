@@ -178,6 +178,24 @@ def test_the_system_s_resolver_is_the_network_s_unless_it_is_another_s(own, reso
     assert [q.role for q in read.queries] == [role, "public", "doh"]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "failure"),
+    [
+        ("an https site opens", None),
+        ("NXDOMAIN here only", "dns_nxdomain_error"),
+        ("TCP times out", "generic_timeout_error"),
+        ("TLS is closed", "eof_error"),
+        ("TLS fails at the end of a redirect", "connection_reset"),
+        ("a site sends to its own https, which is cut", "connection_reset"),
+        ("cut when the page was asked for", "connection_reset"),
+        ("a private address here only", "dns_bogon_error"),
+        ("every address is scrubbed", "http_request_failed"),
+    ],
+)
+def test_only_a_visit_that_came_to_a_page_ended_with_an_answer(scenario, failure):
+    assert ooni.read(SCENARIOS[scenario]).measurement.failure == failure
+
+
 def test_requests_are_newest_first():
     hops = [e.hop for e in ooni.read(SCENARIOS["a short address leads to the site"]).measurement.exchanges]
     assert hops == [0, 1]

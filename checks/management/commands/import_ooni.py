@@ -11,9 +11,10 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from checks import judging
-from checks.formats import archives, ooni
+from checks.formats import ooni
 from checks.management.progress import Progress
 from checks.models import Import, Recount
+from checks.verdict import archives
 
 HERE = judging.COUNTRY.upper()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from checks import rejudging
 from checks.judging import UnknownRuleset
+from checks.management.dates import moment
 from checks.management.progress import Progress
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--ruleset", required=True, metavar="N", help="as docs/rules.md names it")
-        parser.add_argument("--since", type=_moment, metavar="DATE", help="only what began then or later, UTC")
+        parser.add_argument("--since", type=moment, metavar="DATE", help="only what began then or later, UTC")
 
     def handle(self, *args: Any, **options: Any) -> None:
         at, since = timezone.now(), options["since"]
@@ -38,11 +38,3 @@ class Command(BaseCommand):
             progress.show(passed, judged)
         progress.end()
         self.stdout.write(f"{judged} measurements judged under {ruleset}; {passed - judged} had been before")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date, such as 2026-11-01") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from checks.formats import archives
+from checks.verdict import archives
 
 ONE, TWO, THREE = {"n": 1}, {"n": 2}, {"n": 3}
 
