@@ -348,11 +348,11 @@ class RulesetQuerySet(models.QuerySet["Ruleset"]):
 class Ruleset(models.Model):
     """A ruleset under which measurements were judged, and when public states were last made to rest on it."""
 
-    name = models.CharField(max_length=20, unique=True)
-    begun_at = models.DateTimeField()
-    made_current_at = models.DateTimeField(null=True, blank=True)
-    by = models.CharField(max_length=60, blank=True, default="")  # a key id of the log; empty: it was the first
-    reason = models.TextField(blank=True, default="")
+    name = models.CharField(_("ruleset"), max_length=20, unique=True)
+    begun_at = models.DateTimeField(_("begun"))
+    made_current_at = models.DateTimeField(_("made current"), null=True, blank=True)
+    by = models.CharField(_("by"), max_length=60, blank=True, default="")  # a key id of the log; empty: the first
+    reason = models.TextField(_("reason"), blank=True, default="")
 
     objects = RulesetQuerySet.as_manager()
 
@@ -483,16 +483,16 @@ class Episode(models.Model):
         LOST = "lost", _("too little data from here on")
         RESUMED = "resumed", _("the same as before a break")
 
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="episodes")
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="episodes")
-    state = models.CharField(max_length=14, choices=State)  # its degree, the latest that it had
-    mechanism = models.CharField(max_length=60, blank=True, default="")
-    change = models.CharField(max_length=14, choices=Change, default=Change.FIRST)
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="episodes")
+    network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="episodes")
+    state = models.CharField(_("state"), max_length=14, choices=State)  # its degree, the latest that it had
+    mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
+    change = models.CharField(_("change"), max_length=14, choices=Change, default=Change.FIRST)
     not_before = models.DateTimeField(null=True, blank=True)  # the last measurement that said otherwise
-    began_at = models.DateTimeField()  # the first measurement that said so
+    began_at = models.DateTimeField(_("began"))  # the first measurement that said so
     decided_at = models.DateTimeField(null=True, blank=True)  # the measurement that decided it
     seen_at = models.DateTimeField()  # the last measurement that agreed
-    ended_at = models.DateTimeField(null=True, blank=True)  # where the next one began
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)  # where the next one began
     witnesses = models.JSONField(default=list)
     checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where late data is counted anew from
 
@@ -599,13 +599,13 @@ class Recount(models.Model):
 class Import(models.Model):
     """What was taken from one file of somebody else's measurements, and what was not and why."""
 
-    file = models.CharField(max_length=300)  # its name alone: folders are the operator's
+    file = models.CharField(_("file"), max_length=300)  # its name alone: folders are the operator's
     sha256 = models.CharField(max_length=64, blank=True, default="")  # empty: the file could not be read
-    began_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)  # empty: interrupted, or still under way
-    whole = models.BooleanField(default=True)  # all of it could be read
-    taken = models.PositiveIntegerField(default=0)
-    known = models.PositiveIntegerField(default=0)
+    began_at = models.DateTimeField(_("begun"))
+    ended_at = models.DateTimeField(_("finished"), null=True, blank=True)  # empty: interrupted, or still under way
+    whole = models.BooleanField(_("read to the end"), default=True)  # all of it could be read
+    taken = models.PositiveIntegerField(_("taken"), default=0)
+    known = models.PositiveIntegerField(_("known already"), default=0)
     refused = models.JSONField(default=dict)  # reason → how many
     examples = models.JSONField(default=list)  # the first refused: place and reason
 

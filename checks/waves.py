@@ -223,6 +223,20 @@ def _link(row: Wave, wave: waves.Wave) -> None:
         links.remove(*sorted(known - ids))
 
 
+def rests_on_ooni(wave: Wave) -> bool:
+    """Is any measurement that its changes rest on OONI's? Whoever shows them names OONI."""
+    changes = Episode.objects.filter(
+        target__waves=wave.pk, network__waves=wave.pk, began_at__range=(wave.began_at, wave.changed_at)
+    )
+    witnesses = sorted({UUID(one) for row in changes.values_list("witnesses", flat=True) for one in row})
+    return any(
+        Measurement.objects.filter(
+            pk__in=witnesses[begin : begin + AT_ONCE], vantage__source=Vantage.Source.OONI
+        ).exists()
+        for begin in range(0, len(witnesses), AT_ONCE)
+    )
+
+
 def _denominators(row: Wave, wave: waves.Wave) -> dict[str, Any]:
     """Of how many, and the last evidence that it was on."""
     if wave.direction is waves.Direction.SILENCE:

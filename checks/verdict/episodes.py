@@ -349,6 +349,7 @@ class _Automaton:
     def _contradict(self, at: datetime, verdicts: Sequence[CellVerdict], found: CellState) -> None:
         if self._running.state is State.CONTRADICTORY:
             self._run(replace(self._running, seen_at=at, witnesses=found.witnesses))
+            self.mark = replace(self.mark, candidate=None)  # what was on its way is contradicted too
             return
         self._seen(at, verdicts)
         newest, *before = islice(self._rounds_back(), 2)

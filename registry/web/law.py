@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from checks import waves
 from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
@@ -130,6 +131,7 @@ def event(request: HttpRequest, key: str) -> HttpResponse:
         "page": page,
         "lines": _lines(page),
         "stretches": stretches,
+        "rests_on_ooni": row.wave is not None and waves.rests_on_ooni(row.wave),
     }
     return render(request, "registry/event.html", context)
 

@@ -311,6 +311,7 @@ def test_a_page_says_whose_measurement_it_is(tmp_path: Path, client: Client) -> 
     take(written(tmp_path / "a.jsonl", *documents(1)))
     theirs = Measurement.objects.get(control=False)
     text = client.get(f"/en/measurements/{theirs.pk}/").content.decode()
+    assert "the device’s own resolver; whose it is and how it was asked is not told" in text
     assert "Measured by OONI Probe" in text
     assert "CC BY-NC-SA 4.0" in text
     assert "https://explorer.ooni.org/measurement/20261120T095900Z_webconnectivity_KZ_9198_n1_x?input=" in text

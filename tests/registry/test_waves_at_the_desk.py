@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.test import Client
 from django.utils import translation
 from playwright.sync_api import sync_playwright
 
-from checks.models import Network, Wave
+from checks.models import Import, Network, Ruleset, Vantage, Wave
 from registry import moderation, offers
 from registry.models import Event, LogEntry, Source
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
+from tests.verdict import make as seen
 
 pytestmark = pytest.mark.django_db
 
@@ -295,6 +297,37 @@ def test_a_wave_that_no_editor_accepted_is_public_nowhere(client: Client, editor
         assert "No event is in the register yet." in page
         assert "stopped opening" not in page
     assert client.get("/api/v1/events").json()["results"] == []
+
+
+@pytest.mark.parametrize("theirs", [True, False])
+def test_an_event_that_rests_on_oonis_measurements_names_ooni(client: Client, editor: User, theirs: bool) -> None:
+    on = make.network(9198)
+    fields = {"source": Vantage.Source.OONI, "state": "imported", "public_key": None} if theirs else {}
+    by = make.vantage(on, **fields)
+    target = make.target("site-1.kz")
+    witness = make.measurement(seen.visit(), target, by=make.run(by))
+    make.episode(target, on, witnesses=[str(witness.pk)])
+    wave = make.wave(on)
+    wave.targets.set([target])
+    page = client.get(f"/en/events/{accepted(wave, editor).key}/").content.decode()
+    assert ("measurements of OONI’s probes" in page and "CC BY-NC-SA 4.0" in page) is theirs
+
+
+def test_the_desk_has_no_english_column_and_no_plural_after_a_number_in_kazakh(client: Client) -> None:
+    client.force_login(User.objects.create_superuser("chief"))
+    Ruleset.objects.create(name="2026-11", begun_at=AT, made_current_at=AT)
+    make.episode(make.target("site-1.kz"), make.network(), began=AT)
+    Import.objects.create(file="ooni.jsonl", began_at=AT)
+    make.wave(began_at=AT)
+    make.wave(began_at=AT - 9 * DAY)
+    for table in ("import", "ruleset", "episode", "wave"):
+        page = client.get(f"/desk/checks/{table}/", headers={"accept-language": "kk"}).content.decode()
+        heads = re.findall(r'<div class="text">(.*?)</div>', page, re.DOTALL)
+        told = [re.sub(r"<[^>]*>", "", head).strip() for head in heads]
+        assert len(told) > 3
+        assert [head for head in told if re.search("[A-Za-z]", head)] == [], table
+    assert "Толқындар: 2" in page
+    assert "2 толқындар" not in page
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
