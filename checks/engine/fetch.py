@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
-import re
 from itertools import accumulate
 from typing import Any
 from urllib.parse import urljoin
@@ -13,6 +11,7 @@ from checks.engine.connect import Stream
 from checks.engine.failures import NETWORK_ERRORS, Failure, name_failure
 from checks.engine.http import Headers, Response, request
 from checks.engine.names import Name
+from checks.engine.pages import REDIRECTS, charset_of, title_of
 from checks.engine.records import VISIT, Exchange
 from checks.engine.stopwatch import Stopwatch
 
@@ -28,12 +27,6 @@ HEADERS = (
     ("Accept-Encoding", "gzip, deflate"),
     ("Connection", "close"),
 )
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-# A server chooses among these; any other codec of ours is none of its business.
-_CHARSETS = frozenset({"utf-8", "windows-1251", "windows-1252", "koi8-r", "iso-8859-1", "iso-8859-5", "us-ascii"})
-_CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_-]{1,40})")
-_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
 
 
 async def get(
@@ -85,10 +78,10 @@ def _kept(headers: Headers) -> Headers:
 def _page(url: str, response: Response) -> dict[str, Any]:
     """The fields of an exchange that tell of its page."""
     text = _text(response)
-    title = _TITLE.search(text)
+    title = title_of(text)
     return {
         "location": _location(url, response),
-        "title": " ".join(html.unescape(title[1]).split())[:TITLE_KEPT] if title else None,
+        "title": None if title is None else title[:TITLE_KEPT],
         "body_sha256": hashlib.sha256(response.body).hexdigest(),
         "body_length": len(response.body),
         "body_truncated": response.truncated,
@@ -109,7 +102,5 @@ def _location(url: str, response: Response) -> str | None:
 
 def _text(response: Response) -> str:
     """The body as text. NUL becomes U+FFFD, because PostgreSQL takes no NUL."""
-    beginning = bytes(response.body[:1024]).decode("ascii", "replace")
-    declared = _CHARSET.search(response.header("content-type") or "") or _CHARSET.search(beginning)
-    charset = declared[1].lower() if declared else "utf-8"
-    return response.body.decode(charset if charset in _CHARSETS else "utf-8", "replace").replace("\0", "\ufffd")
+    charset = charset_of(response.header("content-type") or "", response.body)
+    return response.body.decode(charset, "replace").replace("\0", "\ufffd")

@@ -25,6 +25,7 @@ from cryptography import x509
 from checks.engine import names
 from checks.engine.failures import Failure
 from checks.engine.guard import is_bogon
+from checks.engine.pages import REDIRECTS, charset_of, title_of
 from checks.engine.records import (
     BASELINE,
     BY_DOH,
@@ -48,7 +49,6 @@ from checks.verdict.facts import HOPS_LIMIT, UNNAMED, Setting, likeness
 TESTS = ("web_connectivity", "tizilim_visit")  # the second is what our own engine exports
 HELPER_LIMIT = 1 << 24  # bytes; the helper reads no further
 NOWHERE = "invalid:"  # a redirect to what is no URL
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PURPOSES = frozenset({BY_DOH, VALIDATE, SNI_SWAP, REPEAT, BASELINE, NO_SNI, NEUTRAL, KNOWN_GOOD})
 _SYSTEM = frozenset({"getaddrinfo", "system", "golang_net_resolver", "netgo"})
 _ENCRYPTED = frozenset({"doh", "doh3", "dot", "doq"})
@@ -71,9 +71,6 @@ _LEGACY: dict[str, str] = {
 }
 _KNOWN = frozenset(failure.value for failure in Failure)
 _REFUSED = frozenset({Failure.CONNECTION_REFUSED, Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE})
-_TITLE = re.compile(r"<title\b[^<>]{0,200}>([^<]{0,2000})", re.IGNORECASE)
-_CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_-]{1,40})")
-_CHARSETS = frozenset({"utf-8", "windows-1251", "windows-1252", "koi8-r", "iso-8859-1", "iso-8859-5", "us-ascii"})
 _AS = re.compile(r"AS([0-9]{1,10})")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -343,9 +340,8 @@ def _page(url: str, response: dict[str, Any], keys: dict[str, Any]) -> dict[str,
 
 def _body(raw: bytes, headers: Sequence[tuple[str, str]]) -> dict[str, Any]:
     text = _text(raw, headers)
-    title = _TITLE.search(text)
     return {
-        "title": " ".join(html.unescape(title[1]).split()) if title else None,
+        "title": title_of(text),
         "body_sha256": hashlib.sha256(raw).hexdigest() if raw else None,
         "body_length": len(raw),
         "body": text,
@@ -728,9 +724,7 @@ def _text(raw: bytes, headers: Sequence[tuple[str, str]]) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-        declared = _CHARSET.search(kind) or _CHARSET.search(raw[:1024].decode("ascii", "replace"))
-        charset = declared[1].lower() if declared else ""
-        return raw.decode(charset if charset in _CHARSETS else "utf-8", "replace")
+        return raw.decode(charset_of(kind, raw), "replace")
 
 
 def _chain(value: Any) -> Iterator[Certificate]:
