@@ -96,8 +96,7 @@ def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) 
 @transaction.atomic
 def renew_event(wave: Wave, *, by: User, reason: str) -> Event:
     """Let the event of a wave say what has been seen since: its end, or more networks. Raises NotWaiting, NoReason."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     event = Event.objects.select_for_update().filter(wave=wave).first()
     if event is None or not offers.has_grown(wave, event):
         raise NotWaiting("The event says all that was seen.")
@@ -124,8 +123,7 @@ def dismiss_wave(wave: Wave, *, by: User, reason: str) -> None:
 
 def _decide_wave(wave: Wave, state: Wave.State, reason: str) -> None:
     """The database decides who was first; what is then told is what the row says now."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     if not Wave.objects.filter(pk=wave.pk, state=Wave.State.NEW).update(state=state):
         raise NotWaiting("The wave was decided already.")
     wave.refresh_from_db()
@@ -148,8 +146,7 @@ def _event_fields(event: Event) -> dict[str, Any]:
 @transaction.atomic
 def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
     """Mark an episode as disputed. Its verdicts and its dates stay; a second mark replaces the first one's reason."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     made, _ = Dispute.objects.update_or_create(
         episode=episode, defaults={"reason": reason, "marked_on": timezone.localdate()}
     )
@@ -160,8 +157,7 @@ def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
 @transaction.atomic
 def settle(episode: Episode, *, by: User, reason: str) -> None:
     """Take the mark back. Of an episode that bears none nothing is logged."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     if Dispute.objects.filter(episode=episode).delete()[0]:
         log.append("settle", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
 
@@ -189,8 +185,7 @@ def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetim
 
     Raises NoReason, rejudging.NotApplicable, or rejudging.NotRejudged.
     """
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     before = Ruleset.objects.current()
     made = rejudging.make_current(ruleset, by=key_id(by), reason=reason, at=at or timezone.now())
     fields = {"ruleset": made.name, "before": before}
@@ -221,10 +216,15 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
 
 def _decide(report: Report, state: Report.State, *, by: User, reason: str, resource: Resource | None = None) -> None:
     """The database decides who was first. Raises NotWaiting for everyone after, NoReason for an empty reason."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    _check_reason(reason)
     waiting = Report.objects.filter(pk=report.pk, state=Report.State.NEW)
     if not waiting.update(state=state, resource=resource):
         raise NotWaiting(f"The report on {report.name} was decided already.")
     Decision.objects.create(report=report, state=state, by=by, reason=reason)
     report.refresh_from_db()
+
+
+def _check_reason(reason: str) -> None:
+    """Raises NoReason."""
+    if not reason.strip():
+        raise NoReason("Write the reason for this decision.")
