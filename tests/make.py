@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
+
 from checks.engine import names
 from checks.engine.records import Measurement as Record
 from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
@@ -196,3 +198,10 @@ def day(text: str) -> date:
 
 def _target_of(of: Resource | Target) -> Target:
     return of if isinstance(of, Target) else of.coverage.get(canonical=True).target
+
+
+def editor(*permissions: str) -> User:
+    """Somebody who may sign in to the desk and do these things there."""
+    made = User.objects.create_user("editor", password="a long password", is_staff=True)
+    made.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return made

@@ -253,5 +253,5 @@ def _read(der: bytes) -> _Read:
         named = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         hosts = frozenset(name.lower().removesuffix(".") for name in named.get_values_for_type(x509.DNSName))
         return _Read(record, hosts, frozenset(map(str, named.get_values_for_type(x509.IPAddress))))
-    except Exception:
+    except Exception:  # without such a list, or with one that no parser likes, it names nobody
         return _Read(record)

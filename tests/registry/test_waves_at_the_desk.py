@@ -36,9 +36,7 @@ def _fresh_rates() -> None:
 
 @pytest.fixture
 def editor() -> User:
-    made = User.objects.create_user("editor", password="a long password", is_staff=True)
-    made.user_permissions.set(Permission.objects.filter(codename__in=["view_wave", "change_wave"]))
-    return made
+    return make.editor("view_wave", "change_wave")
 
 
 @pytest.fixture

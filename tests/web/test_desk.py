@@ -39,9 +39,7 @@ def chief() -> User:
 
 @pytest.fixture
 def editor() -> User:
-    made = User.objects.create_user("editor", password="a long password", is_staff=True)
-    made.user_permissions.set(Permission.objects.filter(codename__in=["view_report", "change_report"]))
-    return made
+    return make.editor("view_report", "change_report")
 
 
 @pytest.fixture
