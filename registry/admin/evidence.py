@@ -1,24 +1,18 @@
-"""The editors' desk: reports wait here for a decision. The record itself is only read here.
-
-Every decision is one function of `registry.moderation`, which logs it with its reason.
-"""
+"""Decisions on evidence: episodes in doubt, waves that may be events, rulesets that may become current."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from functools import partial
-from math import ceil
+from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -28,198 +22,20 @@ from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from checks import admin as evidence
 from checks import rejudging
 from checks.admin import ReadOnly
-from checks.engine.names import BadName, parse
-from checks.models import Episode, Measurement, Recount, Ruleset, Verdict, Wave
-from registry import moderation, offers, search, submissions
-from registry.api.throttles import Logins, LoginsOf
+from checks.models import Episode, Recount, Ruleset, Verdict, Wave
+from registry import moderation, offers
+from registry.admin.decisions import AT_ONCE, WIDE, DecisionForm, ids
 from registry.models import (
-    Act,
-    Authority,
     Dispute,
     Event,
-    Ground,
-    Listing,
     LogEntry,
-    Region,
-    Report,
-    Resource,
-    Restriction,
-    Source,
-    Statement,
 )
 
-admin.site.site_header = _("Tizilim: the editors' desk")
-admin.site.site_title = _("Tizilim: the editors' desk")
-admin.site.index_title = _("Reports, record and evidence")
-admin.site.enable_nav_sidebar = False  # the tables need the width; the index lists them all
-
-
-class LoginForm(AdminAuthenticationForm):
-    """Counts attempts, and not only failed ones: what is counted must not tell whether a password was right."""
-
-    def clean(self) -> dict[str, Any]:
-        request = Request(cast(HttpRequest, self.request))  # a form of the login page always has one
-        waits = [budget.wait() for budget in (Logins(), LoginsOf()) if not budget.allow_request(request, APIView())]
-        if waits:
-            minutes = ceil(max(wait or 60 for wait in waits) / 60)
-            raise forms.ValidationError(
-                ngettext(
-                    "Too many attempts to sign in came from your network. Try again in a minute.",
-                    "Too many attempts to sign in came from your network. Try again in %(minutes)d minutes.",
-                    minutes,
-                ),
-                code="throttled",
-                params={"minutes": minutes},
-            )
-        return super().clean()
-
-
-admin.site.login_form = LoginForm
-
-WIDE = {"class": "vLargeTextField"}
 SITES = 100  # of a wave that the desk lists
-CANDIDATES = 6  # resources offered where a text fits several
-AT_ONCE = 100  # reports in one decision
-
-
-class DecisionForm(forms.Form):
-    reason = forms.CharField(
-        label=_("Reason"),
-        help_text=_("The log shows the reason to everybody where the record changes. Name no person."),
-        max_length=2000,
-        error_messages={"required": _("Write the reason for this decision.")},
-        widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"}),
-    )
-
-
-class MergeForm(DecisionForm):
-    into = forms.CharField(
-        label=_("Join with"),
-        help_text=_("The number, the address or the name of a resource of the register."),
-        max_length=2048,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-    )
-    field_order = ["into", "reason"]
-
-    def clean_into(self) -> Resource:
-        text = self.cleaned_data["into"]
-        found = resources_meant(text)
-        if not found:
-            raise forms.ValidationError(_("The register has no resource of this number or name."))
-        if len(found) > 1:
-            offered = "; ".join(f"{one.pk}: {one.display_name}" for one in found)
-            raise forms.ValidationError(
-                _("Several resources fit. Write the number of one: %(offered)s."), params={"offered": offered}
-            )
-        return found[0]
-
-
-def resources_meant(text: str) -> list[Resource]:
-    """The one resource of a number or an exact name; else those whose name has these letters."""
-    exact = Q(slug=text) | Q(name=text)
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        exact |= Q(pk=int(text))
-    try:
-        name = parse(text)
-        exact |= Q(name__in=[name.url, name.host])
-    except BadName:
-        pass  # apps and services have free names
-    found = Resource.objects.filter(exact).order_by("pk")[:CANDIDATES]
-    return list(found) or search.find(text, limit=CANDIDATES)
-
-
-@admin.register(Report)
-class ReportAdmin(ReadOnly):
-    list_display = ["name", "received_on", "state", "first_check", "network"]
-    list_filter = ["state"]
-    list_select_related = ["network"]
-    search_fields = ["name"]
-    ordering = ["-received_on", "-id"]
-    actions = ["accept", "reject", "merge"]
-    fields = ["name", "note", "network", "region", "received_on", "state", "resource", "checks", "decisions"]
-    readonly_fields = ["checks", "decisions"]
-
-    def has_decide_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("registry.change_report")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        judged = Verdict.objects.current().filter(target=OuterRef("target")).order_by("-at", "-id")
-        control = Measurement.objects.filter(target=OuterRef("target"), control=True).order_by("-started_at")
-        checked: QuerySet[Any] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                judged=Subquery(judged.values("verdict")[:1]), control_failure=Subquery(control.values("failure")[:1])
-            )
-        )
-        return checked
-
-    @admin.display(description=_("first check"))
-    def first_check(self, report: Any) -> str:
-        """The latest verdict; before there is one, what the control saw."""
-        if report.judged:
-            return str(Verdict.Value(report.judged).label)
-        return _control_words(report.control_failure)
-
-    @admin.display(description=_("checks"))
-    def checks(self, report: Any) -> str:
-        lines = [f"{one.network}: {one.get_verdict_display()} {one.mechanism}" for one in submissions.verdicts(report)]
-        return format_html_join("", "<p>{}</p>", [(line,) for line in [*lines, _control_words(report.control_failure)]])
-
-    @admin.display(description=_("decisions"))
-    def decisions(self, report: Report) -> str:
-        made = report.decisions.select_related("by")
-        return format_html_join(
-            "", "<p>{}, {}: {}</p>", [(one.get_state_display(), one.by, one.reason) for one in made]
-        )
-
-    @admin.action(description=_("Accept: take them into the register"), permissions=["decide"])
-    def accept(self, request: HttpRequest, reports: QuerySet[Report]) -> HttpResponse:
-        return _to_decision("accept", reports)
-
-    @admin.action(description=_("Reject"), permissions=["decide"])
-    def reject(self, request: HttpRequest, reports: QuerySet[Report]) -> HttpResponse:
-        return _to_decision("reject", reports)
-
-    @admin.action(description=_("Join with a known resource"), permissions=["decide"])
-    def merge(self, request: HttpRequest, reports: QuerySet[Report]) -> HttpResponse:
-        return _to_decision("merge", reports)
-
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        context = {**(extra_context or {}), "may_decide": self.has_decide_permission(request)}
-        return super().change_view(request, object_id, form_url, context)
-
-    def get_urls(self) -> list[URLPattern]:
-        decide = path("decide/<str:act>/", self.admin_site.admin_view(self.decide), name="registry_report_decide")
-        return [decide, *super().get_urls()]
-
-    def decide(self, request: HttpRequest, act: str) -> HttpResponse:
-        """Asks for the reason, then decides on each report by itself: one decided meanwhile stops no other."""
-        if not self.has_decide_permission(request):
-            raise PermissionDenied
-        if act not in _DECISIONS:
-            raise Http404
-        reports = Report.objects.filter(pk__in=_ids(request)[:AT_ONCE])
-        form_class = MergeForm if act == "merge" else DecisionForm
-        form = form_class(request.POST if request.method == "POST" else None)
-        if form.is_valid():
-            _decide(request, act, reports, form.cleaned_data)
-            return redirect("admin:registry_report_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _TITLES[act],
-            "rows": [(report.name, report.get_state_display()) for report in reports],
-            "reports": reports,
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/registry/decide.html", context)
 
 
 @admin.register(Episode)
@@ -256,7 +72,7 @@ class EpisodeAdmin(evidence.EpisodeAdmin):
             raise PermissionDenied
         if act not in _MARKS:
             raise Http404
-        episodes = Episode.objects.filter(pk__in=_ids(request)[:AT_ONCE]).select_related("target", "network")
+        episodes = Episode.objects.filter(pk__in=ids(request)[:AT_ONCE]).select_related("target", "network")
         form = DecisionForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             for episode in episodes:
@@ -276,55 +92,12 @@ _MARKS: dict[str, Callable[..., Any]] = {"dispute": moderation.dispute, "settle"
 _TITLES = {
     "dispute": _("Mark these episodes as disputed"),
     "settle": _("These episodes are no longer disputed"),
-    "accept": _("Take these reports into the register"),
-    "reject": _("Reject these reports"),
-    "merge": _("Join these reports with a known resource"),
 }
-
-
-_DECISIONS = ("accept", "reject", "merge")
-
-
-def _ids(request: HttpRequest) -> list[str]:
-    return [text for text in request.GET.getlist("id") if text.isascii() and text.isdigit() and len(text) < 19]
 
 
 def _to_mark(act: str, episodes: QuerySet[Episode]) -> HttpResponseRedirect:
     query = urlencode({"id": list(episodes.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
     return HttpResponseRedirect(f"{reverse('admin:checks_episode_mark', args=[act])}?{query}")
-
-
-def _to_decision(act: str, reports: QuerySet[Report]) -> HttpResponseRedirect:
-    query = urlencode({"id": list(reports.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:registry_report_decide', args=[act])}?{query}")
-
-
-def _decide(request: HttpRequest, act: str, reports: Iterable[Report], fields: dict[str, Any]) -> None:
-    decisions: dict[str, Callable[..., Any]] = {"accept": moderation.accept, "reject": moderation.reject}
-    decision = partial(moderation.merge, into=fields["into"]) if act == "merge" else decisions[act]
-    by = cast(User, request.user)  # nobody else has the permission
-    decided = 0
-    for report in reports:
-        try:
-            decision(report, by=by, reason=fields["reason"])
-            decided += 1
-        except moderation.NotWaiting:
-            late = gettext("The report on %(name)s was decided already: someone was faster.")
-            messages.warning(request, late % {"name": report.name})
-        except moderation.NoReason:
-            messages.error(request, gettext("Write the reason for this decision."))
-    if decided:
-        done = ngettext("%(count)d report was decided.", "%(count)d reports were decided.", decided)
-        messages.success(request, done % {"count": decided})
-
-
-def _control_words(failure: str | None) -> str:
-    """None: nothing came back. "": it opened."""
-    if failure is None:
-        return gettext("not checked yet")
-    if failure:
-        return gettext("the control did not open it: %(failure)s") % {"failure": failure}
-    return gettext("the control opened it")
 
 
 class NamesForm(DecisionForm):
@@ -532,80 +305,7 @@ def _made_current(request: HttpRequest, ruleset: Ruleset, reason: str) -> bool:
     return False
 
 
-@admin.register(Resource)
-class ResourceAdmin(ReadOnly):
-    list_display = ["id", "name", "type", "category", "display", "created_at"]
-    list_display_links = ["name"]
-    list_filter = ["type", "display"]
-    search_fields = ["search", "slug"]
-
-
-@admin.register(Restriction)
-class RestrictionAdmin(ReadOnly):
-    list_display = ["resource", "kind", "status", "began", "ended", "confidence", "public"]
-    list_filter = ["kind", "status", "confidence", "public"]
-    list_select_related = ["resource"]
-    search_fields = ["resource__search"]
-
-
-@admin.register(Act)
-class ActAdmin(ReadOnly):
-    list_display = ["key", "type", "number", "date", "confidence"]
-    list_filter = ["type"]
-    search_fields = ["key", "number"]
-
-
-@admin.register(Authority)
-class AuthorityAdmin(ReadOnly):
-    list_display = ["code", "name_en", "valid_from", "valid_to"]
-    search_fields = ["code", "name_kk", "name_ru", "name_en"]
-
-
-@admin.register(Ground)
-class GroundAdmin(ReadOnly):
-    list_display = ["code", "name_en"]
-
-
-@admin.register(Region)
-class RegionAdmin(ReadOnly):
-    list_display = ["iso", "name_kk", "name_ru", "name_en"]
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnly):
-    list_display = ["key", "type", "began", "ended", "name_en"]
-    list_filter = ["type"]
-
-
-@admin.register(Listing)
-class ListingAdmin(ReadOnly):
-    list_display = ["resource", "register_id", "address", "snapshot"]
-    list_select_related = ["resource"]
-    search_fields = ["address", "=register_id"]
-
-
-@admin.register(Statement)
-class StatementAdmin(ReadOnly):
-    list_display = ["key", "speaker", "stance", "date"]
-    list_filter = ["stance"]
-
-
-@admin.register(Source)
-class SourceAdmin(ReadOnly):
-    list_display = ["title", "url", "date"]
-    list_display_links = ["title", "date"]
-    search_fields = ["title", "url"]
-    readonly_fields = ["url"]  # a form field of it would have to guess a scheme
-
-
 @admin.register(Dispute)
 class DisputeAdmin(ReadOnly):
     list_display = ["episode", "reason", "marked_on"]
     list_select_related = ["episode__target", "episode__network"]
-
-
-@admin.register(LogEntry)
-class LogEntryAdmin(ReadOnly):
-    list_display = ["id", "at", "operation", "subject", "leaf"]
-    search_fields = ["=subject", "=leaf"]
-    ordering = ["-id"]

@@ -1,0 +1,18 @@
+"""The editors' desk: reports wait here for a decision. The record itself is only read here.
+
+Every decision is one function of `registry.moderation`, which logs it with its reason.
+"""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from registry.admin import evidence, record, reports
+from registry.admin.signing_in import LoginForm
+
+__all__ = ["evidence", "record", "reports"]
+
+admin.site.site_header = _("Tizilim: the editors' desk")
+admin.site.site_title = _("Tizilim: the editors' desk")
+admin.site.index_title = _("Reports, record and evidence")
+admin.site.enable_nav_sidebar = False  # the tables need the width; the index lists them all
+admin.site.login_form = LoginForm

@@ -1,0 +1,93 @@
+"""The record, as the desk lists it: read only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from checks.admin import ReadOnly
+from registry.models import (
+    Act,
+    Authority,
+    Event,
+    Ground,
+    Listing,
+    LogEntry,
+    Region,
+    Resource,
+    Restriction,
+    Source,
+    Statement,
+)
+
+
+@admin.register(Resource)
+class ResourceAdmin(ReadOnly):
+    list_display = ["id", "name", "type", "category", "display", "created_at"]
+    list_display_links = ["name"]
+    list_filter = ["type", "display"]
+    search_fields = ["search", "slug"]
+
+
+@admin.register(Restriction)
+class RestrictionAdmin(ReadOnly):
+    list_display = ["resource", "kind", "status", "began", "ended", "confidence", "public"]
+    list_filter = ["kind", "status", "confidence", "public"]
+    list_select_related = ["resource"]
+    search_fields = ["resource__search"]
+
+
+@admin.register(Act)
+class ActAdmin(ReadOnly):
+    list_display = ["key", "type", "number", "date", "confidence"]
+    list_filter = ["type"]
+    search_fields = ["key", "number"]
+
+
+@admin.register(Authority)
+class AuthorityAdmin(ReadOnly):
+    list_display = ["code", "name_en", "valid_from", "valid_to"]
+    search_fields = ["code", "name_kk", "name_ru", "name_en"]
+
+
+@admin.register(Ground)
+class GroundAdmin(ReadOnly):
+    list_display = ["code", "name_en"]
+
+
+@admin.register(Region)
+class RegionAdmin(ReadOnly):
+    list_display = ["iso", "name_kk", "name_ru", "name_en"]
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    list_display = ["key", "type", "began", "ended", "name_en"]
+    list_filter = ["type"]
+
+
+@admin.register(Listing)
+class ListingAdmin(ReadOnly):
+    list_display = ["resource", "register_id", "address", "snapshot"]
+    list_select_related = ["resource"]
+    search_fields = ["address", "=register_id"]
+
+
+@admin.register(Statement)
+class StatementAdmin(ReadOnly):
+    list_display = ["key", "speaker", "stance", "date"]
+    list_filter = ["stance"]
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnly):
+    list_display = ["title", "url", "date"]
+    list_display_links = ["title", "date"]
+    search_fields = ["title", "url"]
+    readonly_fields = ["url"]  # a form field of it would have to guess a scheme
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnly):
+    list_display = ["id", "at", "operation", "subject", "leaf"]
+    search_fields = ["=subject", "=leaf"]
+    ordering = ["-id"]

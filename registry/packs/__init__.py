@@ -1,0 +1,54 @@
+"""Loading a country pack: who may restrict, on what grounds, and the starter cases.
+
+One transaction: a pack is loaded whole or not at all. What a pack no longer names stays in the record
+(editors withdraw it), and what an editor has changed since is kept as the editor left it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import translation
+
+from checks import packs as checks_packs
+from checks.packs import BadPack, Problem, Writer
+from registry import log
+from registry.models import LogEntry
+from registry.packs.reading import read
+from registry.packs.writing import write
+
+
+def load(country: str, root: Path) -> dict[str, Counter[str]]:
+    """Load the pack of a country from the project (or a copy of it) under `root`.
+
+    Answers per table how many rows were created, changed, unchanged, or kept as an editor left them.
+    Raises BadPack with every mistake, or with the files that could not be read; then nothing was loaded.
+    """
+    problems: list[Problem] = []
+    with translation.override("en"):
+        side = checks_packs.read(root, country, problems)
+        pack = read(root, country, side.asns, problems)
+    if problems:
+        raise BadPack([problem for problem in problems if problem.whole_file] or problems)
+    by = f"pack:{country}"
+    with transaction.atomic():
+        writer = Writer(
+            changed=lambda operation, record, fields: _log(operation, record, fields, country),
+            mine=lambda record: _last_changed_by(record) in ("", by),
+        )
+        write(pack, side, writer)
+    return writer.counts
+
+
+def _log(operation: str, record: models.Model, fields: Mapping[str, Any], country: str) -> None:
+    log.append(operation, record, fields=dict(fields), reason=f"country pack {country}", by=f"pack:{country}")
+
+
+def _last_changed_by(record: models.Model) -> str:
+    last = LogEntry.objects.filter(subject=f"{record._meta.model_name}/{record.pk}").order_by("-id").first()
+    return str(json.loads(last.payload)["by"]) if last else ""
