@@ -701,9 +701,11 @@ def _swap(measurement: Measurement, attempt: _Failed | None) -> Swap:
         return "not_measured"
     if attempt.handshake is not None:
         address = attempt.handshake.address
-        answers = [_spoke(h) for h in measurement.handshakes if h.purpose == SNI_SWAP and h.address == address]
+        looks = [h for h in measurement.handshakes if h.purpose == SNI_SWAP and h.address == address]
+        answers = [_spoke(h) for h in looks if not _is_ours(h.failure)]
     else:
-        answers = [not e.failure for e in measurement.exchanges if e.purpose == BASELINE and e.url.startswith("http:")]
+        pages = [e for e in measurement.exchanges if e.purpose == BASELINE and e.url.startswith("http:")]
+        answers = [not e.failure for e in pages if not _is_ours(e.failure)]
     if not answers:
         return "not_measured"
     return "answered" if any(answers) else "failed"
@@ -720,20 +722,21 @@ def _repeated(measurement: Measurement, attempts: Sequence[_Failed]) -> Repeated
 
 
 def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
-    """Whether each repetition of a step succeeded; one that got no further than an earlier step failed."""
+    """Whether each repetition of a step succeeded; one that got no further than an earlier step failed.
+
+    One that ended by our own doing repeats nothing.
+    """
     place = own.address, own.port
-    connects = [not c.failure for c in measurement.connects if c.purpose == REPEAT and (c.address, c.port) == place]
+    steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    again = [s for s in steps if s.purpose == REPEAT and s.address == own.address and not _is_ours(s.failure)]
+    connects = [not c.failure for c in again if isinstance(c, Connect) and (c.address, c.port) == place]
     if isinstance(own, Connect):
         return connects
     unconnected = [went for went in connects if not went]
-    shakes = [not h.failure for h in measurement.handshakes if h.purpose == REPEAT and (h.address, h.port) == place]
+    shakes = [not h.failure for h in again if isinstance(h, Handshake) and (h.address, h.port) == place]
     if isinstance(own, Handshake):
         return [*unconnected, *shakes]
-    fetched = [
-        not e.failure
-        for e in measurement.exchanges
-        if e.purpose == REPEAT and (e.address, e.url) == (own.address, own.url)
-    ]
+    fetched = [not e.failure for e in again if isinstance(e, Exchange) and e.url == own.url]
     unsecured = [went for went in shakes if not went]
     return [*unconnected, *unsecured, *fetched]
 
@@ -769,6 +772,7 @@ def _residual(measurement: Measurement) -> bool:
             failure = None if _spoke(shake) else shake.failure
             tries.setdefault(shake.address, []).append((shake.t0, shake.purpose, failure))
     return any(_falls_silent(sorted(attempts, key=lambda attempt: attempt[0])) for attempts in tries.values())
+    steps = [step for step in steps if not (step.failure or "").startswith((Failure.UNKNOWN, Failure.INTERRUPTED))]
 
 
 def _falls_silent(attempts: Sequence[tuple[float, str, str | None]]) -> bool:

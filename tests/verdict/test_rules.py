@@ -482,6 +482,24 @@ def test_a_suspected_name_that_fails_only_sometimes_is_blocked_but_not_confirmed
     assert judged(unsecured(RESET, swap(), *again(RESET, None)), OK).rule == "not_repeated"
 
 
+@pytest.mark.parametrize("ours", ["interrupted", "unknown_failure", "network_down"])
+def test_a_repetition_that_ended_by_our_own_doing_confirms_nothing(ours):
+    judgement = judged(unsecured(RESET, swap(), *again(ours, ours)), OK)
+    assert (judgement.rule, judgement.confirmed) == ("tls_reset", False)
+    assert judged(unsecured(RESET, swap(), *again(RESET, ours)), OK).confirmed
+    assert judged(unsecured(RESET, swap(), *again(None, ours)), OK).rule == "not_repeated"
+
+
+def test_another_name_that_ended_by_our_own_doing_was_not_asked():
+    assert _facts(unsecured(RESET, swap("interrupted"), *again(RESET))).swap == "not_measured"
+    assert _facts(unsecured(RESET, swap("interrupted"), neutral("interrupted"))).line == "not_measured"
+    assert _facts(unsecured(RESET, neutral("network_down"))).line == "dead"
+
+
+def _facts(measurement):
+    return facts.of(measurement, [OK], KZ)
+
+
 def test_an_address_that_accepted_connections_again_was_not_blocked():
     came_back = [connect(purpose=REPEAT) for _ in range(3)]
     silent = [connect(failure=TIMEOUT, purpose=REPEAT) for _ in range(3)]
