@@ -51,6 +51,7 @@ Probe = Literal["fit", "overloaded", "failed"]
 Dns = Literal[
     "literal",  # the URL names an address: there was nothing to ask
     "not_measured",  # the network's own resolver was not asked
+    "by_another",  # it was not, and the resolver that the device asks gave an address that would be consistent
     "consistent",  # an address that a control got too, or that holds a valid certificate for the name
     "uncontested",  # an address of which no control tells anything, and none says that there is no such name
     "bogon",
@@ -97,6 +98,7 @@ _RESOLVER_FAILURES: dict[str, Dns] = {  # the order says which counts when sever
     Failure.TIMEOUT: "timeout",
 }
 _NAME_FAILURES = frozenset(_RESOLVER_FAILURES) - {Failure.TIMEOUT}
+_NO_SUCH_NAME = frozenset({Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER})
 _CLASSES: dict[str, FailureClass] = {
     Failure.TIMEOUT: "timeout",
     Failure.CONNECTION_RESET: "reset",
@@ -125,7 +127,7 @@ _COMMON_HEADERS = frozenset({
 _SILENCE = frozenset({Failure.TIMEOUT, Failure.CONNECTION_RESET})
 _DEAD = frozenset({Failure.TIMEOUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.NETWORK_DOWN})
 DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
-_TRUSTED = ("literal", "consistent", "uncontested")
+_TRUSTED = ("literal", "by_another", "consistent", "uncontested")
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
 _LIKENESS: tuple[Likeness, ...] = ("identical", "same", "alike", "differs")
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
@@ -140,7 +142,8 @@ class Facts:
     controls: tuple[str, ...]  # ids of the control measurements that were usable
     dns: Dns
     dns_resolving: int  # controls that resolve the name: control vantages, and DoH in the measurement as one
-    dns_failing: int  # controls whose resolvers say that it does not exist or has no address
+    dns_failing: int  # controls whose resolvers say that it does not exist or has no address, or answer with a failure
+    dns_absent: int  # of these, the ones that say so: a failure is also what a name shows that answers only at home
     dns_quorum: int  # so many must resolve it before a resolver's failure is held against the network
     dns_local: bool  # the bogons are such as a filter on the device or at home gives: 0.0.0.0, or loopback
     dns_known_address: bool  # the resolver's answer, which no control got, is where block pages live
@@ -177,7 +180,7 @@ class Facts:
     @property
     def is_ghost(self) -> bool:
         """The network answers for a name that exists for no control."""
-        return self.dns in DNS_ODD and self.dns_failing > 0 and self.dns_resolving == 0
+        return self.dns in DNS_ODD and self.dns_absent > 0 and self.dns_resolving == 0
 
     @property
     def dns_resolved_by_controls(self) -> bool:
@@ -244,7 +247,7 @@ def of(
     step, attempts = _attempts(measurement, usable, hop, dns)
     worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(looked, a) != "answered"), default=None)
     final = _final(measurement)
-    resolving, failing = _dns_controls(measurement, usable, hop.host)
+    resolving, failing, absent = _dns_controls(measurement, usable, hop.host)
     hijacked = {host for host in {h.host for h in hops} if _hijacked(measurement, usable, host, setting)}
     return Facts(
         hop=hop.number,
@@ -255,6 +258,7 @@ def of(
         dns=dns,
         dns_resolving=resolving,
         dns_failing=failing,
+        dns_absent=absent,
         dns_quorum=_quorum(usable, hop, setting),
         dns_local=_local(measurement, hop.host),
         dns_known_address=_known_address(measurement, usable, hop, references, setting),
@@ -361,7 +365,7 @@ def _decisive(
 
 def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     """Whether the hop answered by the network's own way; DoH or a control's address opening it proves nothing."""
-    ours = _addresses(measurement, hop.host, "isp")
+    ours = _given(measurement, hop.host)
     answered = {e.address for e in measurement.exchanges if e.hop == hop.number and not e.failure}
     if hop.secure:
         valid = _valid(measurement, hop.host)
@@ -369,7 +373,7 @@ def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     connected = {
         c.address for c in measurement.connects if c.hop == hop.number and c.purpose == VISIT and not c.failure
     }
-    reached = ours & (connected if dns == "consistent" else answered)
+    reached = ours & (connected if dns in ("by_another", "consistent") else answered)
     return bool(answered) and (dns == "literal" or bool(reached))
 
 
@@ -384,11 +388,28 @@ def _final(measurement: Measurement) -> Exchange | None:
 def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str, setting: Setting) -> Dns:
     if _is_address(host):
         return "literal"
-    asked = [q for q in _queries(measurement, host) if q.role == "isp" and not q.late]
+    asked = _asked(measurement, host)
     if not asked:
         return "not_measured"
     got = {address for q in asked if not q.failure for address in q.addresses}
-    return _answer(measurement, controls, host, got, setting) if got else _no_answer(asked)
+    dns = _answer(measurement, controls, host, got, setting) if got else _no_answer(asked)
+    if asked[0].role == "isp":
+        return dns
+    # What another network's resolver says is no fault of this one. Where its answer leads, the visit went.
+    resolving, failing, _ = _dns_controls(measurement, controls, host)
+    if dns in ("consistent", "uncontested"):
+        return "by_another"
+    return dns if dns == "bogon_alike" or (not got and failing and not resolving) else "not_measured"
+
+
+def _asked(measurement: Measurement, host: str) -> list[Query]:
+    """The questions whose answers the visit followed: to the network's own resolver, else to the device's."""
+    queries = [q for q in _queries(measurement, host) if not q.late]
+    return [q for q in queries if q.role == "isp"] or [q for q in queries if q.role == "other"]
+
+
+def _given(measurement: Measurement, host: str) -> set[str]:
+    return {address for q in _asked(measurement, host) if not q.failure for address in q.addresses}
 
 
 def _no_answer(asked: Sequence[Query]) -> Dns:
@@ -429,13 +450,14 @@ def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: st
     """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters).
 
     Nor does a certificate that is only out of date, nor a control's timeout where we got none either. That nobody
-    can shake hands for a site in cleartext means something only if its other addresses do.
+    can shake hands for a site in cleartext, us included, means something only if its other addresses do.
     """
-    own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
-    if any(isinstance(s, Handshake) and s.server_name == host and _is_anothers(s.failure) for s in own):
-        return True
     speaks_tls = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
     purposes = (VISIT, VALIDATE) if speaks_tls else (VISIT,)
+    own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
+    checked = [s for s in own if isinstance(s, Handshake) and s.purpose in purposes and s.server_name == host]
+    if any(_is_anothers(s.failure) for s in checked):
+        return True
     theirs = [s for c in controls for s in _steps(c, purposes) if s.address == address and s.port == HTTPS]
     nothing = {None, Failure.SSL_INVALID_CERTIFICATE}
     if any(step.failure == Failure.TIMEOUT for step in own):
@@ -471,8 +493,10 @@ def _known_addresses(measurement: Measurement, controls: Sequence[Measurement], 
     return _addresses(measurement, host, "doh").union(*(_addresses(control, host) for control in controls))
 
 
-def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int]:
-    """(resolving, failing): each control vantage as one, DoH or an untampered public resolver of ours as one."""
+def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int, int]:
+    """(resolving, failing, of these absent): each control vantage as one, DoH or an untampered public resolver of ours
+    as one.
+    """
     opinions = [
         "resolves" if _opened(control, host) else _opinion(control, host, ("isp", "public", "doh"))
         for control in controls
@@ -482,7 +506,7 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
         known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
         own = "resolves" if _addresses(measurement, host, "public") & known else "none"
     counts = Counter([*opinions, own])
-    return counts["resolves"], counts["fails"]
+    return counts["resolves"], counts["fails"] + counts["absent"], counts["absent"]
 
 
 def _quorum(controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
@@ -513,10 +537,14 @@ def _known_address(
     return any(not known.intersection(query.addresses) for query in listed)
 
 
-def _opinion(measurement: Measurement, host: str, roles: Sequence[str]) -> Literal["resolves", "fails", "none"]:
+def _opinion(
+    measurement: Measurement, host: str, roles: Sequence[str]
+) -> Literal["resolves", "absent", "fails", "none"]:
     if any(not _is_bogon(address) for address in _addresses(measurement, host, *roles)):
         return "resolves"
     asked = [q for q in _queries(measurement, host) if q.role in roles and q.type == "A"]
+    if any(q.failure in _NO_SUCH_NAME for q in asked):
+        return "absent"
     return "fails" if any(q.failure in _NAME_FAILURES for q in asked) else "none"
 
 
@@ -586,8 +614,8 @@ def _hijacked(measurement: Measurement, controls: Sequence[Measurement], host: s
     if ours & known:
         return False
     if not known:
-        resolving, failing = _dns_controls(measurement, controls, host)
-        return failing > 0 and resolving == 0
+        resolving, _, absent = _dns_controls(measurement, controls, host)
+        return absent > 0 and resolving == 0
     told = all(setting.networks.get(address) for address in ours | known)
     return told and not _share_network(ours, known, setting)
 
@@ -601,7 +629,7 @@ def _attempts(
     """The deepest step that failed at this hop on the network's own addresses, one entry per attempt."""
     if dns not in (*_TRUSTED, "unmatched_refuted", "unmatched_unchecked", "two_replies"):
         return ("none" if dns == "not_measured" else "dns"), []
-    mine = _addresses(measurement, hop.host, "isp") if dns != "literal" else {hop.host}
+    mine = _given(measurement, hop.host) if dns != "literal" else {hop.host}
 
     def here(steps: Iterable[_Observation]) -> list[_Observation]:
         return [s for s in steps if s.hop == hop.number and s.address in mine]
@@ -744,6 +772,7 @@ def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
 def _line(measurement: Measurement) -> Line:
     """Dead is a line on which a name that is good everywhere got no answer, nor any other name of the second look."""
     steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    steps = [step for step in steps if not (step.failure or "").startswith((Failure.UNKNOWN, Failure.INTERRUPTED))]
     if not any(step.purpose == KNOWN_GOOD for step in steps):
         return "not_measured"
     again = [step for step in steps if step.purpose in (KNOWN_GOOD, SNI_SWAP, BASELINE, REPEAT)]
@@ -772,7 +801,6 @@ def _residual(measurement: Measurement) -> bool:
             failure = None if _spoke(shake) else shake.failure
             tries.setdefault(shake.address, []).append((shake.t0, shake.purpose, failure))
     return any(_falls_silent(sorted(attempts, key=lambda attempt: attempt[0])) for attempts in tries.values())
-    steps = [step for step in steps if not (step.failure or "").startswith((Failure.UNKNOWN, Failure.INTERRUPTED))]
 
 
 def _falls_silent(attempts: Sequence[tuple[float, str, str | None]]) -> bool:

@@ -71,6 +71,7 @@ _LEGACY: dict[str, str] = {
 }
 _KNOWN = frozenset(failure.value for failure in Failure)
 _REFUSED = frozenset({Failure.CONNECTION_REFUSED, Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE})
+_NAT64 = inet_pton(AF_INET6, "64:ff9b::")[:12]  # RFC 6052
 _AS = re.compile(r"AS([0-9]{1,10})")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -129,7 +130,7 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         hops.setdefault(exchange.hop, exchange.url)
         if exchange.location:
             hops.setdefault(exchange.hop + 1, exchange.location)
-    queries = tuple(_queries(keys, hops, "isp" if _is_of_network(document) else "public"))
+    queries = tuple(_queries(keys, hops, "isp" if _is_of_network(document) else "other"))
     connects = [*_connects(keys, hops), *_events(keys, hops, queries)]
     handshakes = list(_handshakes(keys, hops, connects))
     exchanges = []
@@ -185,7 +186,7 @@ def _ended(
     if named := _failure(keys.get("http_experiment_failure")):
         return named
     asked = [q for q in queries if q.hop == hop and not q.late]
-    asked = [q for q in asked if q.role == "isp"] or asked  # whose addresses the visit went to
+    asked = [q for q in asked if q.role in ("isp", "other")] or asked  # whose addresses the visit went to
     addresses = {address for q in asked for address in q.addresses}
     if addresses and all(is_bogon(address) for address in addresses):
         return Failure.DNS_BOGON
@@ -370,9 +371,8 @@ def _placed(
     known = [h for h in handshakes if h.server_name == host and h.hop == exchange.hop]
     made = [h.address for h in known if not h.failure]
     reached = [c.address for c in connects if c.hop == exchange.hop and c.port == port and not c.failure]
-    given = [
-        address for q in queries if q.name == host and not q.failure and q.role == "isp" for address in q.addresses
-    ]
+    asked = [q for q in queries if q.name == host and not q.failure and q.role in ("isp", "other")]
+    given = [address for q in asked for address in q.addresses]
     tried = [c.address for c in connects if c.hop == exchange.hop and c.port == port]
     candidates = (exchange.address, *(made if secure else ()), *reached, *given, *tried)
     address = host if _address(host) else next(filter(None, candidates), "")
@@ -628,9 +628,12 @@ def _address(value: Any) -> str:
 def _parsed_address(text: str) -> str:
     family = AF_INET6 if ":" in text else AF_INET
     try:
-        return inet_ntop(family, inet_pton(family, text))
+        packed = inet_pton(family, text)
     except (OSError, ValueError):
         return ""
+    if packed.startswith(_NAT64):  # what a network without IPv4 makes of an IPv4 address
+        return inet_ntop(AF_INET, packed[len(_NAT64) :])
+    return inet_ntop(family, packed)
 
 
 def _port(value: Any) -> int:

@@ -24,6 +24,7 @@ DOCUMENTS, VERDICTS = HERE / "golden" / "ooni.jsonl", HERE / "golden" / "verdict
 FOLDER = HERE / "fingerprints"
 
 SITE, AT, SIX, ODD, OWN_AS = "site.kz", "93.184.216.41", "2606:2800:220:1::41", "93.184.218.10", "93.184.216.77"
+NAT64 = "64:ff9b::5db8:d829"  # AT, as a network without IPv4 gives it
 SHORT, SHORT_AT = "s.kz", "93.184.217.5"
 RESET, TIMEOUT, EOF = "connection_reset", "generic_timeout_error", "eof_error"
 ASNS = {AT: 15133, SIX: 15133, OWN_AS: 15133, SHORT_AT: 3356, ODD: 9198, "93.184.218.99": 9198}
@@ -323,6 +324,13 @@ SCENARIOS: dict[str, Json] = {
     "a resolver that is another network's gives nobody's address": document(
         steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS13335"
     ),
+    "a resolver that is another network's, and the site opens": document(opened(), resolver_asn="AS13335"),
+    "a resolver that is another network's, and TLS is cut": document(insecure(RESET), resolver_asn="AS13335"),
+    "a resolver that is another network's, and the name is nowhere": document(
+        steps(everywhere(failure="dns_nxdomain_error")),
+        helped(dns="dns_name_error", failure="dns_lookup_error"),
+        resolver_asn="AS13335",
+    ),
     "a resolver of the network's gives nobody's address": document(
         steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS9198"
     ),
@@ -340,6 +348,24 @@ SCENARIOS: dict[str, Json] = {
     "a dead name that resolvers on this path still answer for": document(
         steps([asked(ODD), asked(ODD, engine="udp"), asked(engine="doh", failure="dns_nxdomain_error")]),
         helped(dns="dns_name_error", tcp={}, failure="dns_lookup_error"),
+    ),
+    "a name that answers only at home": document(
+        steps([asked(AT), asked(AT, engine="udp")], [dialled(port=80)], (), [got(_URL)]),
+        helped(dns="dns_servfail_error", tcp={}, failure="dns_servfail_error"),
+        url=_URL,
+    ),
+    "a copy nearby in cleartext, where no address of the site speaks TLS": document(
+        steps(
+            _ODD_DNS,
+            [dialled(ODD, 80), dialled(ODD)],
+            [shaken(ODD, failure="ssl_invalid_hostname")],
+            [got(_URL, "<p>The news of today.</p>" * 50, address=ODD)],
+        ),
+        helped(AT, tcp={f"{AT}:80": None, f"{AT}:443": None}, tls={f"{AT}:443": "ssl_invalid_hostname"}),
+        url=_URL,
+    ),
+    "a network without IPv4, and TLS is cut": document(
+        steps([asked(NAT64), *everywhere(AT)[1:]], [dialled(NAT64)], [shaken(f"[{NAT64}]", failure=RESET)])
     ),
     "NXDOMAIN and the helper failed": document(without_name("dns_nxdomain_error"), None),
     # --- connections
