@@ -259,7 +259,7 @@ def of(
         dns_resolving=resolving,
         dns_failing=failing,
         dns_absent=absent,
-        dns_quorum=_quorum(usable, hop, setting),
+        dns_quorum=_quorum(measurement, usable, hop, setting),
         dns_local=_local(measurement, hop.host),
         dns_known_address=_known_address(measurement, usable, hop, references, setting),
         step="response" if loaded else step,
@@ -509,9 +509,12 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
     return counts["resolves"], counts["fails"] + counts["absent"], counts["absent"]
 
 
-def _quorum(controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
-    """Two must agree. Where a method has but one control, its opening the site stands for the second."""
-    return 1 if setting.lone_control and any(_opened(control, hop.host) for control in controls) else 2
+def _quorum(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
+    """Two must agree. Where a method has but one control, the site itself stands for the second: it opened for the
+    control, or proved itself to us at an address that another resolver gave.
+    """
+    proved = any(_opened(control, hop.host) for control in controls) or bool(_valid(measurement, hop.host))
+    return 1 if setting.lone_control and proved else 2
 
 
 def _opened(control: Measurement, host: str) -> bool:
@@ -940,16 +943,19 @@ def _blockpage(
     ]
     theirs = [e for control in controls for e in control.exchanges if not e.failure]
     found = {
-        references.page(e, setting.country, imitated=measurement.imitated)
+        match
         for e in unvouched
-        if not any(_is_page_of(e, t) for t in theirs)
+        if (match := references.page(e, setting.country, imitated=measurement.imitated)) != "none"
+        and not any(_is_page_of(e, t) and (match == "known" or _are_as_long(e, t)) for t in theirs)
     }
     found -= {references.page(e, setting.country, imitated=measurement.imitated) for e in theirs}
     return next(match for match in ("known", "vague", "words", "none") if match in {*found, "none"})
 
 
 def _is_page_of(own: Exchange, theirs: Exchange) -> bool:
-    """A control that keeps no body (OONI's) shows by title and length that the site's own page has such words."""
+    """A control that keeps no body (OONI's) shows by its title that the site's own page has such words; of what is no
+    proof, by its length too.
+    """
     return theirs.body is None and bool(own.title) and own.title == theirs.title and own.status == theirs.status
 
 

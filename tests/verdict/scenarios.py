@@ -430,6 +430,18 @@ SCENARIOS: dict[str, Json] = {
             [got(status=302, body="", Location="https://kz.site.net/")],
         )
     ),
+    "a redirect's name does not exist here, and the address that another resolver gives proves itself": by_short(
+        steps(
+            [
+                *everywhere(SHORT_AT, host=SHORT),
+                asked(hop=1, failure="dns_nxdomain_error"),
+                asked(AT, engine="udp", hop=1),
+            ],
+            [dialled(SHORT_AT), dialled(hop=1)],
+            [shaken(SHORT_AT, SHORT), shaken(hop=1)],
+            [got(f"https://{SHORT}/1", "", 302, address=SHORT_AT, Location=f"https://{SITE}/"), got(hop=1)],
+        )
+    ),
     "a site sends to an address that refuses": document(
         steps(
             [*everywhere(AT), asked(ODD, host="kz.site.net", hop=1)],
@@ -440,6 +452,9 @@ SCENARIOS: dict[str, Json] = {
     ),
     "a notice of the length of the page": cleartext(
         plain(got(_URL, "Доступ к сайту ограничен по решению суда. " * 3)), title=""
+    ),
+    "a notice with the title of the page": cleartext(
+        plain(got(_URL, "<title>The page</title>Access to this site has been blocked by order of the court")),
     ),
     "another page of the same length": cleartext(plain(got(_URL, "Words and words. " * 14)), title=""),
     "a server is asked too often": cleartext(
