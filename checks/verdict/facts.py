@@ -43,6 +43,7 @@ LENGTH_RATIO = 0.7  # OONI ts-017; Jones et al., IMC 2014: finds 95 % of block p
 CHALLENGES = frozenset({403, 451, 503})  # what servers answer when they, not the network, turn a visitor away
 HOPS_LIMIT = 20
 HTTPS = 443
+UNTOLD = ""  # an address that nobody noted
 UNNAMED = "unnamed_failure"  # of a control that failed and does not say how (OONI's helper names few failures)
 
 _Observation = Connect | Handshake | Exchange
@@ -53,6 +54,7 @@ Dns = Literal[
     "not_measured",  # the network's own resolver was not asked
     "by_another",  # it was not, and the resolver that the device asks gave an address that would be consistent
     "consistent",  # an address that a control got too, or that holds a valid certificate for the name
+    "untold",  # an address that the document does not tell (OONI's 0.4, behind a redirect)
     "uncontested",  # an address of which no control tells anything, and none says that there is no such name
     "bogon",
     "bogon_alike",  # only bogons, and a control got them too
@@ -127,7 +129,7 @@ _COMMON_HEADERS = frozenset({
 _SILENCE = frozenset({Failure.TIMEOUT, Failure.CONNECTION_RESET})
 _DEAD = frozenset({Failure.TIMEOUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.NETWORK_DOWN})
 DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
-_TRUSTED = ("literal", "by_another", "consistent", "uncontested")
+_TRUSTED = ("literal", "by_another", "consistent", "untold", "uncontested")
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
 _LIKENESS: tuple[Likeness, ...] = ("identical", "same", "alike", "differs")
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
@@ -356,8 +358,9 @@ def _hops(measurement: Measurement) -> Iterator[_Hop]:
 def _decisive(
     measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], setting: Setting
 ) -> tuple[_Hop, Dns]:
+    dns: Dns = "not_measured"
     for hop in hops:
-        dns = _dns(measurement, controls, hop.host, setting)
+        dns = "untold" if _is_untold(measurement, hop) else _dns(measurement, controls, hop.host, setting)
         if not _loads(measurement, hop, dns):
             break
     return hop, dns
@@ -365,7 +368,7 @@ def _decisive(
 
 def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     """Whether the hop answered by the network's own way; DoH or a control's address opening it proves nothing."""
-    ours = _given(measurement, hop.host)
+    ours = {UNTOLD} if dns == "untold" else _given(measurement, hop.host)
     answered = {e.address for e in measurement.exchanges if e.hop == hop.number and not e.failure}
     if hop.secure:
         valid = _valid(measurement, hop.host)
@@ -400,6 +403,11 @@ def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str, s
     if dns in ("consistent", "uncontested"):
         return "by_another"
     return dns if dns == "bogon_alike" or (not got and failing and not resolving) else "not_measured"
+
+
+def _is_untold(measurement: Measurement, hop: _Hop) -> bool:
+    steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    return hop.number > 0 and any(step.hop == hop.number and step.address == UNTOLD for step in steps)
 
 
 def _asked(measurement: Measurement, host: str) -> list[Query]:
@@ -632,7 +640,7 @@ def _attempts(
     """The deepest step that failed at this hop on the network's own addresses, one entry per attempt."""
     if dns not in (*_TRUSTED, "unmatched_refuted", "unmatched_unchecked", "two_replies"):
         return ("none" if dns == "not_measured" else "dns"), []
-    mine = _given(measurement, hop.host) if dns != "literal" else {hop.host}
+    mine = {UNTOLD} if dns == "untold" else {hop.host} if dns == "literal" else _given(measurement, hop.host)
 
     def here(steps: Iterable[_Observation]) -> list[_Observation]:
         return [s for s in steps if s.hop == hop.number and s.address in mine]

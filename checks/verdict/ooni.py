@@ -130,12 +130,15 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         hops.setdefault(exchange.hop, exchange.url)
         if exchange.location:
             hops.setdefault(exchange.hop + 1, exchange.location)
-    queries = tuple(_queries(keys, hops, "isp" if _is_of_network(document) else "other"))
+    of_system = "isp" if _is_of_network(document) else "other"
+    listed = {_name(query.get("hostname")) for query in _objects(keys.get("queries"))}
+    untold = {e.hop for e in fetched if e.hop > 0 and not e.address and _host(e.url) not in listed}
+    queries = (*_queries(keys, hops, of_system), *_unlisted(fetched, untold, of_system))
     connects = [*_connects(keys, hops), *_events(keys, hops, queries)]
     handshakes = list(_handshakes(keys, hops, connects))
     exchanges = []
     for exchange in fetched:
-        step = _placed(exchange, queries, connects, handshakes)
+        step = _placed(exchange, queries, connects, handshakes, untold=exchange.hop in untold)
         if isinstance(step, Exchange):
             exchanges.append(step)
         elif isinstance(step, Handshake):
@@ -229,6 +232,13 @@ def _queries(keys: dict[str, Any], hops: Mapping[int, str], of_system: str) -> I
             answers=answers,
             late=is_late or "late" in tags,
         )
+
+
+def _unlisted(fetched: Sequence[Exchange], untold: set[int], of_system: str) -> Iterator[Query]:
+    """0.4 lists no questions behind a redirect, but a page that failed tells it where the name was not found."""
+    for e in fetched:
+        if e.hop in untold and e.failure and e.failure.startswith("dns_") and not _address(_host(e.url)):
+            yield Query(e.hop, _host(e.url), "A", "system", of_system, "udp", e.t0, e.t, e.failure)
 
 
 def _answers(value: Any) -> Iterator[Answer]:
@@ -361,9 +371,17 @@ def _compared_by_probe(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _placed(
-    exchange: Exchange, queries: Sequence[Query], connects: Sequence[Connect], handshakes: Sequence[Handshake]
+    exchange: Exchange,
+    queries: Sequence[Query],
+    connects: Sequence[Connect],
+    handshakes: Sequence[Handshake],
+    *,
+    untold: bool,
 ) -> Exchange | Handshake | Connect | None:
-    """The exchange with its address, or the step that it did not get beyond, or None if that step is listed."""
+    """The exchange with its address, or the step that it did not get beyond, or None if that step is listed.
+
+    `untold`: the document does not say where the host of this hop is, and so it stays unknown.
+    """
     host, failure, port = _host(exchange.url), exchange.failure, exchange.port
     if exchange.address and (failure is None or exchange.status is not None):
         return exchange
@@ -378,8 +396,8 @@ def _placed(
     address = host if _address(host) else next(filter(None, candidates), "")
     exchange = exchange if exchange.address == address else replace(exchange, address=address)
     if failure is None or exchange.status is not None:
-        return exchange if address else None
-    if failure.startswith("dns_") or not address:
+        return exchange if address or untold else None
+    if failure.startswith("dns_") or not (address or untold):
         return None
     if tried and not reached:
         return None
@@ -396,7 +414,7 @@ def _imply(exchange: Exchange, connects: list[Connect], handshakes: list[Handsha
     """Whoever was answered had connected, and over https had verified: 0.4 does not list all of it."""
     hop, address, port, host = exchange.hop, exchange.address, exchange.port, _host(exchange.url)
     t0, purpose = exchange.t0, exchange.purpose
-    if not any((c.hop, c.address, c.port) == (hop, address, port) for c in connects):
+    if address and not any((c.hop, c.address, c.port) == (hop, address, port) for c in connects):
         connects.append(Connect(hop, address, port, t0, t0, purpose=purpose))
     secure = exchange.url.startswith("https:") and exchange.status is not None
     if secure and not any((h.hop, h.address, h.server_name) == (hop, address, host) for h in handshakes):

@@ -145,8 +145,12 @@ _FOUR_HAS = {
 
 
 def four(whole: Json, **more: Any) -> Json:
-    """The same as test 0.4 would have told it: no tags, only the system's resolver, no TLS by the helper."""
+    """The same as test 0.4 would have told it: no tags, only the system's resolver, no TLS by the helper. Behind a
+    redirect it tells of pages only.
+    """
     keys = dict(whole["test_keys"])
+    for name in ("queries", "tcp_connect", "tls_handshakes"):
+        keys[name] = [step for step in keys[name] if step["tags"] == ["depth=0"]]
     keys["queries"] = [
         {**q, "engine": "system", "query_type": "A"} for q in keys["queries"] if q["engine"] == "getaddrinfo"
     ]
@@ -389,7 +393,14 @@ SCENARIOS: dict[str, Json] = {
         failure="unknown_error",
     ),
     "TLS fails at the end of a redirect": by_short(redirected(shaken(failure=RESET, hop=1))),
-    "0.4: TLS fails at the end of a redirect": four(by_short(redirected(shaken(failure=RESET, hop=1)))),
+    "0.4: TLS fails at the end of a redirect": four(
+        by_short(redirected(shaken(failure=RESET, hop=1), then=[got(failure=RESET, hop=1)]))
+    ),
+    "0.4: the end of a redirect opens": four(by_short(redirected(shaken(hop=1), then=[got(hop=1)]))),
+    "0.4: a name behind a redirect is not found": four(
+        by_short(redirected(then=[got(failure="dns_nxdomain_error", hop=1)]))
+    ),
+    "0.4: a redirect to a known block page": four(away("http://silence.example.net/?site.kz", "silence.example.net")),
     "intercepted by a known authority, by its name": document(insecure("ssl_unknown_authority", INTERCEPTED)),
     # Its hash is in golden/interception_roots.csv.
     "intercepted by a known authority, by its hash": document(insecure("ssl_invalid_certificate", BY_HASH), None),
