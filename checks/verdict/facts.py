@@ -239,7 +239,8 @@ def of(
     references = references or References()
     looked = measurement  # with its second look, which says what no visit can
     measurement = _visit_only(measurement)
-    usable = [_visit_only(control) for control in controls if _usable(control, measurement)]
+    single = {control.id: control for control in controls}  # one that is named twice is no second opinion
+    usable = [_visit_only(control) for control in single.values() if _usable(control, measurement)]
     hops = list(_hops(measurement))
     hop, dns = _decisive(measurement, usable, hops, setting)
     throttle, slowed, slow_hop = _throttle(looked, usable)

@@ -281,6 +281,13 @@ def test_throttling_begins_at_five_times_the_baseline(base, rule):
     assert judged(slow, OK).rule == rule
 
 
+def test_a_control_that_is_given_twice_is_one():
+    alone = unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),))
+    assert judged(alone, OK, OK).rule == "dns_too_few_controls"
+    assert judged(alone, OK, replace(OK, id="another")).rule == "dns_nxdomain"
+    assert judged(unsecured(RESET), OK, OK, unsecured(RESET)).rule == "control_split"
+
+
 def test_names_need_two_controls_that_resolve_them():
     without_doh = unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),))
     assert judged(without_doh, OK).verdict is Verdict.INCONCLUSIVE
