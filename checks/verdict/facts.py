@@ -764,7 +764,8 @@ def _repeated(measurement: Measurement, attempts: Sequence[_Failed]) -> Repeated
 def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
     """Whether each repetition of a step succeeded; one that got no further than an earlier step failed.
 
-    One that ended by our own doing repeats nothing.
+    One that ended by our own doing repeats nothing. A handshake with the name that succeeded at another hop, or beside
+    the page, is a repetition too, and its failure none: nobody made it to confirm.
     """
     place = own.address, own.port
     steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
@@ -775,7 +776,8 @@ def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
     unconnected = [went for went in connects if not went]
     shakes = [not h.failure for h in again if isinstance(h, Handshake) and (h.address, h.port) == place]
     if isinstance(own, Handshake):
-        return [*unconnected, *shakes]
+        elsewhere = (h for h in _same(measurement, own) if not h.failure and h.hop != own.hop)
+        return [*unconnected, *shakes, *(True for _ in elsewhere)]
     fetched = [not e.failure for e in again if isinstance(e, Exchange) and e.url == own.url]
     unsecured = [went for went in shakes if not went]
     return [*unconnected, *unsecured, *fetched]

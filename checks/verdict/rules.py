@@ -494,7 +494,8 @@ RULES: tuple[Rule, ...] = (
         "{host} ашылмады, бірақ қайта тексергенде ашылды: ақау қайталанбады.",
         0.0,
         CENSORED_PLANET,
-        "in the second look, at least half of the repetitions of the step that failed succeeded",
+        "in the second look, at least half of the repetitions of the step that failed succeeded; a handshake with the "
+        "name that succeeded at another hop, or beside the page, is one of them",
     ),
     Rule(
         "line_failed",

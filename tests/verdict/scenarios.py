@@ -392,6 +392,15 @@ SCENARIOS: dict[str, Json] = {
         tls={f"{AT}:443": None},
         failure="unknown_error",
     ),
+    "a site sends to its own https, which is cut once and opens once": cleartext(
+        steps(
+            everywhere(AT),
+            [dialled(port=80), dialled(), dialled(hop=1)],
+            [shaken(), shaken(failure=RESET, hop=1)],
+            [got(_URL, "", 301, Location=f"https://{SITE}/")],
+        ),
+        tcp={f"{AT}:80": None, f"{AT}:443": None},
+    ),
     "TLS fails at the end of a redirect": by_short(redirected(shaken(failure=RESET, hop=1))),
     "0.4: TLS fails at the end of a redirect": four(
         by_short(redirected(shaken(failure=RESET, hop=1), then=[got(failure=RESET, hop=1)]))
