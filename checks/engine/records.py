@@ -43,7 +43,7 @@ class Query:
     name: str
     type: str
     resolver: str  # "address:port", or the URL of a DoH server
-    role: str  # isp | public | doh
+    role: str  # isp | public | doh; other: of another network, and the device asks it (OONI's only)
     transport: str  # udp | tcp | https
     t0: float
     t: float

@@ -188,7 +188,7 @@ def _parsed(text: bytes, place: str) -> Found:
     if len(text) > DOCUMENT:
         return Found(place, error=f"it is larger than {DOCUMENT // 1024 // 1024} MB")
     try:
-        return Found(place, json.loads(text.decode()))
+        return Found(place, json.loads(text.decode("utf-8-sig")))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         return Found(place, error=in_words(error))
     except ValueError:

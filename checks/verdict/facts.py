@@ -43,6 +43,7 @@ LENGTH_RATIO = 0.7  # OONI ts-017; Jones et al., IMC 2014: finds 95 % of block p
 CHALLENGES = frozenset({403, 451, 503})  # what servers answer when they, not the network, turn a visitor away
 HOPS_LIMIT = 20
 HTTPS = 443
+UNTOLD = ""  # an address that nobody noted
 UNNAMED = "unnamed_failure"  # of a control that failed and does not say how (OONI's helper names few failures)
 
 _Observation = Connect | Handshake | Exchange
@@ -51,7 +52,9 @@ Probe = Literal["fit", "overloaded", "failed"]
 Dns = Literal[
     "literal",  # the URL names an address: there was nothing to ask
     "not_measured",  # the network's own resolver was not asked
+    "by_another",  # it was not, and the resolver that the device asks gave an address that would be consistent
     "consistent",  # an address that a control got too, or that holds a valid certificate for the name
+    "untold",  # an address that the document does not tell (OONI's 0.4, behind a redirect)
     "uncontested",  # an address of which no control tells anything, and none says that there is no such name
     "bogon",
     "bogon_alike",  # only bogons, and a control got them too
@@ -97,6 +100,7 @@ _RESOLVER_FAILURES: dict[str, Dns] = {  # the order says which counts when sever
     Failure.TIMEOUT: "timeout",
 }
 _NAME_FAILURES = frozenset(_RESOLVER_FAILURES) - {Failure.TIMEOUT}
+_NO_SUCH_NAME = frozenset({Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER})
 _CLASSES: dict[str, FailureClass] = {
     Failure.TIMEOUT: "timeout",
     Failure.CONNECTION_RESET: "reset",
@@ -125,7 +129,7 @@ _COMMON_HEADERS = frozenset({
 _SILENCE = frozenset({Failure.TIMEOUT, Failure.CONNECTION_RESET})
 _DEAD = frozenset({Failure.TIMEOUT, Failure.NETWORK_UNREACHABLE, Failure.HOST_UNREACHABLE, Failure.NETWORK_DOWN})
 DNS_ODD = ("bogon", "two_replies", "unmatched_refuted", "unmatched_unchecked")
-_TRUSTED = ("literal", "consistent", "uncontested")
+_TRUSTED = ("literal", "by_another", "consistent", "untold", "uncontested")
 _OURS = (Failure.UNKNOWN, Failure.INTERRUPTED, Failure.NETWORK_DOWN)  # say something about the probe only
 _LIKENESS: tuple[Likeness, ...] = ("identical", "same", "alike", "differs")
 _PAIR_ORDER: tuple[Pair, ...] = ("ok", "split", "failed_alike", "failed_otherwise", "not_measured", "no_control")
@@ -140,7 +144,8 @@ class Facts:
     controls: tuple[str, ...]  # ids of the control measurements that were usable
     dns: Dns
     dns_resolving: int  # controls that resolve the name: control vantages, and DoH in the measurement as one
-    dns_failing: int  # controls whose resolvers say that it does not exist or has no address
+    dns_failing: int  # controls whose resolvers say that it does not exist or has no address, or answer with a failure
+    dns_absent: int  # of these, the ones that say so: a failure is also what a name shows that answers only at home
     dns_quorum: int  # so many must resolve it before a resolver's failure is held against the network
     dns_local: bool  # the bogons are such as a filter on the device or at home gives: 0.0.0.0, or loopback
     dns_known_address: bool  # the resolver's answer, which no control got, is where block pages live
@@ -177,7 +182,7 @@ class Facts:
     @property
     def is_ghost(self) -> bool:
         """The network answers for a name that exists for no control."""
-        return self.dns in DNS_ODD and self.dns_failing > 0 and self.dns_resolving == 0
+        return self.dns in DNS_ODD and self.dns_absent > 0 and self.dns_resolving == 0
 
     @property
     def dns_resolved_by_controls(self) -> bool:
@@ -234,7 +239,8 @@ def of(
     references = references or References()
     looked = measurement  # with its second look, which says what no visit can
     measurement = _visit_only(measurement)
-    usable = [_visit_only(control) for control in controls if _usable(control, measurement)]
+    single = {control.id: control for control in controls}  # one that is named twice is no second opinion
+    usable = [_visit_only(control) for control in single.values() if _usable(control, measurement)]
     hops = list(_hops(measurement))
     hop, dns = _decisive(measurement, usable, hops, setting)
     throttle, slowed, slow_hop = _throttle(looked, usable)
@@ -244,7 +250,7 @@ def of(
     step, attempts = _attempts(measurement, usable, hop, dns)
     worst = min(attempts, key=lambda a: (_PAIR_ORDER.index(a.pair), _swap(looked, a) != "answered"), default=None)
     final = _final(measurement)
-    resolving, failing = _dns_controls(measurement, usable, hop.host)
+    resolving, failing, absent = _dns_controls(measurement, usable, hop.host)
     hijacked = {host for host in {h.host for h in hops} if _hijacked(measurement, usable, host, setting)}
     return Facts(
         hop=hop.number,
@@ -255,7 +261,8 @@ def of(
         dns=dns,
         dns_resolving=resolving,
         dns_failing=failing,
-        dns_quorum=_quorum(usable, hop, setting),
+        dns_absent=absent,
+        dns_quorum=_quorum(measurement, usable, hop, setting),
         dns_local=_local(measurement, hop.host),
         dns_known_address=_known_address(measurement, usable, hop, references, setting),
         step="response" if loaded else step,
@@ -352,8 +359,9 @@ def _hops(measurement: Measurement) -> Iterator[_Hop]:
 def _decisive(
     measurement: Measurement, controls: Sequence[Measurement], hops: Sequence[_Hop], setting: Setting
 ) -> tuple[_Hop, Dns]:
+    dns: Dns = "not_measured"
     for hop in hops:
-        dns = _dns(measurement, controls, hop.host, setting)
+        dns = "untold" if _is_untold(measurement, hop) else _dns(measurement, controls, hop.host, setting)
         if not _loads(measurement, hop, dns):
             break
     return hop, dns
@@ -361,7 +369,7 @@ def _decisive(
 
 def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     """Whether the hop answered by the network's own way; DoH or a control's address opening it proves nothing."""
-    ours = _addresses(measurement, hop.host, "isp")
+    ours = {UNTOLD} if dns == "untold" else _given(measurement, hop.host)
     answered = {e.address for e in measurement.exchanges if e.hop == hop.number and not e.failure}
     if hop.secure:
         valid = _valid(measurement, hop.host)
@@ -369,7 +377,7 @@ def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     connected = {
         c.address for c in measurement.connects if c.hop == hop.number and c.purpose == VISIT and not c.failure
     }
-    reached = ours & (connected if dns == "consistent" else answered)
+    reached = ours & (connected if dns in ("by_another", "consistent") else answered)
     return bool(answered) and (dns == "literal" or bool(reached))
 
 
@@ -384,11 +392,33 @@ def _final(measurement: Measurement) -> Exchange | None:
 def _dns(measurement: Measurement, controls: Sequence[Measurement], host: str, setting: Setting) -> Dns:
     if _is_address(host):
         return "literal"
-    asked = [q for q in _queries(measurement, host) if q.role == "isp" and not q.late]
+    asked = _asked(measurement, host)
     if not asked:
         return "not_measured"
     got = {address for q in asked if not q.failure for address in q.addresses}
-    return _answer(measurement, controls, host, got, setting) if got else _no_answer(asked)
+    dns = _answer(measurement, controls, host, got, setting) if got else _no_answer(asked)
+    if asked[0].role == "isp":
+        return dns
+    # What another network's resolver says is no fault of this one. Where its answer leads, the visit went.
+    resolving, failing, _ = _dns_controls(measurement, controls, host)
+    if dns in ("consistent", "uncontested"):
+        return "by_another"
+    return dns if dns == "bogon_alike" or (not got and failing and not resolving) else "not_measured"
+
+
+def _is_untold(measurement: Measurement, hop: _Hop) -> bool:
+    steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    return hop.number > 0 and any(step.hop == hop.number and step.address == UNTOLD for step in steps)
+
+
+def _asked(measurement: Measurement, host: str) -> list[Query]:
+    """The questions whose answers the visit followed: to the network's own resolver, else to the device's."""
+    queries = [q for q in _queries(measurement, host) if not q.late]
+    return [q for q in queries if q.role == "isp"] or [q for q in queries if q.role == "other"]
+
+
+def _given(measurement: Measurement, host: str) -> set[str]:
+    return {address for q in _asked(measurement, host) if not q.failure for address in q.addresses}
 
 
 def _no_answer(asked: Sequence[Query]) -> Dns:
@@ -429,13 +459,14 @@ def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: st
     """A wrong certificate to us, or no handshake to a control. Our own timeout there proves nothing (SNI filters).
 
     Nor does a certificate that is only out of date, nor a control's timeout where we got none either. That nobody
-    can shake hands for a site in cleartext means something only if its other addresses do.
+    can shake hands for a site in cleartext, us included, means something only if its other addresses do.
     """
-    own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
-    if any(isinstance(s, Handshake) and s.server_name == host and _is_anothers(s.failure) for s in own):
-        return True
     speaks_tls = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
     purposes = (VISIT, VALIDATE) if speaks_tls else (VISIT,)
+    own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
+    checked = [s for s in own if isinstance(s, Handshake) and s.purpose in purposes and s.server_name == host]
+    if any(_is_anothers(s.failure) for s in checked):
+        return True
     theirs = [s for c in controls for s in _steps(c, purposes) if s.address == address and s.port == HTTPS]
     nothing = {None, Failure.SSL_INVALID_CERTIFICATE}
     if any(step.failure == Failure.TIMEOUT for step in own):
@@ -471,8 +502,10 @@ def _known_addresses(measurement: Measurement, controls: Sequence[Measurement], 
     return _addresses(measurement, host, "doh").union(*(_addresses(control, host) for control in controls))
 
 
-def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int]:
-    """(resolving, failing): each control vantage as one, DoH or an untampered public resolver of ours as one."""
+def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], host: str) -> tuple[int, int, int]:
+    """(resolving, failing, of these absent): each control vantage as one, DoH or an untampered public resolver of ours
+    as one.
+    """
     opinions = [
         "resolves" if _opened(control, host) else _opinion(control, host, ("isp", "public", "doh"))
         for control in controls
@@ -482,12 +515,15 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
         known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
         own = "resolves" if _addresses(measurement, host, "public") & known else "none"
     counts = Counter([*opinions, own])
-    return counts["resolves"], counts["fails"]
+    return counts["resolves"], counts["fails"] + counts["absent"], counts["absent"]
 
 
-def _quorum(controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
-    """Two must agree. Where a method has but one control, its opening the site stands for the second."""
-    return 1 if setting.lone_control and any(_opened(control, hop.host) for control in controls) else 2
+def _quorum(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop, setting: Setting) -> int:
+    """Two must agree. Where a method has but one control, the site itself stands for the second: it opened for the
+    control, or proved itself to us at an address that another resolver gave.
+    """
+    proved = any(_opened(control, hop.host) for control in controls) or bool(_valid(measurement, hop.host))
+    return 1 if setting.lone_control and proved else 2
 
 
 def _opened(control: Measurement, host: str) -> bool:
@@ -513,10 +549,14 @@ def _known_address(
     return any(not known.intersection(query.addresses) for query in listed)
 
 
-def _opinion(measurement: Measurement, host: str, roles: Sequence[str]) -> Literal["resolves", "fails", "none"]:
+def _opinion(
+    measurement: Measurement, host: str, roles: Sequence[str]
+) -> Literal["resolves", "absent", "fails", "none"]:
     if any(not _is_bogon(address) for address in _addresses(measurement, host, *roles)):
         return "resolves"
     asked = [q for q in _queries(measurement, host) if q.role in roles and q.type == "A"]
+    if any(q.failure in _NO_SUCH_NAME for q in asked):
+        return "absent"
     return "fails" if any(q.failure in _NAME_FAILURES for q in asked) else "none"
 
 
@@ -586,8 +626,8 @@ def _hijacked(measurement: Measurement, controls: Sequence[Measurement], host: s
     if ours & known:
         return False
     if not known:
-        resolving, failing = _dns_controls(measurement, controls, host)
-        return failing > 0 and resolving == 0
+        resolving, _, absent = _dns_controls(measurement, controls, host)
+        return absent > 0 and resolving == 0
     told = all(setting.networks.get(address) for address in ours | known)
     return told and not _share_network(ours, known, setting)
 
@@ -601,7 +641,7 @@ def _attempts(
     """The deepest step that failed at this hop on the network's own addresses, one entry per attempt."""
     if dns not in (*_TRUSTED, "unmatched_refuted", "unmatched_unchecked", "two_replies"):
         return ("none" if dns == "not_measured" else "dns"), []
-    mine = _addresses(measurement, hop.host, "isp") if dns != "literal" else {hop.host}
+    mine = {UNTOLD} if dns == "untold" else {hop.host} if dns == "literal" else _given(measurement, hop.host)
 
     def here(steps: Iterable[_Observation]) -> list[_Observation]:
         return [s for s in steps if s.hop == hop.number and s.address in mine]
@@ -701,9 +741,11 @@ def _swap(measurement: Measurement, attempt: _Failed | None) -> Swap:
         return "not_measured"
     if attempt.handshake is not None:
         address = attempt.handshake.address
-        answers = [_spoke(h) for h in measurement.handshakes if h.purpose == SNI_SWAP and h.address == address]
+        looks = [h for h in measurement.handshakes if h.purpose == SNI_SWAP and h.address == address]
+        answers = [_spoke(h) for h in looks if not _is_ours(h.failure)]
     else:
-        answers = [not e.failure for e in measurement.exchanges if e.purpose == BASELINE and e.url.startswith("http:")]
+        pages = [e for e in measurement.exchanges if e.purpose == BASELINE and e.url.startswith("http:")]
+        answers = [not e.failure for e in pages if not _is_ours(e.failure)]
     if not answers:
         return "not_measured"
     return "answered" if any(answers) else "failed"
@@ -720,20 +762,23 @@ def _repeated(measurement: Measurement, attempts: Sequence[_Failed]) -> Repeated
 
 
 def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
-    """Whether each repetition of a step succeeded; one that got no further than an earlier step failed."""
+    """Whether each repetition of a step succeeded; one that got no further than an earlier step failed.
+
+    One that ended by our own doing repeats nothing. A handshake with the name that succeeded at another hop, or beside
+    the page, is a repetition too, and its failure none: nobody made it to confirm.
+    """
     place = own.address, own.port
-    connects = [not c.failure for c in measurement.connects if c.purpose == REPEAT and (c.address, c.port) == place]
+    steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    again = [s for s in steps if s.purpose == REPEAT and s.address == own.address and not _is_ours(s.failure)]
+    connects = [not c.failure for c in again if isinstance(c, Connect) and (c.address, c.port) == place]
     if isinstance(own, Connect):
         return connects
     unconnected = [went for went in connects if not went]
-    shakes = [not h.failure for h in measurement.handshakes if h.purpose == REPEAT and (h.address, h.port) == place]
+    shakes = [not h.failure for h in again if isinstance(h, Handshake) and (h.address, h.port) == place]
     if isinstance(own, Handshake):
-        return [*unconnected, *shakes]
-    fetched = [
-        not e.failure
-        for e in measurement.exchanges
-        if e.purpose == REPEAT and (e.address, e.url) == (own.address, own.url)
-    ]
+        elsewhere = (h for h in _same(measurement, own) if not h.failure and h.hop != own.hop)
+        return [*unconnected, *shakes, *(True for _ in elsewhere)]
+    fetched = [not e.failure for e in again if isinstance(e, Exchange) and e.url == own.url]
     unsecured = [went for went in shakes if not went]
     return [*unconnected, *unsecured, *fetched]
 
@@ -741,6 +786,7 @@ def _tries(measurement: Measurement, own: _Observation) -> list[bool]:
 def _line(measurement: Measurement) -> Line:
     """Dead is a line on which a name that is good everywhere got no answer, nor any other name of the second look."""
     steps: list[_Observation] = [*measurement.connects, *measurement.handshakes, *measurement.exchanges]
+    steps = [step for step in steps if not (step.failure or "").startswith((Failure.UNKNOWN, Failure.INTERRUPTED))]
     if not any(step.purpose == KNOWN_GOOD for step in steps):
         return "not_measured"
     again = [step for step in steps if step.purpose in (KNOWN_GOOD, SNI_SWAP, BASELINE, REPEAT)]
@@ -908,16 +954,19 @@ def _blockpage(
     ]
     theirs = [e for control in controls for e in control.exchanges if not e.failure]
     found = {
-        references.page(e, setting.country, imitated=measurement.imitated)
+        match
         for e in unvouched
-        if not any(_is_page_of(e, t) for t in theirs)
+        if (match := references.page(e, setting.country, imitated=measurement.imitated)) != "none"
+        and not any(_is_page_of(e, t) and (match == "known" or _are_as_long(e, t)) for t in theirs)
     }
     found -= {references.page(e, setting.country, imitated=measurement.imitated) for e in theirs}
     return next(match for match in ("known", "vague", "words", "none") if match in {*found, "none"})
 
 
 def _is_page_of(own: Exchange, theirs: Exchange) -> bool:
-    """A control that keeps no body (OONI's) shows by title and length that the site's own page has such words."""
+    """A control that keeps no body (OONI's) shows by its title that the site's own page has such words; of what is no
+    proof, by its length too.
+    """
     return theirs.body is None and bool(own.title) and own.title == theirs.title and own.status == theirs.status
 
 

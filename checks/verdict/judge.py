@@ -100,6 +100,8 @@ def _notes(facts: Facts, rule: Rule) -> tuple[str, ...]:
         notes.append("ghost_block")
     if _is_by_one(facts, rule):
         notes.append("one_control")
+    if facts.dns == "by_another":
+        notes.append("other_resolver")
     if facts.residual:
         notes.append("residual_blocking")
     return tuple(notes)

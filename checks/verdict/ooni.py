@@ -71,6 +71,7 @@ _LEGACY: dict[str, str] = {
 }
 _KNOWN = frozenset(failure.value for failure in Failure)
 _REFUSED = frozenset({Failure.CONNECTION_REFUSED, Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE})
+_NAT64 = inet_pton(AF_INET6, "64:ff9b::")[:12]  # RFC 6052
 _AS = re.compile(r"AS([0-9]{1,10})")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -129,12 +130,15 @@ def _probe(document: dict[str, Any], keys: dict[str, Any]) -> Measurement:
         hops.setdefault(exchange.hop, exchange.url)
         if exchange.location:
             hops.setdefault(exchange.hop + 1, exchange.location)
-    queries = tuple(_queries(keys, hops, "isp" if _is_of_network(document) else "public"))
+    of_system = "isp" if _is_of_network(document) else "other"
+    listed = {_name(query.get("hostname")) for query in _objects(keys.get("queries"))}
+    untold = {e.hop for e in fetched if e.hop > 0 and not e.address and _host(e.url) not in listed}
+    queries = (*_queries(keys, hops, of_system), *_unlisted(fetched, untold, of_system))
     connects = [*_connects(keys, hops), *_events(keys, hops, queries)]
     handshakes = list(_handshakes(keys, hops, connects))
     exchanges = []
     for exchange in fetched:
-        step = _placed(exchange, queries, connects, handshakes)
+        step = _placed(exchange, queries, connects, handshakes, untold=exchange.hop in untold)
         if isinstance(step, Exchange):
             exchanges.append(step)
         elif isinstance(step, Handshake):
@@ -185,7 +189,7 @@ def _ended(
     if named := _failure(keys.get("http_experiment_failure")):
         return named
     asked = [q for q in queries if q.hop == hop and not q.late]
-    asked = [q for q in asked if q.role == "isp"] or asked  # whose addresses the visit went to
+    asked = [q for q in asked if q.role in ("isp", "other")] or asked  # whose addresses the visit went to
     addresses = {address for q in asked for address in q.addresses}
     if addresses and all(is_bogon(address) for address in addresses):
         return Failure.DNS_BOGON
@@ -228,6 +232,13 @@ def _queries(keys: dict[str, Any], hops: Mapping[int, str], of_system: str) -> I
             answers=answers,
             late=is_late or "late" in tags,
         )
+
+
+def _unlisted(fetched: Sequence[Exchange], untold: set[int], of_system: str) -> Iterator[Query]:
+    """0.4 lists no questions behind a redirect, but a page that failed tells it where the name was not found."""
+    for e in fetched:
+        if e.hop in untold and e.failure and e.failure.startswith("dns_") and not _address(_host(e.url)):
+            yield Query(e.hop, _host(e.url), "A", "system", of_system, "udp", e.t0, e.t, e.failure)
 
 
 def _answers(value: Any) -> Iterator[Answer]:
@@ -360,9 +371,17 @@ def _compared_by_probe(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _placed(
-    exchange: Exchange, queries: Sequence[Query], connects: Sequence[Connect], handshakes: Sequence[Handshake]
+    exchange: Exchange,
+    queries: Sequence[Query],
+    connects: Sequence[Connect],
+    handshakes: Sequence[Handshake],
+    *,
+    untold: bool,
 ) -> Exchange | Handshake | Connect | None:
-    """The exchange with its address, or the step that it did not get beyond, or None if that step is listed."""
+    """The exchange with its address, or the step that it did not get beyond, or None if that step is listed.
+
+    `untold`: the document does not say where the host of this hop is, and so it stays unknown.
+    """
     host, failure, port = _host(exchange.url), exchange.failure, exchange.port
     if exchange.address and (failure is None or exchange.status is not None):
         return exchange
@@ -370,16 +389,15 @@ def _placed(
     known = [h for h in handshakes if h.server_name == host and h.hop == exchange.hop]
     made = [h.address for h in known if not h.failure]
     reached = [c.address for c in connects if c.hop == exchange.hop and c.port == port and not c.failure]
-    given = [
-        address for q in queries if q.name == host and not q.failure and q.role == "isp" for address in q.addresses
-    ]
+    asked = [q for q in queries if q.name == host and not q.failure and q.role in ("isp", "other")]
+    given = [address for q in asked for address in q.addresses]
     tried = [c.address for c in connects if c.hop == exchange.hop and c.port == port]
     candidates = (exchange.address, *(made if secure else ()), *reached, *given, *tried)
     address = host if _address(host) else next(filter(None, candidates), "")
     exchange = exchange if exchange.address == address else replace(exchange, address=address)
     if failure is None or exchange.status is not None:
-        return exchange if address else None
-    if failure.startswith("dns_") or not address:
+        return exchange if address or untold else None
+    if failure.startswith("dns_") or not (address or untold):
         return None
     if tried and not reached:
         return None
@@ -396,7 +414,7 @@ def _imply(exchange: Exchange, connects: list[Connect], handshakes: list[Handsha
     """Whoever was answered had connected, and over https had verified: 0.4 does not list all of it."""
     hop, address, port, host = exchange.hop, exchange.address, exchange.port, _host(exchange.url)
     t0, purpose = exchange.t0, exchange.purpose
-    if not any((c.hop, c.address, c.port) == (hop, address, port) for c in connects):
+    if address and not any((c.hop, c.address, c.port) == (hop, address, port) for c in connects):
         connects.append(Connect(hop, address, port, t0, t0, purpose=purpose))
     secure = exchange.url.startswith("https:") and exchange.status is not None
     if secure and not any((h.hop, h.address, h.server_name) == (hop, address, host) for h in handshakes):
@@ -628,9 +646,12 @@ def _address(value: Any) -> str:
 def _parsed_address(text: str) -> str:
     family = AF_INET6 if ":" in text else AF_INET
     try:
-        return inet_ntop(family, inet_pton(family, text))
+        packed = inet_pton(family, text)
     except (OSError, ValueError):
         return ""
+    if packed.startswith(_NAT64):  # what a network without IPv4 makes of an IPv4 address
+        return inet_ntop(AF_INET, packed[len(_NAT64) :])
+    return inet_ntop(family, packed)
 
 
 def _port(value: Any) -> int:

@@ -169,7 +169,8 @@ RULES: tuple[Rule, ...] = (
         "{host} ашылды, сертификаты жарамды.",
         1.0,
         OONI_LTE,
-        "final response over a valid certificate, at an address that the network's own resolver gave",
+        "final response over a valid certificate, at an address that the network's own resolver gave, or another that "
+        "the device asks (note `other_resolver`)",
     ),
     Rule(
         "http_same_page",
@@ -275,7 +276,7 @@ RULES: tuple[Rule, ...] = (
         "Желінің өз DNS-серверінен {host} туралы сұралмады.",
         0.0,
         OWN,
-        "no answer of the network's own resolver for the host",
+        "no answer of the network's own resolver for the host, nor one of the device's that leads to the site",
     ),
     # --- down for everybody
     Rule(
@@ -493,7 +494,8 @@ RULES: tuple[Rule, ...] = (
         "{host} ашылмады, бірақ қайта тексергенде ашылды: ақау қайталанбады.",
         0.0,
         CENSORED_PLANET,
-        "in the second look, at least half of the repetitions of the step that failed succeeded",
+        "in the second look, at least half of the repetitions of the step that failed succeeded; a handshake with the "
+        "name that succeeded at another hop, or beside the page, is one of them",
     ),
     Rule(
         "line_failed",

@@ -16,7 +16,7 @@ FLOOR_MEASUREMENTS = 3
 FLOOR_RUNS = 2
 MAJORITY_PERCENT = 80
 THROTTLED_RUNS = 3
-THROTTLE = "tls.throttle"
+THROTTLE = ("tls.throttle", "http.throttle")  # how a mechanism begins
 # The same mechanism seen for days is proof without an artefact. It needs a longer memory than the window.
 SUSTAINED_MEMORY = timedelta(days=14)
 SUSTAINED_MEASUREMENTS = 10

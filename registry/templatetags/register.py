@@ -202,6 +202,7 @@ _ROLES = {
     "isp": gettext_lazy("the network's own"),
     "public": gettext_lazy("public"),
     "doh": gettext_lazy("public, encrypted"),
+    "other": gettext_lazy("another network's, which the device asks"),
 }
 
 

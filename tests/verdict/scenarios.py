@@ -24,6 +24,7 @@ DOCUMENTS, VERDICTS = HERE / "golden" / "ooni.jsonl", HERE / "golden" / "verdict
 FOLDER = HERE / "fingerprints"
 
 SITE, AT, SIX, ODD, OWN_AS = "site.kz", "93.184.216.41", "2606:2800:220:1::41", "93.184.218.10", "93.184.216.77"
+NAT64 = "64:ff9b::5db8:d829"  # AT, as a network without IPv4 gives it
 SHORT, SHORT_AT = "s.kz", "93.184.217.5"
 RESET, TIMEOUT, EOF = "connection_reset", "generic_timeout_error", "eof_error"
 ASNS = {AT: 15133, SIX: 15133, OWN_AS: 15133, SHORT_AT: 3356, ODD: 9198, "93.184.218.99": 9198}
@@ -144,8 +145,12 @@ _FOUR_HAS = {
 
 
 def four(whole: Json, **more: Any) -> Json:
-    """The same as test 0.4 would have told it: no tags, only the system's resolver, no TLS by the helper."""
+    """The same as test 0.4 would have told it: no tags, only the system's resolver, no TLS by the helper. Behind a
+    redirect it tells of pages only.
+    """
     keys = dict(whole["test_keys"])
+    for name in ("queries", "tcp_connect", "tls_handshakes"):
+        keys[name] = [step for step in keys[name] if step["tags"] == ["depth=0"]]
     keys["queries"] = [
         {**q, "engine": "system", "query_type": "A"} for q in keys["queries"] if q["engine"] == "getaddrinfo"
     ]
@@ -323,6 +328,13 @@ SCENARIOS: dict[str, Json] = {
     "a resolver that is another network's gives nobody's address": document(
         steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS13335"
     ),
+    "a resolver that is another network's, and the site opens": document(opened(), resolver_asn="AS13335"),
+    "a resolver that is another network's, and TLS is cut": document(insecure(RESET), resolver_asn="AS13335"),
+    "a resolver that is another network's, and the name is nowhere": document(
+        steps(everywhere(failure="dns_nxdomain_error")),
+        helped(dns="dns_name_error", failure="dns_lookup_error"),
+        resolver_asn="AS13335",
+    ),
     "a resolver of the network's gives nobody's address": document(
         steps([asked("0.0.0.0"), *everywhere(AT)[1:]]), resolver_asn="AS9198"
     ),
@@ -340,6 +352,24 @@ SCENARIOS: dict[str, Json] = {
     "a dead name that resolvers on this path still answer for": document(
         steps([asked(ODD), asked(ODD, engine="udp"), asked(engine="doh", failure="dns_nxdomain_error")]),
         helped(dns="dns_name_error", tcp={}, failure="dns_lookup_error"),
+    ),
+    "a name that answers only at home": document(
+        steps([asked(AT), asked(AT, engine="udp")], [dialled(port=80)], (), [got(_URL)]),
+        helped(dns="dns_servfail_error", tcp={}, failure="dns_servfail_error"),
+        url=_URL,
+    ),
+    "a copy nearby in cleartext, where no address of the site speaks TLS": document(
+        steps(
+            _ODD_DNS,
+            [dialled(ODD, 80), dialled(ODD)],
+            [shaken(ODD, failure="ssl_invalid_hostname")],
+            [got(_URL, "<p>The news of today.</p>" * 50, address=ODD)],
+        ),
+        helped(AT, tcp={f"{AT}:80": None, f"{AT}:443": None}, tls={f"{AT}:443": "ssl_invalid_hostname"}),
+        url=_URL,
+    ),
+    "a network without IPv4, and TLS is cut": document(
+        steps([asked(NAT64), *everywhere(AT)[1:]], [dialled(NAT64)], [shaken(f"[{NAT64}]", failure=RESET)])
     ),
     "NXDOMAIN and the helper failed": document(without_name("dns_nxdomain_error"), None),
     # --- connections
@@ -362,8 +392,24 @@ SCENARIOS: dict[str, Json] = {
         tls={f"{AT}:443": None},
         failure="unknown_error",
     ),
+    "a site sends to its own https, which is cut once and opens once": cleartext(
+        steps(
+            everywhere(AT),
+            [dialled(port=80), dialled(), dialled(hop=1)],
+            [shaken(), shaken(failure=RESET, hop=1)],
+            [got(_URL, "", 301, Location=f"https://{SITE}/")],
+        ),
+        tcp={f"{AT}:80": None, f"{AT}:443": None},
+    ),
     "TLS fails at the end of a redirect": by_short(redirected(shaken(failure=RESET, hop=1))),
-    "0.4: TLS fails at the end of a redirect": four(by_short(redirected(shaken(failure=RESET, hop=1)))),
+    "0.4: TLS fails at the end of a redirect": four(
+        by_short(redirected(shaken(failure=RESET, hop=1), then=[got(failure=RESET, hop=1)]))
+    ),
+    "0.4: the end of a redirect opens": four(by_short(redirected(shaken(hop=1), then=[got(hop=1)]))),
+    "0.4: a name behind a redirect is not found": four(
+        by_short(redirected(then=[got(failure="dns_nxdomain_error", hop=1)]))
+    ),
+    "0.4: a redirect to a known block page": four(away("http://silence.example.net/?site.kz", "silence.example.net")),
     "intercepted by a known authority, by its name": document(insecure("ssl_unknown_authority", INTERCEPTED)),
     # Its hash is in golden/interception_roots.csv.
     "intercepted by a known authority, by its hash": document(insecure("ssl_invalid_certificate", BY_HASH), None),
@@ -404,6 +450,18 @@ SCENARIOS: dict[str, Json] = {
             [got(status=302, body="", Location="https://kz.site.net/")],
         )
     ),
+    "a redirect's name does not exist here, and the address that another resolver gives proves itself": by_short(
+        steps(
+            [
+                *everywhere(SHORT_AT, host=SHORT),
+                asked(hop=1, failure="dns_nxdomain_error"),
+                asked(AT, engine="udp", hop=1),
+            ],
+            [dialled(SHORT_AT), dialled(hop=1)],
+            [shaken(SHORT_AT, SHORT), shaken(hop=1)],
+            [got(f"https://{SHORT}/1", "", 302, address=SHORT_AT, Location=f"https://{SITE}/"), got(hop=1)],
+        )
+    ),
     "a site sends to an address that refuses": document(
         steps(
             [*everywhere(AT), asked(ODD, host="kz.site.net", hop=1)],
@@ -414,6 +472,9 @@ SCENARIOS: dict[str, Json] = {
     ),
     "a notice of the length of the page": cleartext(
         plain(got(_URL, "Доступ к сайту ограничен по решению суда. " * 3)), title=""
+    ),
+    "a notice with the title of the page": cleartext(
+        plain(got(_URL, "<title>The page</title>Access to this site has been blocked by order of the court")),
     ),
     "another page of the same length": cleartext(plain(got(_URL, "Words and words. " * 14)), title=""),
     "a server is asked too often": cleartext(

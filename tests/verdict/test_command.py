@@ -18,7 +18,7 @@ from checks.verdict.rules import RULESET, Verdict
 from tests.verdict.examples import EXAMPLES
 from tests.verdict.scenarios import SCENARIOS
 from tests.verdict.test_ooni import ANYTHING, changed, places
-from tests.verdict.test_rules import FOLDER, KZ
+from tests.verdict.test_rules import FOLDER, KZ, ROOT
 
 
 def document(rule_id):
@@ -153,6 +153,25 @@ def test_half_a_character_is_printed_as_its_number(tmp_path, capsys):
     path.write_text(json.dumps({**SCENARIOS["NXDOMAIN and the helper failed"], "input": "http://a.kz/\ud800"}))
     code, lines = run(capsys, path)
     assert (code, lines[0]["input"]) == (0, "http://a.kz/\ud800")
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_document(tmp_path, capsys):
+    path = tmp_path / "marked.json"
+    path.write_text(json.dumps(document("tls_reset")), encoding="utf-8-sig")
+    assert run(capsys, path)[1][0]["rule"] == "tls_reset"
+
+
+def test_who_reads_the_first_lines_only_gets_no_traceback(tmp_path):
+    path = tmp_path / "many.jsonl"
+    path.write_text((json.dumps(document("tls_reset")) + "\n") * 2000)
+    command = [sys.executable, "-m", "checks.verdict", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as running:
+        assert running.stdout
+        assert running.stderr
+        assert json.loads(running.stdout.readline())["rule"] == "tls_reset"
+        running.stdout.close()
+        assert running.stderr.read() == b""
+        assert running.wait(60) == 1
 
 
 def test_a_document_of_ooni_is_seen_or_forced(tmp_path, capsys):

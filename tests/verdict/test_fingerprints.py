@@ -132,6 +132,17 @@ def test_lists_from_elsewhere_come_into_our_form_and_bad_rows_are_named(tmp_path
     assert References.load(PACK, tmp_path / "new").page(page("blocked by a law, of ours"), "RU") == "known"
 
 
+def test_what_is_no_text_is_no_pattern(tmp_path, capsys):
+    """As a text, ['a'] would be a false positive on every page with an a, and hide all block pages."""
+    (tmp_path / "false.json").write_text('{"fingerprint": "p", "pattern": ["a"]}\n{"fingerprint": 5, "pattern": "a"}\n')
+    (tmp_path / "other.csv").write_text("name,scope\nx,nat\n")
+    assert main([str(tmp_path / "false.json"), str(tmp_path / "other.csv"), "--to", str(tmp_path / "new")]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("0 fingerprints")
+    assert "without location_found, pattern_type, pattern" in err
+    assert read(tmp_path / "new" / "blockpages.csv") == []
+
+
 def test_a_list_that_is_not_there_writes_nothing(tmp_path, capsys):
     assert main([str(tmp_path / "absent.csv"), "--to", str(tmp_path / "new")]) == 1
     assert "nothing was written" in capsys.readouterr().err

@@ -171,7 +171,7 @@ def test_a_certificate_that_no_parser_reads_is_not_called_signed_by_itself():
 
 @pytest.mark.parametrize(
     ("own", "resolver", "role"),
-    [("AS9198", "AS13335", "public"), ("AS9198", "AS9198", "isp"), ("AS9198", "AS0", "isp"), ("AS0", "AS1", "isp")],
+    [("AS9198", "AS13335", "other"), ("AS9198", "AS9198", "isp"), ("AS9198", "AS0", "isp"), ("AS0", "AS1", "isp")],
 )
 def test_the_system_s_resolver_is_the_network_s_unless_it_is_another_s(own, resolver, role):
     read = ooni.read({**OPENS, "probe_asn": own, "resolver_asn": resolver}).measurement

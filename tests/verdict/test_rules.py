@@ -281,6 +281,13 @@ def test_throttling_begins_at_five_times_the_baseline(base, rule):
     assert judged(slow, OK).rule == rule
 
 
+def test_a_control_that_is_given_twice_is_one():
+    alone = unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),))
+    assert judged(alone, OK, OK).rule == "dns_too_few_controls"
+    assert judged(alone, OK, replace(OK, id="another")).rule == "dns_nxdomain"
+    assert judged(unsecured(RESET), OK, OK, unsecured(RESET)).rule == "control_split"
+
+
 def test_names_need_two_controls_that_resolve_them():
     without_doh = unresolved("dns_nxdomain_error", queries=(query(failure="dns_nxdomain_error"),))
     assert judged(without_doh, OK).verdict is Verdict.INCONCLUSIVE
@@ -480,6 +487,24 @@ def test_a_suspected_name_that_fails_only_sometimes_is_blocked_but_not_confirmed
     most = judged(unsecured(RESET, swap(), *again(RESET, None, RESET)), OK)
     assert (most.rule, most.confirmed) == ("tls_reset", False)
     assert judged(unsecured(RESET, swap(), *again(RESET, None)), OK).rule == "not_repeated"
+
+
+@pytest.mark.parametrize("ours", ["interrupted", "unknown_failure", "network_down"])
+def test_a_repetition_that_ended_by_our_own_doing_confirms_nothing(ours):
+    judgement = judged(unsecured(RESET, swap(), *again(ours, ours)), OK)
+    assert (judgement.rule, judgement.confirmed) == ("tls_reset", False)
+    assert judged(unsecured(RESET, swap(), *again(RESET, ours)), OK).confirmed
+    assert judged(unsecured(RESET, swap(), *again(None, ours)), OK).rule == "not_repeated"
+
+
+def test_another_name_that_ended_by_our_own_doing_was_not_asked():
+    assert _facts(unsecured(RESET, swap("interrupted"), *again(RESET))).swap == "not_measured"
+    assert _facts(unsecured(RESET, swap("interrupted"), neutral("interrupted"))).line == "not_measured"
+    assert _facts(unsecured(RESET, neutral("network_down"))).line == "dead"
+
+
+def _facts(measurement):
+    return facts.of(measurement, [OK], KZ)
 
 
 def test_an_address_that_accepted_connections_again_was_not_blocked():

@@ -90,9 +90,10 @@ def test_ten_alike_over_three_days_from_two_vantages_are_blocked():
     assert seen(*two[:8], *days(4, 1, vantage="b-2", mechanism="tcp.timeout")).state is State.LIKELY_BLOCKED
 
 
+@pytest.mark.parametrize("mechanism", ["tls.throttle.sni", "http.throttle.host"])
 @pytest.mark.parametrize(("runs", "state"), [(2, State.LIKELY_BLOCKED), (3, State.THROTTLED)])
-def test_throttling_needs_three_runs(runs, state):
-    slow = [one(n, mechanism="tls.throttle.sni", run=f"run {n % runs}") for n in range(1, 7)]
+def test_throttling_needs_three_runs(runs, state, mechanism):
+    slow = [one(n, mechanism=mechanism, run=f"run {n % runs}") for n in range(1, 7)]
     assert seen(*slow).state is state
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from checks.verdict.fingerprints import FALSE_POSITIVE, PAGES_FILE, Fingerprint, wrong
 
 COLUMNS = ("id", "field", "kind", "pattern", "scope", "countries", "source")
+_NEEDED = ("name", "scope", "location_found", "pattern_type", "pattern")
 _SCOPES = {"fp": FALSE_POSITIVE}  # theirs → ours; the others are the same
 
 
@@ -48,6 +49,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Fingerprint | str]]:
     with path.open(encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
             reader = csv.DictReader(file)
+            if missing := [name for name in _NEEDED if name not in (reader.fieldnames or ())]:
+                yield f"{path}", f"no CSV of ooni/blocking-fingerprints: without {', '.join(missing)}"
+                return
             for row in reader:
                 yield f"{path}:{reader.line_num}", _of_ooni(row)
         else:
@@ -57,10 +61,9 @@ def _rows(path: Path) -> Iterator[tuple[str, Fingerprint | str]]:
 
 
 def _of_ooni(row: dict[str, str | None]) -> Fingerprint | str:
-    needed = ("name", "scope", "location_found", "pattern_type", "pattern")
-    name, scope, field, kind, pattern = (row.get(column) or "" for column in needed)
+    name, scope, field, kind, pattern = (row.get(column) or "" for column in _NEEDED)
     if not name or kind not in ("full", "prefix", "contains", "regexp"):
-        return f"no row of ooni/blocking-fingerprints: {', '.join(needed)} are its columns"
+        return f"no row of ooni/blocking-fingerprints: {', '.join(_NEEDED)} are its columns"
     countries = frozenset((row.get("expected_countries") or "").upper().replace(",", " ").split())
     return Fingerprint(name, field, pattern, _SCOPES.get(scope, scope), kind, countries)
 
@@ -68,9 +71,12 @@ def _of_ooni(row: dict[str, str | None]) -> Fingerprint | str:
 def _of_censored_planet(line: str) -> Fingerprint | str:
     try:
         row = json.loads(line)
-        return Fingerprint(str(row["fingerprint"]), "body", str(row["pattern"]), FALSE_POSITIVE, "regexp")
+        name, pattern = row["fingerprint"], row["pattern"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return 'no JSON object with "fingerprint" and "pattern"'
+        name = pattern = None
+    if not (isinstance(name, str) and isinstance(pattern, str)):  # whatever else it is, as a text it would match pages
+        return 'no JSON object with "fingerprint" and "pattern", which are texts'
+    return Fingerprint(name, "body", pattern, FALSE_POSITIVE, "regexp")
 
 
 def _write(path: Path, kept: Mapping[Fingerprint, str]) -> None:
