@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
-from registry.models import Act, Appeal, Restriction
+from registry.models import Act, Appeal, Resource, Restriction
 
 STEPS = 12  # from act to appeal to act: more than there are instances
 ENDS = 5  # restrictions of one act whose end is told
@@ -21,6 +21,7 @@ class Step:
     act: Act | None = None
     appeal: Appeal | None = None
     ended: Restriction | None = None
+    shown: bool = True  # may its note be shown? Not where it is about a resource that is not shown in full
 
 
 def courses(restrictions: Sequence[Restriction]) -> dict[int, tuple[Step, ...]]:
@@ -28,7 +29,7 @@ def courses(restrictions: Sequence[Restriction]) -> dict[int, tuple[Step, ...]]:
     acts = {act.pk for row in restrictions for act in row.acts.all()}
     found = _reached(acts, [row.pk for row in restrictions])
     told = {row.pk: _course_of_restriction(row, found) for row in restrictions}
-    return {pk: steps for pk, steps in told.items() if _is_course(steps)}
+    return _with_display({pk: steps for pk, steps in told.items() if _is_course(steps)})
 
 
 def course_of_act(act: Act) -> tuple[Step, ...]:
@@ -46,7 +47,25 @@ def course_of_act(act: Act) -> tuple[Step, ...]:
     acts |= {row.pk: row for row in interim.distinct()}
     ended = public.filter(acts__in=acts).exclude(ended="").select_related("resource").distinct().order_by("ended", "id")
     steps = _in_order(acts.values(), found, ended[:ENDS])
-    return steps if _is_course(steps) else ()
+    return _with_display({act.pk: steps})[act.pk] if _is_course(steps) else ()
+
+
+def _with_display(courses: Mapping[int, Sequence[Step]]) -> dict[int, tuple[Step, ...]]:
+    acts = {pk for steps in courses.values() for step in steps if (pk := _act_of(step))}
+    restricted = Restriction.acts.through.objects.filter(act__in=acts)
+    hiding = restricted.exclude(restriction__resource__display=Resource.Display.FULL)
+    hidden = set(hiding.values_list("act", flat=True)) if acts else set()
+
+    def shown(step: Step) -> bool:
+        its_own = step.appeal.restriction if step.appeal else None
+        full = its_own is None or its_own.resource.display == Resource.Display.FULL
+        return full and _act_of(step) not in hidden
+
+    return {pk: tuple(replace(step, shown=shown(step)) for step in steps) for pk, steps in courses.items()}
+
+
+def _act_of(step: Step) -> int | None:
+    return step.act.pk if step.act else step.appeal.act_id if step.appeal else None
 
 
 def _reached(acts: Collection[int], restrictions: Collection[int]) -> list[Appeal]:

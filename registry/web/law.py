@@ -109,7 +109,6 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
         "act": row,
         "parts": _parts(row, Authority.objects.lineage()),
         "course": appeals.course_of_act(row),
-        "notes_shown": not row.hidden,
         "excerpt": Truncator(row.text).chars(EXCERPT),
         "longer": len(row.text) > EXCERPT,
         "page": page,

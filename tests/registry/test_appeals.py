@@ -73,13 +73,23 @@ def test_what_is_not_public_is_in_no_course(ratel: Restriction) -> None:
     assert told(appeals.course_of_act(ban)) == LIFE
 
 
+def test_the_note_of_an_act_that_covers_what_is_not_shown_in_full_is_not_shown_in_any_course(
+    ratel: Restriction,
+) -> None:
+    interim = Act.objects.get(number="1")
+    make.restriction(make.resource("secret.kz", display="withheld"), interim)
+    [own, *others] = appeals.course_of_act(Act.objects.get(number="2"))
+    assert (own.act, own.shown) == (interim, False)
+    assert all(step.shown for step in others)
+
+
 def test_many_restrictions_take_as_many_queries_as_one(ratel: Restriction, django_assert_num_queries) -> None:
     for number in range(20):
         act = make.act(f"n-{number}")
         make.appeal(act)
         make.restriction(make.resource(f"site-{number}.kz"), act)
     rows = list(Restriction.objects.with_basis())
-    with django_assert_num_queries(4):  # appeals and their sources, twice
+    with django_assert_num_queries(5):  # appeals and their sources, twice; what may be shown
         assert len(appeals.courses(rows)) == 21
 
 
