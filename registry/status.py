@@ -292,7 +292,7 @@ def disputed(episode: Episode) -> str:
 
 def is_over(status: str, ended: str, day: date) -> bool:
     """Is a restriction known to have ended on that day? An end that nobody recorded is no end."""
-    return status in ENDED or ("" < ended <= day.isoformat())
+    return status in ENDED or dates.has_come(ended, day)
 
 
 def _legal(restrictions: Iterable[tuple[bool, bool]]) -> Legal:

@@ -15,8 +15,13 @@ from checks.verdict.rules import RULESET
 from registry.models import (
     Act,
     ActRole,
+    Appeal,
     Authority,
+    Document,
+    Event,
     Listing,
+    Notice,
+    OfficialFigure,
     Resource,
     Restriction,
     Source,
@@ -69,9 +74,41 @@ def restriction(of: Resource, *acts: Act, **fields: Any) -> Restriction:
     return made
 
 
-def statement(about: Restriction, *, speaker: str = "the ministry", stance: str = "denies", **fields: Any) -> Statement:
+def statement(
+    about: Restriction | Event, *, speaker: str = "the ministry", stance: str = "denies", **fields: Any
+) -> Statement:
     fields = {"source": source(), "key": f"statement-{next(_number)}", **fields}
-    return Statement.objects.create(restriction=about, speaker=speaker, stance=stance, **fields)
+    about_one = {"event": about} if isinstance(about, Event) else {"restriction": about}
+    return Statement.objects.create(**about_one, speaker=speaker, stance=stance, **fields)
+
+
+def event(key: str = "2022-01-shutdown", name: str = "Shutdown of January", **fields: Any) -> Event:
+    names_in = {f"name_{language}": name for language in ("kk", "ru", "en")}
+    fields = {"type": Event.Type.SHUTDOWN, "began": "2022-01-05", "fact": "Networks fell silent.", **fields}
+    return Event.objects.create(key=key, **names_in, **fields)
+
+
+def appeal(against: Act, outcome: str = "upheld", **fields: Any) -> Appeal:
+    fields = {"key": f"appeal-{next(_number)}", "stage": Appeal.Stage.APPEAL, **fields}
+    return Appeal.objects.create(act=against, outcome=outcome, **fields)
+
+
+def document(title: str = "The order", **fields: Any) -> Document:
+    fields = {"url": "https://papers.example.org/order.pdf", "language": "ru", **fields}
+    return Document.objects.create(key=f"document-{next(_number)}", title=title, **fields)
+
+
+def notice(about: str = "TikTok", **fields: Any) -> Notice:
+    fields = {"type": Notice.Type.THREAT, "date": "2024-04", "fact": "A minister spoke of it.", **fields}
+    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, source=source(), **fields)
+
+
+def figure(value: int = 94, **fields: Any) -> OfficialFigure:
+    counts = {f"counts_{language}": "sites blocked by court" for language in ("kk", "ru", "en")}
+    fields = {"unit": OfficialFigure.Unit.RESOURCES, "period_from": "2026-01", "period_to": "2026-07", **fields}
+    return OfficialFigure.objects.create(
+        key=f"figure-{next(_number)}", value=value, source=source(), **counts, **fields
+    )
 
 
 def listing(of: Resource, **fields: Any) -> Listing:

@@ -83,7 +83,7 @@ class SourceAdmin(ReadOnly):
     list_display = ["title", "url", "date"]
     list_display_links = ["title", "date"]
     search_fields = ["title", "url"]
-    readonly_fields = ["url"]  # a form field of it would have to guess a scheme
+    readonly_fields = ["url", "archive_url"]  # a form field of them would have to guess a scheme
 
 
 @admin.register(LogEntry)

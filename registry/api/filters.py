@@ -18,7 +18,19 @@ from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry.dates import check_partial_date
-from registry.models import Act, Authority, Event, Listing, Resource, Restriction, Statement
+from registry.models import (
+    Act,
+    Appeal,
+    Authority,
+    Document,
+    Event,
+    Listing,
+    Notice,
+    OfficialFigure,
+    Resource,
+    Restriction,
+    Statement,
+)
 
 ID_LIMIT = 2**63 - 1  # what a database's integer holds
 EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
@@ -110,6 +122,28 @@ class Acts(filters.FilterSet):
     class Meta:
         model = Act
         fields = ["type", "number", "confidence"]
+
+
+class Documents(filters.FilterSet):
+    act = _code("acts__key", "Key of an act", many=True)
+    appeal = _code("appeals__key", "Key of an appeal", many=True)
+
+    class Meta:
+        model = Document
+        fields = ["key", "language", "sha256"]
+
+
+class Appeals(filters.FilterSet):
+    act = _code("act__key", "Key of the act that is challenged")
+    result = _code("result__key", "Key of the act that came of it")
+    body = _code("body__code", "Code of the body that it is before")
+    resource = _number("restriction__resource", "Id of the resource that it is about")
+    after = _day("decided", "gte")
+    before = _day("decided", "lt")
+
+    class Meta:
+        model = Appeal
+        fields = ["stage", "outcome", "restriction", "confidence"]
 
 
 class Authorities(filters.FilterSet):
@@ -228,6 +262,27 @@ class Statements(filters.FilterSet):
     class Meta:
         model = Statement
         fields = ["restriction", "stance"]
+
+
+class Notices(filters.FilterSet):
+    authority = _code("authority__code", "Code of an authority")
+    after = _day("date", "gte")
+    before = _day("date", "lt")
+
+    class Meta:
+        model = Notice
+        fields = ["type", "resource", "confidence"]
+
+
+class Figures(filters.FilterSet):
+    authority = _code("authority__code", "Code of an authority")
+    ground = _code("ground__code", "Code of a ground")
+    after = _day("period_to", "gte")
+    before = _day("period_to", "lt")
+
+    class Meta:
+        model = OfficialFigure
+        fields = ["unit", "qualifier", "kind"]
 
 
 class Events(filters.FilterSet):

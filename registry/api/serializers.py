@@ -5,25 +5,31 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils import timezone, translation
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from checks.engine.ooni import export
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import status, submissions
+from registry import claims, status, submissions
 from registry.models import (
     Act,
     ActRole,
+    Appeal,
     Authority,
     Coverage,
+    Document,
     Event,
+    FieldSource,
     Listing,
+    Notice,
+    OfficialFigure,
     Region,
     Report,
     Resource,
     Restriction,
+    RestrictionRole,
     Source,
     Statement,
 )
@@ -60,7 +66,15 @@ def _all_by(column: str) -> Any:
 class SourceField(serializers.ModelSerializer[Source]):
     class Meta:
         model = Source
-        fields = ["url", "title", "date"]
+        fields = ["url", "title", "date", "archive_url", "archived_on", "sha256"]
+
+
+class FieldSourceField(serializers.ModelSerializer[FieldSource]):
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+
+    class Meta:
+        model = FieldSource
+        fields = ["field", "source"]
 
 
 class ActRoleField(serializers.ModelSerializer[ActRole]):
@@ -72,12 +86,64 @@ class ActRoleField(serializers.ModelSerializer[ActRole]):
 
 
 class ActRow(serializers.ModelSerializer[Act]):
+    """Read it `with_display`: where that was forgotten, its words are not shown."""
+
+    scope_ordered = serializers.SerializerMethodField()
+    text = serializers.SerializerMethodField(help_text="Null where it covers a resource that is not shown in full.")
+    note = serializers.SerializerMethodField()
     roles = ActRoleField(many=True, read_only=True)
+    documents = _all_by("key")
     sources = SourceField(many=True, read_only=True)
+    field_sources = FieldSourceField(many=True, read_only=True)
 
     class Meta:
         model = Act
-        fields = ["id", "key", "type", "number", "date", "scope_ordered", "note", "confidence", "roles", "sources"]
+        fields = [
+            "id", "key", "type", "number", "date", "scope_ordered", "text", "language", "note", "confidence", "roles",
+            "documents", "sources", "field_sources",
+        ]  # fmt: skip
+
+    def get_scope_ordered(self, row: Any) -> str | None:
+        return None if getattr(row, "hidden", True) else row.scope_ordered
+
+    def get_text(self, row: Any) -> str | None:
+        return None if getattr(row, "hidden", True) else row.text
+
+    def get_note(self, row: Any) -> str | None:
+        return None if getattr(row, "hidden", True) else row.note
+
+
+class DocumentRow(serializers.ModelSerializer[Document]):
+    url = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
+    acts = _all_by("key")
+    appeals = _all_by("key")
+
+    class Meta:
+        model = Document
+        fields = ["id", "key", "title", "language", "media_type", "size", "sha256", "url", "acts", "appeals"]
+
+    def get_url(self, row: Any) -> str | None:
+        return None if row.hidden else row.url
+
+
+class AppealRow(serializers.ModelSerializer[Appeal]):
+    act = _by("key")
+    previous = _by("key", allow_null=True)
+    body = _by("code", allow_null=True)
+    result = _by("key", allow_null=True)
+    note = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
+    documents = _all_by("key")
+    sources = SourceField(many=True, read_only=True)
+
+    class Meta:
+        model = Appeal
+        fields = [
+            "id", "key", "act", "restriction", "previous", "stage", "body", "filed", "decided", "outcome", "result",
+            "note", "confidence", "documents", "sources",
+        ]  # fmt: skip
+
+    def get_note(self, row: Any) -> str | None:
+        return None if row.hidden else row.note
 
 
 class AuthorityRow(serializers.ModelSerializer[Authority]):
@@ -101,9 +167,65 @@ class StatementRow(serializers.ModelSerializer[Statement]):
         fields = ["id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source"]
 
 
+class NoticeRow(serializers.ModelSerializer[Notice]):
+    about = serializers.SerializerMethodField(help_text="Null where the name is not shown in full.")
+    authority = _by("code", allow_null=True)
+    fact = serializers.SerializerMethodField()
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+
+    class Meta:
+        model = Notice
+        fields = [
+            "id", "key", "type", "about", "resource", "authority", "speaker", "bound", "alternative", "date", "ended",
+            "fact", "confidence", "source",
+        ]  # fmt: skip
+
+    def get_about(self, row: Notice) -> str | None:
+        return row.about if _shown_in_full(row.resource) else None
+
+    def get_fact(self, row: Notice) -> str | None:
+        return row.fact if _shown_in_full(row.resource) else None
+
+
+def _shown_in_full(resource: Resource | None) -> bool:
+    return resource is None or resource.display == Resource.Display.FULL
+
+
+class OwnCountField(serializers.Serializer[claims.OwnCount]):
+    resources = serializers.IntegerField(help_text="With a public restriction that began in the time of the figure.")
+    urls = serializers.IntegerField(help_text="Of them, single pages.")
+    acts = serializers.IntegerField(help_text="Dated in that time; decisions on appeals left out.")
+
+
+class FigureRow(serializers.ModelSerializer[OfficialFigure]):
+    """The view gives each row our own counts as `ours`."""
+
+    ground = _by("code", allow_null=True)
+    authority = _by("code", allow_null=True)
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+    ours = OwnCountField(read_only=True)
+
+    class Meta:
+        model = OfficialFigure
+        fields = [
+            "id", "key", "value", "qualifier", "unit", "counts_kk", "counts_ru", "counts_en", "period_from",
+            "period_to", "ground", "kind", "authority", "speaker", "source", "ours",
+        ]  # fmt: skip
+
+
+class RestrictionRoleField(serializers.ModelSerializer[RestrictionRole]):
+    authority = _by("code")
+
+    class Meta:
+        model = RestrictionRole
+        fields = ["authority", "role"]
+
+
 class RestrictionRow(serializers.ModelSerializer[Restriction]):
+    roles = RestrictionRoleField(many=True, read_only=True)
+    field_sources = FieldSourceField(many=True, read_only=True)
     acts = _all_by("key")
-    authorities = _all_by("code")
+    authorities = serializers.SerializerMethodField(help_text="Codes, each once, whatever its part.")
     grounds = _all_by("code")
     regions = _all_by("iso")
     networks = _all_by("asn")
@@ -113,10 +235,14 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
     class Meta:
         model = Restriction
         fields = [
-            "id", "resource", "kind", "kind_reason", "status", "began", "began_not_later_than", "ended", "acts",
-            "authorities", "authority_as_written", "grounds", "regions", "networks", "networks_as_written",
-            "scope_ordered", "scope_observed", "fact", "confidence", "conflicting", "event", "sources",
+            "id", "resource", "kind", "kind_reason", "status", "began", "began_not_later_than", "began_not_before",
+            "ended", "ended_not_later_than", "ended_not_before", "acts", "authorities", "roles",
+            "authority_as_written", "grounds", "regions", "networks", "networks_as_written", "scope_ordered",
+            "scope_observed", "fact", "confidence", "conflicting", "event", "sources", "field_sources",
         ]  # fmt: skip
+
+    def get_authorities(self, row: Restriction) -> list[str]:
+        return list(dict.fromkeys(role.authority.code for role in row.roles.all()))
 
 
 class IntervalField(serializers.Serializer[Any]):
@@ -132,12 +258,13 @@ class EventRow(serializers.ModelSerializer[Event]):
     regions = _all_by("iso")
     networks = _all_by("asn")
     sources = SourceField(many=True, read_only=True)
+    field_sources = FieldSourceField(many=True, read_only=True)
 
     class Meta:
         model = Event
         fields = [
             "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact",
-            "authority_as_written", "authorities", "confidence", "regions", "networks", "sources",
+            "authority_as_written", "authorities", "confidence", "regions", "networks", "sources", "field_sources",
         ]  # fmt: skip
 
 
@@ -478,6 +605,11 @@ class ResourceDetail(ResourceRow):
     restrictions = RestrictionRow(many=True)
     acts = ActRow(many=True)
     statements = StatementRow(many=True)
+
+    def to_representation(self, row: status.Status) -> dict[str, Any]:
+        prefetch_related_objects(row.acts, "sources", "documents", "field_sources__source")
+        shown: dict[str, Any] = super().to_representation(row)
+        return shown
 
 
 class NameField(serializers.Serializer[Any]):

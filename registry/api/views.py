@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.urls import Resolver404, resolve
 from django.utils import timezone, translation
@@ -31,11 +31,24 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import search, status, submissions
+from registry import claims, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
-from registry.models import Act, Authority, Event, Listing, LogEntry, Resource, Restriction, Statement
+from registry.models import (
+    Act,
+    Appeal,
+    Authority,
+    Document,
+    Event,
+    Listing,
+    LogEntry,
+    Notice,
+    OfficialFigure,
+    Resource,
+    Restriction,
+    Statement,
+)
 
 CHUNK = 500  # entries of the log read at once
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
@@ -208,7 +221,7 @@ class Resources(Table):
 class Restrictions(Table):
     """Restrictions: one episode each of one resource being restricted. Conflicting sources are separate rows."""
 
-    queryset = Restriction.objects.public().with_basis().prefetch_related("authorities")
+    queryset = Restriction.objects.public().with_basis()
     serializer_class = serializers.RestrictionRow
     filterset_class = filters.Restrictions
 
@@ -216,9 +229,34 @@ class Restrictions(Table):
 class Acts(Table):
     """Acts: orders, submissions, court decisions, laws."""
 
-    queryset = Act.objects.prefetch_related("roles__authority", "sources")
+    queryset = Act.objects.with_display().prefetch_related(
+        "roles__authority", "documents", "sources", "field_sources__source"
+    )
     serializer_class = serializers.ActRow
     filterset_class = filters.Acts
+
+
+class Documents(Table):
+    """Documents: papers of acts and appeals, with the address and the hash of a copy."""
+
+    queryset = (
+        Document.objects.public().with_display().prefetch_related("acts", Prefetch("appeals", Appeal.objects.public()))
+    )
+    serializer_class = serializers.DocumentRow
+    filterset_class = filters.Documents
+
+
+class Appeals(Table):
+    """Appeals: what was done against an act, before whom, and what came of it."""
+
+    queryset = (
+        Appeal.objects.public()
+        .with_display()
+        .select_related("act", "previous", "body", "result")
+        .prefetch_related("documents", "sources")
+    )
+    serializer_class = serializers.AppealRow
+    filterset_class = filters.Appeals
 
 
 class Authorities(Table):
@@ -232,15 +270,37 @@ class Authorities(Table):
 class Statements(Table):
     """Statements: who admitted, denied or kept silent, and where that was read."""
 
-    queryset = Statement.objects.exclude(restriction__public=False).select_related("authority", "event", "source")
+    queryset = Statement.objects.public().select_related("authority", "event", "source")
     serializer_class = serializers.StatementRow
     filterset_class = filters.Statements
+
+
+class Notices(Table):
+    """Notices: threats to block, and bans of use inside a body. None of them is a block."""
+
+    queryset = Notice.objects.select_related("resource", "authority", "source")
+    serializer_class = serializers.NoticeRow
+    filterset_class = filters.Notices
+
+
+class Figures(Table):
+    """Official figures: numbers that officials gave, as claims, each with our own counts beside it."""
+
+    queryset = OfficialFigure.objects.select_related("ground", "authority", "source")
+    serializer_class = serializers.FigureRow
+    filterset_class = filters.Figures
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        ours = claims.own_counts(rows)
+        for row in rows:
+            row.ours = ours[row.pk]
+        return rows
 
 
 class Events(Table):
     """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
 
-    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
+    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", "field_sources__source")
     serializer_class = serializers.EventRow
     filterset_class = filters.Events
 

@@ -1,33 +1,45 @@
 """The tables of the record, one subject a file."""
 
 from registry.models.act import Act, ActRole
-from registry.models.authority import Authority, Ground, Region
+from registry.models.appeal import Appeal
+from registry.models.authority import Authority, Ground, Lineage, Region
 from registry.models.dispute import Dispute
+from registry.models.document import Document
 from registry.models.event import Event
+from registry.models.field_source import FieldSource
+from registry.models.figure import OfficialFigure
 from registry.models.listing import Listing
 from registry.models.log import LogEntry
+from registry.models.notice import Notice
 from registry.models.report import Decision, Report
 from registry.models.resource import Coverage, Resource
-from registry.models.restriction import Restriction
+from registry.models.restriction import Restriction, RestrictionRole
 from registry.models.source import Confidence, Source
 from registry.models.statement import Statement
 
 __all__ = [
     "Act",
     "ActRole",
+    "Appeal",
     "Authority",
     "Confidence",
     "Coverage",
     "Decision",
     "Dispute",
+    "Document",
     "Event",
+    "FieldSource",
     "Ground",
+    "Lineage",
     "Listing",
     "LogEntry",
+    "Notice",
+    "OfficialFigure",
     "Region",
     "Report",
     "Resource",
     "Restriction",
+    "RestrictionRole",
     "Source",
     "Statement",
 ]

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from registry.dates import PartialDateField
+from registry.dates import PartialTimeField
 from registry.models.authority import Authority
+from registry.models.document import Document, Language
 from registry.models.source import Confidence, Source
+
+
+class ActQuerySet(models.QuerySet["Act"]):
+    def with_display(self) -> models.QuerySet[Any]:
+        """Annotates `hidden`: it covers a resource that is not shown in full, so its words and papers are not shown."""
+        covered = Act.restrictions.through.objects.filter(act=models.OuterRef("pk"))
+        return self.annotate(hidden=models.Exists(covered.exclude(restriction__resource__display="full")))
 
 
 class Act(models.Model):
@@ -23,17 +33,25 @@ class Act(models.Model):
     key = models.SlugField(max_length=120, unique=True)  # its address: type, number and date, or the pack's key
     type = models.CharField(max_length=20, choices=Type, default=Type.UNKNOWN)
     number = models.CharField(max_length=120, blank=True, default="")
-    date = PartialDateField()
+    date = PartialTimeField()
     scope_ordered = models.TextField(blank=True, default="")
+    text = models.TextField(blank=True, default="")  # its own words, in the language of `language`
+    language = models.CharField(max_length=2, choices=Language, blank=True, default="")
     note = models.TextField(blank=True, default="")
     confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
     authorities = models.ManyToManyField(Authority, through="ActRole", related_name="acts")
+    documents = models.ManyToManyField(Document, blank=True, related_name="acts")
     sources = models.ManyToManyField(Source, blank=True)
+
+    objects = ActQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("act")
         verbose_name_plural = _("acts")
         ordering = ["-date", "number", "id"]
+        constraints = [
+            models.CheckConstraint(name="act_text_has_a_language", condition=models.Q(text="") | ~models.Q(language=""))
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_type_display()} {self.number}".strip()

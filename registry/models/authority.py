@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from registry.dates import PartialDateField
+from registry.dates import PartialDateField, first_day, last_day
 from registry.models.source import Source
 
 
@@ -29,6 +33,57 @@ class Named(models.Model):
         return str(getattr(self, f"name_{get_language() or 'en'}", self.name_en))
 
 
+class AuthorityQuerySet(models.QuerySet["Authority"]):
+    def lineage(self) -> Lineage:
+        """Every body with those before and after it, in two queries."""
+        before, after = defaultdict(list), defaultdict(list)
+        for later, earlier in Authority.predecessors.through.objects.values_list("from_authority", "to_authority"):
+            before[later].append(earlier)
+            after[earlier].append(later)
+        return Lineage({row.pk: row for row in self}, before, after)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Who came before whom, by id."""
+
+    bodies: Mapping[int, Authority]
+    before: Mapping[int, list[int]]
+    after: Mapping[int, list[int]]
+
+    def on(self, body: Authority, date: str) -> tuple[Authority, ...]:
+        """Who `body` was on that date: itself, or of those before and after it the ones that existed then.
+
+        Several where it was divided or joined since; none where nobody is known.
+        """
+        if not date or body.existed(date):
+            return (body,)
+        links = self.after if body.ended_before(date) else self.before
+        found, seen, waiting = [], {body.pk}, list(links.get(body.pk, ()))
+        while waiting:
+            pk = waiting.pop(0)
+            if pk in seen or pk not in self.bodies:
+                continue
+            seen.add(pk)
+            if self.bodies[pk].existed(date):
+                found.append(self.bodies[pk])
+            else:
+                waiting += links.get(pk, ())
+        return tuple(found)
+
+    def chain(self, body: Authority) -> tuple[Authority, ...]:
+        """The body with all before and after it, the oldest first."""
+        found = {body.pk}
+        for links in (self.before, self.after):
+            waiting = [body.pk]
+            while waiting:
+                new = [pk for pk in links.get(waiting.pop(), ()) if pk in self.bodies and pk not in found]
+                found.update(new)
+                waiting += new
+        rows = [self.bodies[pk] for pk in found]
+        return tuple(sorted(rows, key=lambda one: (one.valid_from, one.valid_to or "9", one.pk)))
+
+
 class Authority(Named):
     """A body that initiates, decides or executes, under the name it had at that time."""
 
@@ -39,10 +94,24 @@ class Authority(Named):
     predecessors = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="successors")
     sources = models.ManyToManyField(Source, blank=True)
 
+    objects = AuthorityQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("authority")
         verbose_name_plural = _("authorities")
         ordering = ["name_en"]
+
+    def on(self, date: str) -> tuple[Authority, ...]:
+        """Who it was on that date (see Lineage). For many, take the lineage once."""
+        return Authority.objects.lineage().on(self, date)
+
+    def existed(self, date: str) -> bool:
+        """May it have existed at some time that this partial date may mean? An end that nobody knows is no end."""
+        begun = not self.valid_from or last_day(date) >= first_day(self.valid_from)
+        return begun and not self.ended_before(date)
+
+    def ended_before(self, date: str) -> bool:
+        return bool(self.valid_to) and first_day(date) > last_day(self.valid_to)
 
 
 class Ground(Named):

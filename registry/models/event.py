@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Network, Wave
-from registry.dates import PartialDateField
+from registry.dates import PartialTimeField
 from registry.models.authority import Authority, Named, Region
 from registry.models.source import Confidence, Source
 
@@ -21,8 +21,8 @@ class Event(Named):
 
     key = models.SlugField(max_length=80, unique=True)
     type = models.CharField(max_length=12, choices=Type)
-    began = PartialDateField()
-    ended = PartialDateField()
+    began = PartialTimeField()
+    ended = PartialTimeField()
     # Of one that came and went by hours: the stretches in which it was on, as checks.models.Wave has them.
     intervals = models.JSONField(default=list, blank=True)
     fact = models.TextField(blank=True, default="")

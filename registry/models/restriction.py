@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Self
 
+from django.apps import apps
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Network
-from registry.dates import PartialDateField
-from registry.models.act import Act
+from registry.dates import PartialTimeField, bounded, come_by
+from registry.models.act import Act, ActRole
 from registry.models.authority import Authority, Ground, Region
 from registry.models.event import Event
 from registry.models.resource import Resource
@@ -23,22 +24,24 @@ class RestrictionQuerySet(models.QuerySet["Restriction"]):
 
     def in_force(self, *, on: date) -> Self:
         """Not known to have ended before or on that day. An end that nobody recorded is no end."""
-        day = on.isoformat()
-        return self.filter(models.Q(began="") | models.Q(began__lte=day)).filter(
-            models.Q(ended="") | models.Q(ended__gt=day), ~models.Q(status=Restriction.Status.LIFTED)
-        )
+        over = models.Q(status__in=(Restriction.Status.LIFTED, Restriction.Status.EXPIRED))
+        return self.filter(models.Q(began="") | come_by("began", on)).exclude(over | come_by("ended", on))
 
     def with_basis(self) -> Self:
         """Whatever a page says about a restriction, in a fixed number of queries."""
+        act_roles = ActRole.objects.select_related("authority")
+        statements = apps.get_model("registry", "Statement")._default_manager.select_related("source", "authority")
+        field_sources = apps.get_model("registry", "FieldSource")._default_manager.select_related("source")
         return self.select_related("resource", "event").prefetch_related(
-            "authorities",
+            models.Prefetch("roles", RestrictionRole.objects.select_related("authority")),
             "grounds",
             "sources",
+            models.Prefetch("field_sources", field_sources),
             "regions",
             "networks",
-            "acts__roles__authority",
-            "statements__source",
-            "statements__authority",
+            models.Prefetch("acts", Act.objects.with_display()),
+            models.Prefetch("acts__roles", act_roles),
+            models.Prefetch("statements", statements),
         )
 
 
@@ -61,11 +64,15 @@ class Restriction(models.Model):
     kind = models.CharField(max_length=14, choices=Kind, default=Kind.UNKNOWN)
     kind_reason = models.TextField(blank=True, default="")
     status = models.CharField(max_length=10, choices=Status, default=Status.UNKNOWN)
-    began = PartialDateField()
+    # Each end: when, whether that is only the latest it can have been, and the earliest it can have been.
+    began = PartialTimeField()
     began_not_later_than = models.BooleanField(default=False)
-    ended = PartialDateField()
+    began_not_before = PartialTimeField()
+    ended = PartialTimeField()
+    ended_not_later_than = models.BooleanField(default=False)
+    ended_not_before = PartialTimeField()
     acts = models.ManyToManyField(Act, blank=True, related_name="restrictions")
-    authorities = models.ManyToManyField(Authority, blank=True, related_name="restrictions")
+    authorities = models.ManyToManyField(Authority, through="RestrictionRole", blank=True, related_name="restrictions")
     authority_as_written = models.CharField(max_length=300, blank=True, default="")  # the source's words
     grounds = models.ManyToManyField(Ground, blank=True, related_name="restrictions")
     regions = models.ManyToManyField(Region, blank=True, related_name="restrictions")
@@ -97,6 +104,16 @@ class Restriction(models.Model):
                 | models.Q(ended__gte=models.F("began"))
                 | models.Q(began__startswith=models.F("ended")),
             ),
+            *(
+                models.CheckConstraint(
+                    name=f"restriction_bounds_of_{end}_in_order",
+                    condition=models.Q(**{f"{end}_not_before": ""})
+                    | models.Q(**{end: ""})
+                    | models.Q(**{f"{end}__gte": models.F(f"{end}_not_before")})
+                    | models.Q(**{f"{end}_not_before__startswith": models.F(end)}),
+                )
+                for end in ("began", "ended")
+            ),
             models.CheckConstraint(
                 name="restriction_kind_has_a_reason",
                 condition=models.Q(kind="unknown") | ~models.Q(kind_reason=""),
@@ -105,3 +122,35 @@ class Restriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.get_kind_display()}"
+
+    @property
+    def began_shown(self) -> str:
+        """When it began, with its bounds; empty where nothing is known."""
+        return bounded(self.began, not_before=self.began_not_before, not_later_than=self.began_not_later_than)
+
+    @property
+    def ended_shown(self) -> str:
+        return bounded(self.ended, not_before=self.ended_not_before, not_later_than=self.ended_not_later_than)
+
+
+class RestrictionRole(models.Model):
+    """What one body did in one restriction, as sources tell it."""
+
+    class Role(models.TextChoices):
+        INITIATED = "initiated", _("initiated")
+        DECIDED = "decided", _("decided")
+        EXECUTED = "executed", _("executed")
+        UNKNOWN = "unknown", _("its part is not known")
+
+    restriction = models.ForeignKey(Restriction, on_delete=models.CASCADE, related_name="roles")
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="restriction_roles")
+    role = models.CharField(max_length=10, choices=Role, default=Role.UNKNOWN)
+
+    class Meta:
+        ordering = ["role", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["restriction", "authority", "role"], name="restriction_role_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.authority} {self.get_role_display()}"

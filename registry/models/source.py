@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from registry.dates import PartialDateField
+from registry.models.document import SHA256
 
 
 class Confidence(models.TextChoices):
@@ -18,6 +19,10 @@ class Source(models.Model):
     url = models.URLField(max_length=2000, blank=True, default="")
     title = models.CharField(max_length=500, blank=True, default="")
     date = PartialDateField()
+    # A copy that stays when the page goes: where it is, when it was taken, and the hash of its bytes.
+    archive_url = models.URLField(max_length=2000, blank=True, default="")
+    archived_on = PartialDateField()
+    sha256 = models.CharField(max_length=64, blank=True, default="", validators=[SHA256])
 
     class Meta:
         verbose_name = _("source")
@@ -27,6 +32,10 @@ class Source(models.Model):
             models.CheckConstraint(
                 name="source_is_a_url_or_a_dated_title",
                 condition=~models.Q(url="") | (~models.Q(title="") & ~models.Q(date="")),
+            ),
+            models.CheckConstraint(
+                name="source_hash_is_of_a_copy",
+                condition=~models.Q(archive_url="") | models.Q(sha256="", archived_on=""),
             ),
             models.UniqueConstraint(fields=["url", "title", "date"], name="source_once"),
         ]

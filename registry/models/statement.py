@@ -5,11 +5,20 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from registry.dates import PartialDateField
+from registry.dates import PartialTimeField
 from registry.models.authority import Authority
 from registry.models.event import Event
 from registry.models.restriction import Restriction
 from registry.models.source import Source
+
+
+class StatementQuerySet(models.QuerySet["Statement"]):
+    def public(self) -> StatementQuerySet:
+        """One about a restriction that is not public is not public either."""
+        return self.exclude(restriction__public=False)
+
+    def with_basis(self) -> StatementQuerySet:
+        return self.select_related("authority", "event", "source", "restriction__resource", "restriction__event")
 
 
 class Statement(models.Model):
@@ -27,9 +36,11 @@ class Statement(models.Model):
     authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="statements")
     speaker = models.CharField(max_length=200)  # as the source names it: "Kazakhtelecom", "a vice-minister"
     stance = models.CharField(max_length=16, choices=Stance)
-    date = PartialDateField()
+    date = PartialTimeField()
     words = models.TextField(blank=True, default="")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="statements")
+
+    objects = StatementQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("statement")

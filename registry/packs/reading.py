@@ -16,30 +16,44 @@ from registry.models import (
     Act,
     ActRole,
     Authority,
+    Document,
     Event,
     Ground,
     Listing,
     Region,
     Resource,
     Restriction,
+    RestrictionRole,
     Statement,
 )
-from registry.packs.rows import SOURCE, check_source, in_order
+from registry.packs import claims
+from registry.packs.rows import SOURCE, check_existed, check_source, in_order
 
 NAMES = ("name_kk", "name_ru", "name_en")
 ROLES = {"initiated": ActRole.Role.INITIATED, "decided": ActRole.Role.DECIDED, "executed": ActRole.Role.EXECUTED}
+CASE_ROLES = {  # and whose part no source tells
+    "initiated": RestrictionRole.Role.INITIATED,
+    "decided": RestrictionRole.Role.DECIDED,
+    "executed": RestrictionRole.Role.EXECUTED,
+    "authorities": RestrictionRole.Role.UNKNOWN,
+}
 
 GROUND = (*NAMES, "law_ref")
 AUTHORITY = (*NAMES, "role", "valid_from", "valid_to")
-ACT = ("type", "number", "date", "scope_ordered", "note", "confidence")
+ACT = ("type", "number", "date", "scope_ordered", "text", "language", "note", "confidence")
+DOCUMENT = ("title", "language", "media_type", "size", "sha256", "url")
 EVENT = ("type", *NAMES)
 EVENT_FACTS = ("began", "ended", "fact", "confidence")  # in its own row, or in that of its case
 RESTRICTION = (
-    *("kind", "kind_reason", "status", "began", "ended", "authority_as_written", "networks_as_written"),
+    *("kind", "kind_reason", "status", "began", "began_not_before", "ended", "ended_not_before"),
+    *("authority_as_written", "networks_as_written"),
     *("scope_ordered", "scope_observed", "fact", "confidence"),
 )
-CASE = ("key", "resource", "type", "host", "category", "grounds", "authorities", "acts", "networks", "regions", "event")
-FLAGS = ("began_not_later_than", "conflicting")
+CASE = (
+    *("key", "resource", "type", "host", "category", "grounds"),
+    *("authorities", *ROLES, "acts", "networks", "regions", "event"),
+)
+FLAGS = ("began_not_later_than", "ended_not_later_than", "conflicting")
 STATEMENT = ("speaker", "stance", "date", "words")
 LISTING = ("register_id", "address", "category", "court", "act_ref", "act_date", "snapshot")
 
@@ -72,6 +86,8 @@ class Pack:
     cases: dict[str, Case]
     statements: dict[str, tuple[Row, dict[str, Any]]]
     listings: list[tuple[Row, dict[str, Any]]]
+    documents: dict[str, tuple[Row, dict[str, Any]]]
+    claims: claims.Claims
 
 
 def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
@@ -81,8 +97,9 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
         "grounds": folder.rows("grounds.csv", ("code", *GROUND), key="code"),
         "regions": folder.rows("regions.csv", ("iso", *NAMES), key="iso"),
         "authorities": folder.rows("authorities.csv", ("code", *AUTHORITY, "predecessors", "sources"), key="code"),
-        "acts": folder.rows("acts.csv", ("key", *ACT, *ROLES, *SOURCE), key="key"),
+        "acts": folder.rows("acts.csv", ("key", *ACT, *ROLES, "documents", *SOURCE), key="key"),
         "events": folder.rows("events.csv", ("key", *EVENT, "case", *EVENT_FACTS, "regions", *SOURCE), key="key"),
+        "documents": folder.rows("documents.csv", ("key", *DOCUMENT), key="key"),
         "cases": folder.rows("cases.csv", (*CASE, *RESTRICTION, *FLAGS, *SOURCE), key="key"),
         "statements": folder.rows(
             "statements.csv", ("key", "case", "event", "authority", *STATEMENT, *SOURCE), key="key"
@@ -90,23 +107,28 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
     }
     listings = folder.rows("listings.csv", ("case", *LISTING, *SOURCE))
     known = {table: {row.cells[_key(table)] for row in rows} for table, rows in keys.items()} | {"networks": set(asns)}
-    cases = {row.cells["key"]: _case(row, known) for row in keys["cases"]}
+    authorities = _parsed("authorities", keys, Authority, AUTHORITY)
+    bodies = {code: Authority(code=code, **values) for code, (_row, values) in authorities.items()}
+    cases = {row.cells["key"]: _case(row, known, bodies) for row in keys["cases"]}
     _refuse_contradictions(cases.values())
     return Pack(
         grounds=_parsed("grounds", keys, Ground, GROUND),
         regions=_parsed("regions", keys, Region, NAMES),
-        authorities={
-            code: (_authority(row, known), values)
-            for code, (row, values) in _parsed("authorities", keys, Authority, AUTHORITY).items()
+        authorities={code: (_authority(row, known), values) for code, (row, values) in authorities.items()},
+        acts={
+            key: (_act(row, known, bodies), values) for key, (row, values) in _parsed("acts", keys, Act, ACT).items()
         },
-        acts={key: (_act(row, known), values) for key, (row, values) in _parsed("acts", keys, Act, ACT).items()},
         events=_events(keys["events"], cases, known),
         cases=cases,
         statements={
-            key: (_statement(row, cases, known), values)
+            key: (_statement(row, cases, known, bodies), values)
             for key, (row, values) in _parsed("statements", keys, Statement, STATEMENT).items()
         },
         listings=_listings(listings, cases),
+        documents=_parsed("documents", keys, Document, DOCUMENT),
+        claims=claims.read(
+            folder, known | {"cases": {key for key, case in cases.items() if not case.is_event}}, bodies
+        ),
     )
 
 
@@ -128,19 +150,29 @@ def _authority(row: Row, known: Mapping[str, Collection[str]]) -> Row:
     return row
 
 
-def _act(row: Row, known: Mapping[str, Collection[str]]) -> Row:
+def _act(row: Row, known: Mapping[str, Collection[str]], bodies: Mapping[str, Authority]) -> Row:
     for role in ROLES:
         row.codes(role, known["authorities"], "authorities.csv")
+        check_existed(row, role, "date", bodies)
+    row.codes("documents", known["documents"], "documents.csv")
+    if row.cells["text"] and not row.cells["language"]:
+        row.bad("language", "say in which language the text is")
     check_source(row)
     return row
 
 
-def _case(row: Row, known: Mapping[str, Collection[str]]) -> Case:
-    for column in ("grounds", "authorities", "acts", "networks", "regions"):
+def _case(row: Row, known: Mapping[str, Collection[str]], bodies: Mapping[str, Authority]) -> Case:
+    for column in ("grounds", "acts", "networks", "regions"):
         row.codes(column, known[column], f"{column}.csv")
+    for column in CASE_ROLES:
+        row.codes(column, known["authorities"], "authorities.csv")
+        check_existed(row, column, "began", bodies)
+        if row.cells["type"] == IS_EVENT and row.cells[column] and column in ROLES:
+            row.bad(column, "of an event only `authorities` are named")
     row.code("event", known["events"], "events.csv")
     check_source(row)
-    in_order(row, "began", "ended")
+    for start, end in (("began", "ended"), ("began_not_before", "began"), ("ended_not_before", "ended")):
+        in_order(row, start, end)
     values = row.values(Restriction, RESTRICTION) | {flag: row.flag(flag) for flag in FLAGS}
     row.value(Resource, "category")
     if not row.value(Restriction, "key", "pack_key"):
@@ -221,8 +253,11 @@ def _events(
     return events
 
 
-def _statement(row: Row, cases: Mapping[str, Case], known: Mapping[str, Collection[str]]) -> Row:
+def _statement(
+    row: Row, cases: Mapping[str, Case], known: Mapping[str, Collection[str]], bodies: Mapping[str, Authority]
+) -> Row:
     row.code("authority", known["authorities"], "authorities.csv")
+    check_existed(row, "authority", "date", bodies)
     row.code("event", known["events"], "events.csv")
     if bool(row.cells["case"]) == bool(row.cells["event"]):
         row.bad("case", "a statement is about one case or one event")

@@ -12,16 +12,19 @@ from registry.models import (
     Act,
     ActRole,
     Authority,
+    Document,
     Event,
     Ground,
     Listing,
     Region,
     Resource,
     Restriction,
+    RestrictionRole,
     Source,
     Statement,
 )
-from registry.packs.reading import ROLES, Case, Pack
+from registry.packs import claims
+from registry.packs.reading import CASE_ROLES, ROLES, Case, Pack
 from registry.packs.rows import SOURCE
 
 
@@ -37,8 +40,12 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         found[table] = {
             code: writer.put(table, model, {key: code}, values, {}, told(row)) for code, (row, values) in rows.items()
         }
+    found["documents"] = {
+        key: writer.put("documents", Document, {"key": key}, values, {}, told(row))
+        for key, (row, values) in pack.documents.items()
+    }
     found["authorities"] = _authorities(pack, writer, sources)
-    found["acts"] = _acts(pack, writer, sources, found["authorities"])
+    found["acts"] = _acts(pack, writer, sources, found["authorities"], found["documents"])
     found["events"] = {}
     for code, (row, values) in pack.events.items():
         case = pack.cases.get(row.cells["case"])
@@ -51,10 +58,11 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
     for key, case in pack.cases.items():
         if case.is_event:
             continue
-        links = linked(case.row, "grounds", "authorities", "acts", "networks", "regions")
+        links = linked(case.row, "grounds", "acts", "networks", "regions")
         links["sources"] = [sources.of(case.row)]
         values = case.values | {"resource": resources[key], "event": found["events"].get(case.row.cells["event"])}
         restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, told(case.row))
+    _write_roles(pack, writer, restrictions, found["authorities"])
     for key, (row, values) in pack.statements.items():
         about = {
             "restriction": restrictions.get(row.cells["case"]),
@@ -64,6 +72,7 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         }
         writer.put("statements", Statement, {"key": key}, values | about, {}, told(row))
     _write_listings(pack, writer, sources, resources)
+    claims.write(pack.claims, found | {"cases": restrictions}, sources.of, writer)
 
 
 class _Sources:
@@ -102,16 +111,58 @@ def _authorities(pack: Pack, writer: Writer, sources: _Sources) -> dict[str, Aut
     return written
 
 
-def _acts(pack: Pack, writer: Writer, sources: _Sources, authorities: Mapping[str, Authority]) -> dict[str, Act]:
+def _acts(
+    pack: Pack,
+    writer: Writer,
+    sources: _Sources,
+    authorities: Mapping[str, Authority],
+    documents: Mapping[str, Document],
+) -> dict[str, Act]:
     written = {}
     for key, (row, values) in pack.acts.items():
-        act = written[key] = writer.put("acts", Act, {"key": key}, values, {"sources": [sources.of(row)]}, told(row))
+        links: dict[str, list[Any]] = {
+            "sources": [sources.of(row)],
+            "documents": [documents[one] for one in row.items("documents")],
+        }
+        act = written[key] = writer.put("acts", Act, {"key": key}, values, links, told(row))
         for column, role in ROLES.items():
             for code in row.items(column):
                 fields = {"act": key, "authority": code, "role": role.value}
                 identity = {"act": act, "authority": authorities[code], "role": role.value}
                 writer.put("roles in acts", ActRole, identity, {}, {}, fields)
     return written
+
+
+def _write_roles(
+    pack: Pack, writer: Writer, restrictions: Mapping[str, Restriction], authorities: Mapping[str, Authority]
+) -> None:
+    """A body whose part was not known, and now is, is not said twice."""
+    wanted = [
+        (restrictions[key], case.row.cells["key"], code, role)
+        for key, case in pack.cases.items()
+        if not case.is_event
+        for column, role in CASE_ROLES.items()
+        for code in case.row.items(column)
+    ]
+    unknown = {
+        (row.restriction_id, row.authority_id): row
+        for row in RestrictionRole.objects.filter(role=RestrictionRole.Role.UNKNOWN)
+    }
+    learned: dict[int, tuple[int, str, str]] = {}
+    for restriction, key, code, role in wanted:
+        row = unknown.get((restriction.pk, authorities[code].pk))
+        if row and role != RestrictionRole.Role.UNKNOWN and row.pk not in learned and writer.mine(row):
+            learned[row.pk] = (restriction.pk, code, role)
+            row.role = role
+            row.save(update_fields=["role"])
+            fields = {"case": key, "authority": code, "role": role.value}
+            writer.count("roles in restrictions", "changed", row, fields)
+    for restriction, key, code, role in wanted:
+        if (restriction.pk, code, role) in learned.values():
+            continue
+        fields = {"case": key, "authority": code, "role": role.value}
+        identity = {"restriction": restriction, "authority": authorities[code], "role": role.value}
+        writer.put("roles in restrictions", RestrictionRole, identity, {}, {}, fields)
 
 
 def _resources(pack: Pack, writer: Writer) -> dict[str, Resource]:

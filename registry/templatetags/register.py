@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django import template
@@ -9,14 +10,15 @@ from django.conf import settings
 from django.core.paginator import Page
 from django.template.context import Context
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import dates
-from registry.models import Source
+from registry import claims, dates
+from registry.models import Act, Event, Restriction, Source
+from registry.status import Status
 
 register = template.Library()
 
@@ -96,7 +98,78 @@ def source_link(source: Source) -> SafeString:
         text = format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', source.url, title)
     else:
         text = format_html("{}", title)
-    return format_html("{}, {}", text, dates.shown(source.date)) if source.date else text
+    if source.date:
+        text = format_html("{}, {}", text, dates.shown(source.date))
+    return format_html("{} ({})", text, _copy(source)) if source.archive_url else text
+
+
+def _copy(source: Source) -> SafeString:
+    """The archived copy of a source, with the hash by which it is known again."""
+    words = _("archived copy")
+    if source.archived_on:
+        words = _("archived copy of %(day)s") % {"day": dates.shown(source.archived_on)}
+    link = format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', source.archive_url, words)
+    return format_html("{}, SHA-256 <code>{}</code>", link, source.sha256) if source.sha256 else link
+
+
+@register.simple_tag
+def field_sources(record: Restriction | Act | Event, *fields: str) -> SafeString:
+    """The sources of these fields of a record, to stand beside them; read the record with its `field_sources`."""
+    found = [one.source for one in record.field_sources.all() if one.field in fields]
+    links = format_html_join("; ", "{}", ((source_link(source),) for source in found))
+    return format_html(' <span class="small soft">({} {})</span>', _("source:"), links) if found else links
+
+
+@register.filter
+def of(rows: Mapping[Any, Any], key: Any) -> Any:
+    """What a mapping has for a key."""
+    return rows.get(key)
+
+
+_STATUSES = {
+    "in_force": gettext_lazy("A source says that it is in force."),
+    "lifted": gettext_lazy("It was lifted. The entry stays."),
+    "suspended": gettext_lazy("Its execution is suspended; it may come back."),
+    "appealed": gettext_lazy("It was appealed, and no outcome is known."),
+    "expired": gettext_lazy("Its time has run out. The entry stays."),
+    "unknown": gettext_lazy("No source says whether it is still in force."),
+}
+
+
+@register.filter
+def status_meaning(status: str) -> str:
+    """What the status of a restriction says, and no more."""
+    return str(_STATUSES.get(status, ""))
+
+
+_COMPARED = {
+    "resources": gettext_lazy("Nearest to it: our resources."),
+    "acts": gettext_lazy("Nearest to it: our acts."),
+    "urls": gettext_lazy("Nearest to it: our resources; one domain of ours may stand for many addresses of theirs."),
+    "materials": gettext_lazy("We do not count materials: one site may hold thousands of them."),
+    "accounts": gettext_lazy("We do not count accounts on social networks."),
+    "facts": gettext_lazy("We do not count facts of violation: one order may name hundreds of them."),
+    "mixed": gettext_lazy("Different things were added together; none of our counts is the same."),
+    "unknown": gettext_lazy("What was counted is not said; none of our counts is known to be the same."),
+}
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A large number in groups of three digits."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+@register.filter
+def compared(unit: str) -> str:
+    """Which count of ours stands nearest to an official figure of that unit, and why they differ."""
+    return str(_COMPARED.get(unit, ""))
+
+
+@register.filter
+def measured(status: Status) -> str:
+    """What the networks do with a site that does not open, in a sentence of its own."""
+    return claims.measured(status)
 
 
 # Whom the pack's sources name again and again, in its own English.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -11,11 +12,12 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -23,19 +25,37 @@ from checks import waves
 from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
-from registry import offers, status
-from registry.models import Act, Authority, Event, Ground, Restriction, Statement
+from registry import appeals, claims, offers, status
+from registry.models import (
+    Act,
+    ActRole,
+    Appeal,
+    Authority,
+    Event,
+    Ground,
+    Lineage,
+    Restriction,
+    RestrictionRole,
+    Statement,
+)
 from registry.web.names import alphabetical, sort_choices
 
 ROWS = 50  # of a list on one page
-WORDS = ("number", "scope_ordered", "note")  # columns of an act that a text is looked for in
+WORDS = ("scope_ordered", "note", "text")  # columns of an act that a text is looked for in, if they may be shown
 FIRST = 20  # acts of an authority before "all acts"
+FIRST_STATEMENTS = 10
+EXCERPT = 700  # characters of an act's text on its own page
+TEXT_PAGE = 6000  # characters of it on one page of the text
 TABLES = (
     "resources",
     "restrictions",
     "acts",
+    "documents",
+    "appeals",
     "authorities",
     "statements",
+    "notices",
+    "figures",
     "events",
     "listings",
     "networks",
@@ -58,9 +78,10 @@ class ActFilter(forms.Form):
         """The acts that the filter leaves; none while it is not understood."""
         if not self.is_valid():
             return Act.objects.none()
-        rows, asked = Act.objects.all(), self.cleaned_data
+        rows, asked = Act.objects.with_display(), self.cleaned_data
         if words := asked["q"]:
-            rows = rows.filter(reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS)))
+            found = reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS))
+            rows = rows.filter(Q(number__icontains=words) | found & Q(hidden=False))
         if asked["type"]:
             rows = rows.filter(type=asked["type"])
         if asked["authority"]:
@@ -71,14 +92,71 @@ class ActFilter(forms.Form):
 def acts(request: HttpRequest) -> HttpResponse:
     asked = ActFilter(request.GET, auto_id="filter-%s")
     rows = _with_counts(asked.leaves()).prefetch_related("roles__authority")
-    context = {"form": asked, "page": Paginator(rows, ROWS).get_page(request.GET.get("page"))}
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    lineage = Authority.objects.lineage()
+    lines = [(row, _parts(row, lineage)) for row in page]
+    context = {"form": asked, "page": page, "lines": lines}
     return render(request, "registry/acts.html", context, status=200 if asked.is_valid() else 400)
 
 
 def act(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(Act.objects.prefetch_related("roles__authority", "sources"), key=key)
+    everything = Act.objects.with_display().prefetch_related(
+        "roles__authority", "sources", "documents", "field_sources__source"
+    )
+    row = get_object_or_404(everything, key=key)
     page = _restrictions(request, row.restrictions.public())
-    return render(request, "registry/act.html", {"act": row, "page": page, "lines": _lines(page)})
+    context = {
+        "act": row,
+        "parts": _parts(row, Authority.objects.lineage()),
+        "course": appeals.course_of_act(row),
+        "excerpt": Truncator(row.text).chars(EXCERPT),
+        "longer": len(row.text) > EXCERPT,
+        "page": page,
+        "lines": _lines(page),
+        "sort": request.GET.get("sort"),
+    }
+    return render(request, "registry/act.html", context)
+
+
+def act_text(request: HttpRequest, key: str) -> HttpResponse:
+    """The words of an act, a few thousand characters a page."""
+    row = get_object_or_404(Act.objects.with_display().filter(hidden=False).exclude(text=""), key=key)
+    page = Paginator(_pieces(row.text), 1).get_page(request.GET.get("page"))
+    return render(request, "registry/act_text.html", {"act": row, "page": page})
+
+
+def _pieces(text: str) -> list[str]:
+    """The text in parts of at most TEXT_PAGE characters, cut at the end of a line or of a word where there is one."""
+    pieces = []
+    while len(text) > TEXT_PAGE:
+        cut = max(text.rfind(mark, TEXT_PAGE // 2, TEXT_PAGE) for mark in ("\n", " "))
+        cut = cut + 1 if cut > 0 else TEXT_PAGE
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one body did in an act, under the name that it had then."""
+
+    role: str
+    recorded: Authority
+    then: tuple[Authority, ...]  # empty: nobody is known who existed on that date
+    today: tuple[Authority, ...]  # who it is now, where that is another
+
+
+def _parts(row: Act, lineage: Lineage) -> list[Part]:
+    today = timezone.localdate().isoformat()
+    return [
+        Part(
+            role=str(one.get_role_display()),
+            recorded=one.authority,
+            then=lineage.on(one.authority, row.date),
+            today=() if one.authority.existed(today) else lineage.on(one.authority, today),
+        )
+        for one in row.roles.all()
+    ]
 
 
 def authorities(request: HttpRequest) -> HttpResponse:
@@ -92,19 +170,39 @@ def authorities(request: HttpRequest) -> HttpResponse:
 
 
 def authority(request: HttpRequest, code: str) -> HttpResponse:
-    row = get_object_or_404(Authority.objects.prefetch_related("predecessors", "successors", "sources"), code=code)
-    page = _restrictions(request, row.restrictions.public())
-    its_acts = row.acts.distinct()
+    row = get_object_or_404(Authority.objects.prefetch_related("sources"), code=code)
+    roles = RestrictionRole.objects.filter(authority=row, restriction__public=True)
+    page = _restrictions(request, Restriction.objects.filter(pk__in=roles.values("restriction")))
+    shown: dict[int, list[str]] = defaultdict(list)
+    for one in roles.filter(restriction__in=page.object_list):
+        shown[one.restriction_id].append(str(one.get_role_display()))
+    said = row.statements.public()
+    stances = _counted(said, "stance", Statement.Stance.choices)
     context = {
         "authority": row,
-        "acts": _with_counts(its_acts)[:FIRST],
-        "act_count": its_acts.count(),
+        "chain": Authority.objects.lineage().chain(row),
+        "acts": _with_counts(row.acts.distinct()).prefetch_related(
+            Prefetch("roles", ActRole.objects.filter(authority=row), to_attr="its_roles")
+        )[:FIRST],
+        "act_count": row.acts.distinct().count(),
+        "act_roles": _counted(row.roles.all(), "role", ActRole.Role.choices),
+        "appeals": _counted(row.appeals.public(), "outcome", Appeal.Outcome.choices),
+        "stances": stances,
         "events": row.events.all(),
-        "statements": _statements(row.statements.all()),
+        "statements": _statements(said)[:FIRST_STATEMENTS],
+        "statement_count": sum(number for _label, number in stances),
         "page": page,
-        "lines": _lines(page),
+        "roles": shown,
+        "restriction_roles": _counted(roles, "role", RestrictionRole.Role.choices),
+        "lines": _lines(page, {pk: ", ".join(parts) for pk, parts in shown.items()}),
     }
     return render(request, "registry/authority.html", context)
+
+
+def _counted(rows: QuerySet[Any], column: str, choices: Iterable[tuple[str, Any]]) -> list[tuple[str, int]]:
+    """How many rows there are of each choice, with its words; those of which there are none are left out."""
+    found = dict(rows.order_by().values_list(column).annotate(number=Count("pk")))
+    return [(str(label), found[value]) for value, label in choices if value in found]
 
 
 def grounds(request: HttpRequest) -> HttpResponse:
@@ -113,23 +211,45 @@ def grounds(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/grounds.html", {"grounds": rows})
 
 
+class EventFilter(forms.Form):
+    type = forms.ChoiceField(label=_("Type"), choices=lambda: [("", _("any")), *Event.Type.choices], required=False)
+    year = forms.IntegerField(label=_("Year"), min_value=1990, max_value=2100, required=False)
+
+    def leaves(self) -> QuerySet[Event]:
+        if not self.is_valid():
+            return Event.objects.none()
+        rows, asked = Event.objects.all(), self.cleaned_data
+        if asked["type"]:
+            rows = rows.filter(type=asked["type"])
+        return rows.filter(began__startswith=str(asked["year"])) if asked["year"] else rows
+
+
 def events(request: HttpRequest) -> HttpResponse:
-    page = Paginator(Event.objects.prefetch_related("regions"), ROWS).get_page(request.GET.get("page"))
-    return render(request, "registry/events.html", {"page": page})
+    asked = EventFilter(request.GET, auto_id="filter-%s")
+    public = Count("restrictions__resource", filter=Q(restrictions__public=True), distinct=True)
+    rows = asked.leaves().annotate(resource_count=public).prefetch_related("regions").order_by("-began", "id")
+    context = {"form": asked, "page": Paginator(rows, ROWS).get_page(request.GET.get("page"))}
+    return render(request, "registry/events.html", context, status=200 if asked.is_valid() else 400)
 
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
-    everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
+    everything = Event.objects.prefetch_related(
+        "authorities", "regions", "networks", "sources", "field_sources__source"
+    )
     row = get_object_or_404(everything.select_related("wave"), key=key)
     page = _restrictions(request, row.restrictions.public())
-    about = Statement.objects.filter(Q(event=row) | Q(restriction__event=row))
+    about = Statement.objects.public().filter(Q(event=row) | Q(restriction__event=row))
+    disagreeing = claims.statements_about([("event", row.pk, "")])
+    found = _statuses([*page, *(one.restriction for one in disagreeing if one.restriction)])
     stretches = [offers.stretch(one) for one in row.intervals]
     context = {
         "event": row,
         "fact": offers.fact(row),
-        "statements": _statements(about),
+        "statements": _statements(about)[:FIRST_STATEMENTS],
+        "statement_count": about.count(),
+        "contradictions": claims.contradictions(disagreeing, found),
         "page": page,
-        "lines": _lines(page),
+        "lines": [Line(one, found[one.resource_id].situation) for one in page],
         "stretches": stretches,
         "rests_on_ooni": row.wave is not None and waves.rests_on_ooni(row.wave),
     }
@@ -189,25 +309,31 @@ class Line:
 
     restriction: Restriction
     situation: status.Situation
+    part: str = ""  # of one authority in it
 
 
-def _lines(page: Iterable[Restriction]) -> list[Line]:
+def _lines(page: Iterable[Restriction], parts: Mapping[int, str] | None = None) -> list[Line]:
     rows = list(page)
-    resources = {row.resource_id: row.resource for row in rows}
-    found = status.of_many(list(resources.values()), at=timezone.now())
-    situations = {one.resource.pk: one.situation for one in found}
-    return [Line(row, situations[row.resource_id]) for row in rows]
+    found = _statuses(rows)
+    return [Line(row, found[row.resource_id].situation, (parts or {}).get(row.pk, "")) for row in rows]
+
+
+def _statuses(restrictions: Iterable[Restriction]) -> dict[int, status.Status]:
+    """The statuses of their resources, by id."""
+    resources = {row.resource_id: row.resource for row in restrictions}
+    return {one.resource.pk: one for one in status.of_many(list(resources.values()), at=timezone.now())}
 
 
 def _restrictions(request: HttpRequest, rows: QuerySet[Restriction]) -> Page[Restriction]:
-    ordered = rows.select_related("resource").order_by("resource__slug", "began", "id")
+    """By name, or the newest first where the reader asks for that."""
+    order = ("-began", "-id") if request.GET.get("sort") == "-began" else ("resource__slug", "began", "id")
+    ordered = rows.select_related("resource").order_by(*order)
     return Paginator(ordered, ROWS).get_page(request.GET.get("page"))
 
 
 def _statements(rows: QuerySet[Statement]) -> QuerySet[Statement]:
-    """Newest first. One about a restriction that is not public is not public either."""
-    shown = rows.exclude(restriction__public=False).order_by("-date", "-id")
-    return shown.select_related("authority", "event", "source", "restriction__resource")
+    """Newest first."""
+    return rows.order_by("-date", "-id").select_related("authority", "event", "source", "restriction__resource")
 
 
 def _with_counts(rows: QuerySet[Act]) -> QuerySet[Act]:
@@ -218,6 +344,7 @@ def _with_counts(rows: QuerySet[Act]) -> QuerySet[Act]:
 urlpatterns = [
     path("acts/", acts, name="acts"),
     path("acts/<slug:key>/", act, name="act"),
+    path("acts/<slug:key>/text/", act_text, name="act_text"),
     path("authorities/", authorities, name="authorities"),
     path("authorities/<slug:code>/", authority, name="authority"),
     path("grounds/", grounds, name="grounds"),

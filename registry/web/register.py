@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import search, status
+from registry import appeals, claims, search, status
 from registry.models import LogEntry, Resource, Restriction
 from registry.models.resource import readable
 from registry.status import Legal, Observed, Place, Situation, Status
@@ -212,6 +212,9 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
     found = status.of(one, at=at)
     context = {
         "resource": one,
+        "courses": appeals.courses(found.restrictions),
+        "contradictions": claims.contradictions(found.statements, {one.pk: found}),
+        "notices": one.notices.select_related("authority", "source"),
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],

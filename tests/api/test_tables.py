@@ -31,8 +31,13 @@ RECORD = Record("0195", "https://orda.kz/", "2026-03-01T11:00:00Z", 0.1, "tizili
 def fill(resource: Resource | None = None) -> Resource:
     """One row in every table."""
     resource = resource or make.resource()
-    made = make.restriction(resource, make.act(by=make.authority()))
+    act = make.act(by=make.authority())
+    made = make.restriction(resource, act)
     make.statement(made)
+    make.appeal(act, restriction=made, note="The owner was not told.").sources.add(make.source())
+    act.documents.add(make.document())
+    make.notice(resource=resource)
+    make.figure()
     make.listing(resource, address="=1+1")
     network = make.network()
     make.cell(resource, network, State.BLOCKED)

@@ -12,7 +12,21 @@ from django.core.management import CommandError, call_command
 
 from checks.models import AddressRange, Network
 from registry import log, packs
-from registry.models import Act, Authority, Event, LogEntry, Resource, Restriction, Source
+from registry.models import (
+    Act,
+    Appeal,
+    Authority,
+    Document,
+    Event,
+    FieldSource,
+    LogEntry,
+    Notice,
+    OfficialFigure,
+    Resource,
+    Restriction,
+    RestrictionRole,
+    Source,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -21,24 +35,38 @@ LAW = {
     "grounds.csv": "code,name_kk,name_ru,name_en,law_ref\nfraud,алаяқтық,мошенничество,fraud,art. 41-1\n",
     "regions.csv": "iso,name_kk,name_ru,name_en\nKZ-71,Астана,Астана,Astana\n",
     "authorities.csv": "code,name_kk,name_ru,name_en,role,valid_from,valid_to,predecessors,sources\n"
-    "new,Ж,Н,New,,2020,,old,https://a.example.com/\nold,Е,С,Old,,2010,2020,,\n",
-    "acts.csv": "key,type,number,date,scope_ordered,note,confidence,initiated,decided,executed,"
-    f"source_url,source_title,source_date\nact-1,order,7,2024-01,,,high,old,new,,{SOURCE}\n",
+    "new,Ж,Н,New,,2020,,old,https://a.example.com/\nold,Е,С,Old,,2010,2024-02,,\n",
+    "documents.csv": "key,title,language,media_type,size,sha256,url\n"
+    "d-1,The order,ru,application/pdf,120,,https://papers.example.com/7.pdf\n",
+    "acts.csv": "key,type,number,date,scope_ordered,text,language,note,confidence,initiated,decided,executed,documents,"
+    f"source_url,source_title,source_date\nact-1,order,7,2024-01,,Жабылсын.,kk,,high,old,new,,d-1,{SOURCE}\n"
+    f"act-2,court_decision,8,2024-02,,,,,low,,,,,{SOURCE}\n",
     "events.csv": "key,type,name_kk,name_ru,name_en,case,began,ended,fact,confidence,regions,"
     "source_url,source_title,source_date\ndark,shutdown,Қ,О,Dark,x-3,,,,,,,,\n"
     f"wave,wave,Т,В,Wave,,2024,,Many.,low,,{SOURCE}\n",
-    "cases.csv": "key,resource,type,host,category,grounds,authorities,acts,networks,regions,event,kind,kind_reason,"
-    "status,began,ended,authority_as_written,networks_as_written,scope_ordered,scope_observed,fact,confidence,"
+    "cases.csv": "key,resource,type,host,category,grounds,authorities,initiated,decided,executed,acts,networks,regions,"
+    "event,kind,kind_reason,status,began,began_not_before,ended,ended_not_later_than,ended_not_before,"
+    "authority_as_written,networks_as_written,scope_ordered,scope_observed,fact,confidence,"
     "began_not_later_than,conflicting,source_url,source_title,source_date\n"
-    f"x-1,orda.kz,domain,,NEWS,fraud,new,act-1,9198,KZ-71,wave,court,"
-    f"A source says so.,lifted,2024-01-02,2024-02,,,,,It failed.,high,,,{SOURCE}\n"
-    f"x-2,WhatsApp,app,,,,,,,,wave,unknown,,unknown,2024,,,,,,It failed.,low,yes,yes,{SOURCE}\n"
-    f"x-3,All internet,event,,,,,,9198,KZ-71,dark,unknown,,unknown,2024-03,,,,,,All was dark.,high,,,{SOURCE}\n",
+    f"x-1,orda.kz,domain,,NEWS,fraud,new,old,,,act-1,9198,KZ-71,wave,court,"
+    f"A source says so.,lifted,2024-01-02,,2024-02,,,,,,,It failed.,high,,,{SOURCE}\n"
+    f"x-2,WhatsApp,app,,,,,,,,,,,wave,unknown,,unknown,2024,,,,,,,,,It failed.,low,yes,yes,{SOURCE}\n"
+    f"x-3,All internet,event,,,,,,,,,9198,KZ-71,dark,unknown,,unknown,2024-03,,,,,,,,,All was dark.,high,,,{SOURCE}\n",
     "statements.csv": "key,case,event,authority,speaker,stance,date,words,source_url,source_title,source_date\n"
     f"s-1,x-1,,new,The ministry,denies,2024-01,No.,{SOURCE}\n",
     "listings.csv": "case,register_id,address,category,court,act_ref,act_date,snapshot,"
     "source_url,source_title,source_date\n"
     f"x-1,17,orda.kz,,,7,2024-01,2024-02,{SOURCE}\n",
+    "appeals.csv": "key,act,case,previous,stage,body,filed,decided,outcome,result,note,confidence,documents,"
+    "source_url,source_title,source_date\n"
+    f"a-2,act-2,,a-1,cassation,,2024-05,,pending,,,low,,{SOURCE}\n"
+    f"a-1,act-1,x-1,,appeal,new,2024-01,2024-02,upheld,act-2,,high,d-1,{SOURCE}\n",
+    "notices.csv": "key,case,authority,type,about,speaker,bound,alternative,date,ended,fact,confidence,"
+    f"source_url,source_title,source_date\nn-1,x-2,new,threat,WhatsApp,A minister,,,2024,,It may be.,low,{SOURCE}\n",
+    "figures.csv": "key,value,qualifier,unit,counts_kk,counts_ru,counts_en,period_from,period_to,ground,kind,"
+    "authority,speaker,source_url,source_title,source_date\n"
+    f"f-1,94,exact,resources,сайт,сайты,sites,2024-01,2024-07,fraud,court,new,The court,{SOURCE}\n",
+    "field_sources.csv": f"case,act,event,field,source_url,source_title,source_date\nx-1,,,ended,{SOURCE}\n",
 }
 CHECKS = {
     "networks.csv": "asn,name,brand,kind,country,note,sources\n9198,JSC Kazakhtelecom,Kazakhtelecom,access,KZ,,\n",
@@ -98,7 +126,7 @@ def test_a_second_load_changes_nothing_and_says_so(folder):
 def test_a_corrected_row_changes_its_record_and_is_logged(folder):
     load(folder)
     change(folder, "cases.csv", "It failed.,high", "It failed for all.,medium")
-    change(folder, "cases.csv", ",fraud,new,act-1,9198", ",,new,act-1,9198")
+    change(folder, "cases.csv", ",fraud,new,old,", ",,new,old,")
     assert "restrictions: 1 changed, 1 unchanged" in load(folder)
     orda = Restriction.objects.get(pack_key="x-1")
     assert (orda.fact, orda.confidence, orda.grounds.count()) == ("It failed for all.", "medium", 0)
@@ -122,6 +150,41 @@ def test_an_event_takes_its_facts_from_the_case_that_is_it(folder):
     assert (dark.began, dark.fact, dark.confidence) == ("2024-03", "All was dark.", "high")
     assert [row.asn for row in dark.networks.all()] == [9198]
     assert [row.iso for row in dark.regions.all()] == ["KZ-71"]
+
+
+def test_appeals_notices_figures_and_sources_of_fields_are_loaded_once_with_their_links(folder):
+    told = load(folder)
+    for table in ("appeals: 2", "notices: 1", "official figures: 1", "sources of fields: 1", "documents: 1"):
+        assert f"{table} created" in told
+    later = Appeal.objects.get(key="a-2")
+    assert (later.previous.key, later.previous.result.key, later.previous.restriction.pack_key) == (
+        "a-1",
+        "act-2",
+        "x-1",
+    )
+    assert Document.objects.get().acts.get().text == "Жабылсын."
+    assert Notice.objects.get().resource.name == "WhatsApp"
+    assert (OfficialFigure.objects.get().ground.code, OfficialFigure.objects.get().kind) == ("fraud", "court")
+    assert FieldSource.objects.get().restriction.pack_key == "x-1"
+    assert "Nothing has changed" in load(folder)
+
+
+def test_a_body_has_its_part_in_a_restriction_and_one_whose_part_became_known_stands_there_once(folder):
+    change(folder, "cases.csv", "fraud,new,old,,,", "fraud,new; old,,,,")
+    load(folder)
+    assert set(RestrictionRole.objects.values_list("authority__code", "role")) == {
+        ("new", "unknown"),
+        ("old", "unknown"),
+    }
+    change(folder, "cases.csv", "fraud,new; old,,,,", "fraud,new,old,,,")
+    assert "roles in restrictions: 1 unchanged, 1 changed" in load(folder).replace(
+        "1 changed, 1 unchanged", "1 unchanged, 1 changed"
+    )
+    assert set(RestrictionRole.objects.values_list("authority__code", "role")) == {
+        ("new", "unknown"),
+        ("old", "initiated"),
+    }
+    assert "Nothing has changed" in load(folder)
 
 
 def test_ranges_that_moved_to_another_network_are_replaced(folder):
@@ -154,7 +217,7 @@ def test_a_byte_order_mark_is_tolerated(folder):
         ("cases.csv", SOURCE, "nowhere,Title,", "cases.csv:2: source_url: Enter a valid URL."),
         ("cases.csv", ",yes,yes,", ",yes,perhaps,", "cases.csv:3: conflicting: “perhaps” is neither yes nor empty"),
         ("cases.csv", ",dark,unknown", ",wave,unknown", "events.csv:2: case: “x-3” is not a case of the type event"),
-        ("cases.csv", ",KZ-71,wave,court", ",KZ-71,wave,x,court", "cases.csv:2: source_date: this row has 28 cells"),
+        ("cases.csv", ",KZ-71,wave,court", ",KZ-71,wave,x,court", "cases.csv:2: source_date: this row has 34 cells"),
         ("cases.csv", "confidence,began", "trust,began", "cases.csv:1: confidence: the column is missing"),
         ("cases.csv", "confidence,began", "trust,began", "cases.csv:1: trust: no such column is known"),
         ("cases.csv", "It failed.", '"It failed.', "cases.csv:2: key: the quotation marks are broken from here on"),
@@ -182,6 +245,44 @@ def test_a_byte_order_mark_is_tolerated(folder):
         ),
         ("cases.csv", "WhatsApp", "", "cases.csv:3: resource: This field cannot be blank."),
         ("acts.csv", "act-1", "act 1", "acts.csv:2: key: Enter a valid “slug”"),
+        ("acts.csv", ",high,old,", ",high,new; x,", "acts.csv:2: initiated: “x” is not in authorities.csv"),
+        ("authorities.csv", "2010,2024-02", "2010,2020", "acts.csv:2: initiated: “old” existed from 2010 until 2020"),
+        (
+            "authorities.csv",
+            "new,Ж,Н,New,,2020",
+            "new,Ж,Н,New,,2025",
+            "statements.csv:2: authority: “new” existed from",
+        ),
+        ("acts.csv", "Жабылсын.,kk", "Жабылсын.,", "acts.csv:2: language: say in which language the text is"),
+        ("acts.csv", ",d-1,", ",d-2,", "acts.csv:2: documents: “d-2” is not in documents.csv"),
+        ("cases.csv", "2024-01-02,,", "2024-01-02,2024-01-03,", "cases.csv:2: began: 2024-01-02 is before 2024-01-03"),
+        ("cases.csv", "2024-01-02,", "2024-01-02T7Z,", "cases.csv:2: began: 2024-01-02T7Z is no date"),
+        ("cases.csv", ",,,9198,KZ-71,dark", ",new,,9198,KZ-71,dark", "cases.csv:4: executed: of an event only"),
+        ("documents.csv", "120,,", "120,ABC,", "documents.csv:2: sha256: A SHA-256 hash is 64 digits"),
+        ("appeals.csv", "a-1,act-1", "a-1,", "appeals.csv:3: act: an appeal needs the act that it challenges"),
+        (
+            "appeals.csv",
+            ",upheld,act-2",
+            ",upheld,act-1",
+            "appeals.csv:3: result: what came of an appeal is another act",
+        ),
+        (
+            "appeals.csv",
+            "act-1,x-1,,",
+            "act-1,x-1,a-2,",
+            "appeals.csv:2: previous: these appeals follow each other in a",
+        ),
+        ("appeals.csv", ",2024-05,,", ",2024-05,2024-06,", "appeals.csv:2: outcome: what is pending has neither"),
+        ("notices.csv", ",threat,", ",usage_ban,", "notices.csv:2: bound: say whom the ban binds"),
+        ("figures.csv", "94,exact", "many,exact", "figures.csv:2: value: “many” value must be an integer."),
+        ("figures.csv", "2024-01,2024-07", "2024-08,2024-07", "figures.csv:2: period_to: 2024-07 is before 2024-08"),
+        (
+            "field_sources.csv",
+            "x-1,,,ended",
+            "x-1,act-1,,ended",
+            "field_sources.csv:2: case: a source supports a field",
+        ),
+        ("field_sources.csv", "ended", "end", "field_sources.csv:2: field: This table has no such field."),
         ("networks.csv", "9198", "AS9198", "networks.csv:2: asn: “AS9198” value must be an integer."),
         ("networks.csv", "access", "home", "networks.csv:2: kind: “home” is none of access, hosting, other"),
         ("address_ranges.csv", "2.132.0.0", "2.132.0", "address_ranges.csv:2: first: “2.132.0” is no IP address"),

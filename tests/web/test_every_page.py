@@ -15,7 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
-from registry.models import Resource
+from registry.models import Act, Resource
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
@@ -32,7 +32,10 @@ WIDTHS = (320, 1280)  # 320 px is a page at 400 % (WCAG 2.2, 1.4.10)
 
 def fill(sites: int = SITES) -> None:
     """A register with every kind of row, and more sites than a list shows on one page."""
-    decided = make.act(by=make.authority(), scope_ordered="The page alone.")
+    decided = make.act(by=make.authority(), scope_ordered="The page alone.", text="Жабылсын. " * 900, language="kk")
+    decided.documents.add(make.document())
+    make.appeal(decided, "reversed", decided="2026-02", result=make.act(), note="It was out of time.")
+    make.notice(type="usage_ban", bound="officials")
     networks = [make.network(asn) for asn in NETWORKS]
     seen = str(make.measurement(facts.unsecured("connection_reset"), make.resource(facts.HOST)).pk)
     states = cycle(State)
@@ -42,6 +45,8 @@ def fill(sites: int = SITES) -> None:
         basis.sources.add(make.source("A newspaper", url="https://news.example.org/1"))
         if number % 3 == 0:
             make.statement(basis, words="We block nothing.")
+            make.statement(basis, speaker="an operator", stance="admits", words="We were told to.")
+            make.figure(number)
             make.listing(one)
         for network, state in zip(networks, states, strict=False):
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
@@ -124,7 +129,14 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
                     found.append(f"{name} is wider than {width} px")
 
         pages = ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz")
-        for name in (*pages, "episodes/", f"episodes/{episode.pk}/"):
+        claims = (
+            "statements/",
+            "statements/contradictions/",
+            "figures/",
+            "notices/",
+            f"acts/{Act.objects.first().key}/",
+        )
+        for name in (*pages, *claims, "authorities/mki/", "episodes/", f"episodes/{episode.pk}/"):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

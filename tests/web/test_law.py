@@ -206,7 +206,7 @@ def test_many_rows_take_as_many_queries_as_few(client: Client, django_assert_max
         "events/",
         f"events/{happening.key}/",
     ):
-        with django_assert_max_num_queries(28):
+        with django_assert_max_num_queries(30):
             read(client, path)
 
 

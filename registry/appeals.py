@@ -1,0 +1,121 @@
+"""The course of an act: what was decided, what was done against it, and what came of that, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from django.db.models import Q
+
+from registry.models import Act, Appeal, Resource, Restriction
+
+STEPS = 12  # from act to appeal to act: more than there are instances
+ENDS = 5  # restrictions of one act whose end is told
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the three is set: an act, an appeal with its outcome, or a restriction that ended."""
+
+    date: str
+    act: Act | None = None
+    appeal: Appeal | None = None
+    ended: Restriction | None = None
+    shown: bool = True  # may its note be shown? Not where it is about a resource that is not shown in full
+
+
+def courses(restrictions: Sequence[Restriction]) -> dict[int, tuple[Step, ...]]:
+    """The course of each restriction that has one, by its id. Read them `with_basis`."""
+    acts = {act.pk for row in restrictions for act in row.acts.all()}
+    found = _reached(acts, [row.pk for row in restrictions])
+    told = {row.pk: _course_of_restriction(row, found) for row in restrictions}
+    return _with_display({pk: steps for pk, steps in told.items() if _is_course(steps)})
+
+
+def course_of_act(act: Act) -> tuple[Step, ...]:
+    """The course that an act is part of; empty where it stands alone."""
+    public = Restriction.objects.public()
+    acts = {act.pk: act}
+    if act.type == Act.Type.INTERIM_MEASURE:  # a decision follows it
+        acts |= {row.pk: row for row in Act.objects.filter(restrictions__in=public.filter(acts=act)).distinct()}
+    found = _reached(acts, [])
+    for appeal in found:
+        acts[appeal.act_id] = appeal.act
+        if appeal.result:
+            acts[appeal.result.pk] = appeal.result
+    interim = Act.objects.filter(type=Act.Type.INTERIM_MEASURE, restrictions__in=public.filter(acts__in=acts))
+    acts |= {row.pk: row for row in interim.distinct()}
+    ended = public.filter(acts__in=acts).exclude(ended="").select_related("resource").distinct().order_by("ended", "id")
+    steps = _in_order(acts.values(), found, ended[:ENDS])
+    return _with_display({act.pk: steps})[act.pk] if _is_course(steps) else ()
+
+
+def _with_display(courses: Mapping[int, Sequence[Step]]) -> dict[int, tuple[Step, ...]]:
+    acts = {pk for steps in courses.values() for step in steps if (pk := _act_of(step))}
+    restricted = Restriction.acts.through.objects.filter(act__in=acts)
+    hiding = restricted.exclude(restriction__resource__display=Resource.Display.FULL)
+    hidden = set(hiding.values_list("act", flat=True)) if acts else set()
+
+    def shown(step: Step) -> bool:
+        its_own = step.appeal.restriction if step.appeal else None
+        full = its_own is None or its_own.resource.display == Resource.Display.FULL
+        return full and _act_of(step) not in hidden
+
+    return {pk: tuple(replace(step, shown=shown(step)) for step in steps) for pk, steps in courses.items()}
+
+
+def _act_of(step: Step) -> int | None:
+    return step.act.pk if step.act else step.appeal.act_id if step.appeal else None
+
+
+def _reached(acts: Collection[int], restrictions: Collection[int]) -> list[Appeal]:
+    """The appeals against these acts, those that brought them about, and so on from what came of them."""
+    found: dict[int, Appeal] = {}
+    known = set(acts)
+    rows = Appeal.objects.public().select_related("act", "result", "body", "restriction__resource")
+    asked = Q(act__in=known) | Q(result__in=known) | Q(restriction__in=restrictions)
+    for _step in range(STEPS):
+        new = {appeal.pk: appeal for appeal in rows.filter(asked).prefetch_related("sources") if appeal.pk not in found}
+        found |= new
+        further = {pk for one in new.values() for pk in (one.act_id, one.result_id) if pk} - known
+        if not further:
+            break
+        known |= further
+        asked = Q(act__in=further) | Q(result__in=further)
+    return sorted(found.values(), key=lambda one: (one.when == "", one.when, one.pk))
+
+
+def _course_of_restriction(row: Restriction, appeals: Iterable[Appeal]) -> tuple[Step, ...]:
+    acts = {act.pk: act for act in row.acts.all()}
+    mine: dict[int, Appeal] = {}
+    grown = True
+    while grown:
+        grown = False
+        for one in appeals:
+            about = one.restriction_id == row.pk or (
+                one.restriction_id is None and (one.act_id in acts or one.result_id in acts)
+            )
+            if about and one.pk not in mine:
+                mine[one.pk] = one
+                acts.setdefault(one.act_id, one.act)
+                if one.result:
+                    acts.setdefault(one.result.pk, one.result)
+                grown = True
+    return _in_order(acts.values(), mine.values(), [row] if row.ended else [])
+
+
+def _in_order(acts: Iterable[Act], appeals: Iterable[Appeal], ended: Iterable[Restriction]) -> tuple[Step, ...]:
+    """An act that an appeal brought about is told with the appeal. What has no date comes last."""
+    appeals = list(appeals)
+    brought_about = {one.result_id for one in appeals}
+    steps = [Step(act.date, act=act) for act in acts if act.pk not in brought_about]
+    steps += [Step(one.when, appeal=one) for one in appeals]
+    steps += [Step(row.ended, ended=row) for row in ended]
+    return tuple(sorted(steps, key=lambda step: (step.date == "", step.date)))
+
+
+def _is_course(steps: Sequence[Step]) -> bool:
+    """One act alone, or several side by side, lead nowhere."""
+    acts = [step.act for step in steps if step.act]
+    interim = any(act.type == Act.Type.INTERIM_MEASURE for act in acts) and len(acts) > 1
+    return interim or any(step.appeal for step in steps)

@@ -1,0 +1,52 @@
+"""Threats to block, and bans of a service inside a body. They block nothing, and no count of blocks has them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.dates import PartialDateField
+from registry.models.authority import Authority
+from registry.models.resource import Resource
+from registry.models.source import Confidence, Source
+
+
+class Notice(models.Model):
+    class Type(models.TextChoices):
+        THREAT = "threat", _("threat of blocking")
+        USAGE_BAN = "usage_ban", _("ban of use inside a body")
+
+    key = models.SlugField(max_length=80, unique=True)
+    type = models.CharField(max_length=9, choices=Type)
+    about = models.CharField(max_length=200)  # as people call it: "TikTok"
+    resource = models.ForeignKey(Resource, null=True, blank=True, on_delete=models.PROTECT, related_name="notices")
+    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="notices")
+    speaker = models.CharField(max_length=200, blank=True, default="")  # as the source names who gave it
+    bound = models.TextField(blank=True, default="")  # who must obey a ban
+    alternative = models.TextField(blank=True, default="")  # what they shall use in its place
+    date = PartialDateField()
+    ended = PartialDateField()  # when a threat was taken back, or a ban lifted
+    fact = models.TextField()
+    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="notices")
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering = ["-date", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="notice_ends_after_start",
+                condition=models.Q(date="")
+                | models.Q(ended="")
+                | models.Q(ended__gte=models.F("date"))
+                | models.Q(date__startswith=models.F("ended")),
+            ),
+            models.CheckConstraint(
+                name="notice_of_a_ban_says_whom_it_binds",
+                condition=~models.Q(type="usage_ban") | ~models.Q(bound=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.get_type_display()}"

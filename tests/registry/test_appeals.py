@@ -1,0 +1,103 @@
+"""An act is told with what was done against it, and with what came of that."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError
+
+from registry import appeals
+from registry.models import Act, Restriction
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ratel() -> Restriction:
+    """Interim measure, ban of a year, upheld, reversed, open."""
+    interim = make.act("1", type=Act.Type.INTERIM_MEASURE, date="2018-03-30")
+    ban = make.act("2", date="2018-05-28")
+    upheld, reversed_ = make.act("3", date="2018-10"), make.act("4", date="2019-08-13")
+    first = make.appeal(ban, decided="2018-10", result=upheld)
+    make.appeal(ban, "reversed", decided="2019-08-13", result=reversed_, previous=first)
+    return make.restriction(make.resource("ratel.kz"), interim, ban, began="2018-03-30", ended="2019-10-23")
+
+
+def told(steps: tuple[appeals.Step, ...]) -> list[str]:
+    return [
+        f"act {one.act.number}" if one.act else one.appeal.outcome if one.appeal else f"{one.ended.resource} opened"
+        for one in steps
+    ]
+
+
+LIFE = ["act 1", "act 2", "upheld", "reversed", "ratel.kz opened"]
+
+
+def test_the_course_of_a_restriction_runs_from_the_interim_measure_to_its_end(ratel: Restriction) -> None:
+    rows = list(Restriction.objects.with_basis())
+    assert told(appeals.courses(rows)[ratel.pk]) == LIFE
+
+
+@pytest.mark.parametrize("number", ["1", "2", "3", "4"])
+def test_every_act_of_the_course_tells_the_whole_of_it(ratel: Restriction, number: str) -> None:
+    assert told(appeals.course_of_act(Act.objects.get(number=number))) == LIFE
+
+
+def test_another_site_under_the_same_ban_has_the_same_appeals_and_not_its_end(ratel: Restriction) -> None:
+    other = make.restriction(make.resource("balborsyk.kz"), Act.objects.get(number="2"))
+    found = appeals.courses(list(Restriction.objects.with_basis()))
+    assert told(found[other.pk]) == ["act 2", "upheld", "reversed"]
+
+
+def test_an_appeal_by_one_owner_is_not_told_of_the_other_sites_of_the_order() -> None:
+    order = make.act("25-1", type=Act.Type.ORDER)
+    mine, other = (make.restriction(make.resource(name), order) for name in ("hidemy.name", "other.kz"))
+    make.appeal(order, "returned", restriction=mine)
+    found = appeals.courses(list(Restriction.objects.with_basis()))
+    assert told(found[mine.pk]) == ["act 25-1", "returned"]
+    assert other.pk not in found
+    assert told(appeals.course_of_act(order)) == ["act 25-1", "returned"]
+
+
+def test_an_act_that_nobody_challenged_has_no_course() -> None:
+    make.restriction(make.resource(), make.act(), make.act())
+    rows = list(Restriction.objects.with_basis())
+    assert appeals.courses(rows) == {}
+    assert appeals.course_of_act(Act.objects.first()) == ()
+
+
+def test_what_is_not_public_is_in_no_course(ratel: Restriction) -> None:
+    ban = Act.objects.get(number="2")
+    hidden = make.restriction(make.resource("secret.kz"), ban, public=False, began="2018", ended="2020")
+    make.appeal(ban, "withdrawn", restriction=hidden)
+    assert told(appeals.course_of_act(ban)) == LIFE
+
+
+def test_the_note_of_an_act_that_covers_what_is_not_shown_in_full_is_not_shown_in_any_course(
+    ratel: Restriction,
+) -> None:
+    interim = Act.objects.get(number="1")
+    make.restriction(make.resource("secret.kz", display="withheld"), interim)
+    [own, *others] = appeals.course_of_act(Act.objects.get(number="2"))
+    assert (own.act, own.shown) == (interim, False)
+    assert all(step.shown for step in others)
+
+
+def test_many_restrictions_take_as_many_queries_as_one(ratel: Restriction, django_assert_num_queries) -> None:
+    for number in range(20):
+        act = make.act(f"n-{number}")
+        make.appeal(act)
+        make.restriction(make.resource(f"site-{number}.kz"), act)
+    rows = list(Restriction.objects.with_basis())
+    with django_assert_num_queries(5):  # appeals and their sources, twice; what may be shown
+        assert len(appeals.courses(rows)) == 21
+
+
+@pytest.mark.parametrize(
+    "fields", [{"filed": "2020", "decided": "2019"}, {"outcome": "pending", "decided": "2020"}, {"result": "itself"}]
+)
+def test_an_appeal_that_cannot_be_is_refused(fields: dict[str, object]) -> None:
+    act = make.act()
+    fields = {key: act if value == "itself" else value for key, value in fields.items()}
+    with pytest.raises(IntegrityError):
+        make.appeal(act, **fields)
