@@ -12,6 +12,7 @@ for name, view in {
     "statements": views.Statements,
     "events": views.Events,
     "listings": views.Listings,
+    "snapshots": views.Snapshots,
     "networks": views.Networks,
     "vantages": views.Vantages,
     "targets": views.Targets,

@@ -38,6 +38,7 @@ TABLES = (
     "statements",
     "events",
     "listings",
+    "snapshots",
     "networks",
     "episodes",
 )
