@@ -215,7 +215,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
-        "listings": one.listings.select_related("source")[:ON_A_PAGE],
+        "listings": one.listings.with_days().select_related("source", "resource")[:ON_A_PAGE],
         "timeline": _timeline(found.networks, at),
         "changes": _changes(found),
         "cited_at": f"{settings.SITE_URL}{request.path}",
