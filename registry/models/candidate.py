@@ -30,7 +30,7 @@ class Candidate(models.Model):
     class State(models.TextChoices):
         NEW = "new", _("waiting for an editor")
         ACCEPTED = "accepted", _("in the register")
-        JOINED = "joined", _("joined with a known resource")
+        JOINED = "joined", pgettext_lazy("a candidate", "joined with a known resource")
         DISMISSED = "dismissed", pgettext_lazy("a candidate", "dismissed")
 
     url = models.CharField(max_length=2048, unique=True)  # canonical, as a target's; of a whole site by https

@@ -145,3 +145,13 @@ def test_a_withheld_name_is_not_told_by_its_entry(client: Client) -> None:
     resource = make.resource("orda.kz", display=Resource.Display.WITHHELD)
     make.snapshot(make.entry(1, "orda.kz"))
     assert "orda.kz" not in read(client, f"/en/resources/{resource.slug}/").replace(f"/resources/{resource.slug}/", "")
+
+
+def test_whoever_looks_up_a_name_that_only_the_state_lists_is_told_so(client: Client) -> None:
+    make.snapshot(make.entry(1, "http://exclusive.kz"), make.entry(2, "https://other.kz/page"))
+    make.snapshot(make.entry(1, "http://exclusive.kz"), make.entry(2, "https://other.kz/page"), on="2025-03-27")
+    told = "The register of the state listed exactly this address on 27 March 2025."
+    assert told in read(client, "/en/look-up/?q=exclusive.kz")
+    assert told not in read(client, "/en/look-up/?q=other.kz")  # a listed page does not list its site
+    make.snapshot(make.entry(2, "https://other.kz/page"), on="2025-04-07")
+    assert "listed exactly" not in read(client, "/en/look-up/?q=exclusive.kz")
