@@ -44,6 +44,9 @@ SECURE = SITE_URL.startswith("https://")
 # Where this very program's source can be had: the AGPL promises it to every reader. Every page links to it.
 SOURCE_URL = env.str("TIZILIM_SOURCE_URL", default="")
 
+# The only hosts that lists are fetched from, such as the state register.
+REGISTER_HOSTS = env.list("TIZILIM_REGISTER_HOSTS", default=["www.gov.kz", "gov.kz"])
+
 INSTALLED_APPS = [
     "config",
     "registry",

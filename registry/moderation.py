@@ -14,7 +14,18 @@ from checks import planning, rejudging, vantages
 from checks.engine.names import parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
 from registry import log, offers
-from registry.models import Coverage, Decision, Dispute, Event, Region, Report, Resource, Source
+from registry.models import (
+    Candidate,
+    Coverage,
+    Decision,
+    Dispute,
+    Event,
+    Listing,
+    Region,
+    Report,
+    Resource,
+    Source,
+)
 
 
 class NotWaiting(Exception):
@@ -211,6 +222,9 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
         shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
         fields = {"target": shown.get(Resource.Display(resource.display), "")}
         log.append("cover", resource, fields=fields, reason=reason, by=by)
+    urls = [one.url for one in resource.targets.all()]
+    Listing.objects.link(urls)
+    Candidate.objects.link(urls)
     planning.measure_regularly(*resource.targets.all())
 
 

@@ -135,7 +135,7 @@ class Status:
 
     resource: Resource
     legal: Legal
-    listed: bool  # some snapshot of the state register names it
+    listed: bool  # the state register names it now, as far as is known (Listing.objects.current)
     observed: Observed
     situation: Situation
     counts: Counts
@@ -172,7 +172,7 @@ def of_many(resources: Sequence[Resource], *, at: datetime) -> list[Status]:
     restrictions: dict[int, list[Restriction]] = defaultdict(list)
     for row in Restriction.objects.public().with_basis().filter(resource__in=resources).order_by("-began", "-id"):
         restrictions[row.resource_id].append(row)
-    listed = set(Listing.objects.filter(resource__in=resources).values_list("resource_id", flat=True))
+    listed = set(Listing.objects.current().filter(resource__in=resources).values_list("resource_id", flat=True))
     return [
         _status(resource, restrictions[resource.pk], resource.pk in listed, evidence, day) for resource in resources
     ]
@@ -220,7 +220,7 @@ Place = tuple[Legal, bool, Observed]  # what the record says, whether the state 
 def places(*, at: datetime) -> dict[int, Place]:
     """Where each resource stands in the cross table, by its id; nothing is loaded but ids and states."""
     legal = _legal_by_resource(timezone.localdate(at))
-    listed = set(Listing.objects.values_list("resource_id", flat=True))
+    listed = set(Listing.objects.current().exclude(resource=None).values_list("resource_id", flat=True))
     states = measured()
     every = Resource.objects.order_by("pk").values_list("pk", flat=True)
     return {pk: (legal.get(pk, Legal.NONE), pk in listed, observe(states[pk])) for pk in every}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -13,6 +14,7 @@ from checks.engine.records import Measurement as Record
 from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
 from checks.verdict.rules import RULESET
 from registry.models import (
+    STATE_REGISTER,
     Act,
     ActRole,
     Appeal,
@@ -24,9 +26,11 @@ from registry.models import (
     OfficialFigure,
     Resource,
     Restriction,
+    Snapshot,
     Source,
     Statement,
 )
+from registry.registers import importing
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FREE = (Resource.Type.APP, Resource.Type.SERVICE, Resource.Type.NETWORK)
@@ -114,6 +118,28 @@ def figure(value: int = 94, **fields: Any) -> OfficialFigure:
 def listing(of: Resource, **fields: Any) -> Listing:
     fields = {"register_id": str(next(_number)), "address": of.name, "snapshot": "2026-02-01", **fields}
     return Listing.objects.create(resource=of, source=source(), **fields)
+
+
+def entry(id: Any, address: str, **fields: Any) -> dict[str, Any]:
+    """A row of the state register as gov.kz writes it: an order, so no court beside its date."""
+    return {
+        "id": id,
+        "name": address,
+        "urladdress": address,
+        "categoryname": "Law on Communications, art. 41-1",
+        "courtname": None,
+        "courtdate": "27.11.2024",
+        "documentnumber": "25-1-1-25/2057",
+        **fields,
+    }
+
+
+def snapshot(*entries: dict[str, Any], on: str = "2025-03-17", list: str = STATE_REGISTER, **options: Any) -> Snapshot:
+    """The state register as it was on a day, recorded; of another list, names that it has."""
+    document = importing.Document(json.dumps(entries).encode(), date.fromisoformat(on), title=list)
+    report = importing.take(document, list=list, at=AT, by=f"import:{list}", **options)
+    assert report.snapshot
+    return report.snapshot
 
 
 def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:

@@ -67,8 +67,9 @@ class EventAdmin(ReadOnly):
 
 @admin.register(Listing)
 class ListingAdmin(ReadOnly):
-    list_display = ["resource", "register_id", "address", "snapshot"]
-    list_select_related = ["resource"]
+    list_display = ["register_id", "address", "resource", "snapshot", "gone"]
+    list_display_links = ["register_id", "address"]
+    list_select_related = ["resource", "gone"]
     search_fields = ["address", "=register_id"]
 
 

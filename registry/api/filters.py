@@ -29,6 +29,7 @@ from registry.models import (
     OfficialFigure,
     Resource,
     Restriction,
+    Snapshot,
     Statement,
 )
 
@@ -247,10 +248,26 @@ class Episodes(filters.FilterSet):
 class Listings(filters.FilterSet):
     snapshot_after = _day("snapshot", "gte")
     snapshot_before = _day("snapshot", "lt")
+    added_in = _number("first", "Id of the snapshot that was the first to show it")
+    gone_in = _number("gone", "Id of the snapshot in which it was gone, or had changed")
+    listed = filters.BooleanFilter(method="only_current", label="Listed now, as far as is known")
 
     class Meta:
         model = Listing
         fields = ["resource", "register_id"]
+
+    def only_current(self, rows: QuerySet[Listing], name: str, value: bool) -> QuerySet[Listing]:
+        current = Listing.objects.current().values("pk")
+        return rows.filter(pk__in=current) if value else rows.exclude(pk__in=current)
+
+
+class Snapshots(filters.FilterSet):
+    after = _day("taken_on", "gte")
+    before = _day("taken_on", "lt")
+
+    class Meta:
+        model = Snapshot
+        fields = ["sha256"]
 
 
 class Statements(filters.FilterSet):

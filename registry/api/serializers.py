@@ -30,6 +30,7 @@ from registry.models import (
     Resource,
     Restriction,
     RestrictionRole,
+    Snapshot,
     Source,
     Statement,
 )
@@ -269,23 +270,39 @@ class EventRow(serializers.ModelSerializer[Event]):
 
 
 class ListingRow(serializers.ModelSerializer[Listing]):
-    address = serializers.SerializerMethodField(help_text="As the register writes it; null where it is not shown.")
+    title = serializers.SerializerMethodField(help_text="What the register calls it; null where it is not shown.")
+    address = serializers.SerializerMethodField(
+        help_text="As the register writes it; only its domain, or null, where no more may be shown."
+    )
+    first_seen = serializers.CharField(source="snapshot", read_only=True)
+    last_seen = serializers.CharField(read_only=True)
+    gone = serializers.CharField(source="gone_on", read_only=True, help_text="Empty: the newest snapshot shows it")
     source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
 
     class Meta:
         model = Listing
         fields = [
-            "id", "resource", "register_id", "address", "category", "court", "act_ref", "act_date", "snapshot",
-            "source",
+            "id", "resource", "register_id", "title", "address", "category", "court", "act_ref", "act_date", "snapshot",
+            "first_seen", "last_seen", "gone", "previous", "source",
         ]  # fmt: skip
 
+    def get_title(self, row: Listing) -> str | None:
+        return row.title if row.is_shown_in_full else None
+
     def get_address(self, row: Listing) -> str | None:
-        match row.resource.display:
-            case Resource.Display.FULL:
-                return row.address
-            case Resource.Display.DOMAIN_ONLY:
-                return row.resource.host or None
-        return None
+        return row.shown_address or None
+
+
+class SnapshotRow(serializers.ModelSerializer[Snapshot]):
+    entries = serializers.IntegerField(read_only=True)
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
+
+    class Meta:
+        model = Snapshot
+        fields = [
+            "id", "taken_on", "previous", "sha256", "size", "read", "entries", "added", "removed", "changed",
+            "unchanged", "refused", "source",
+        ]  # fmt: skip
 
 
 class NetworkRow(serializers.ModelSerializer[Network]):
@@ -709,5 +726,6 @@ class Stats(serializers.Serializer[Any]):
     """How many resources stand where in the table of record and evidence."""
 
     resources = serializers.IntegerField()
+    candidates = serializers.IntegerField(help_text="Names in lists that wait for an editor; which ones is not public.")
     imitated = serializers.BooleanField()
     cross = CrossFieldRow(many=True)

@@ -16,6 +16,7 @@ for name, view in {
     "figures": views.Figures,
     "events": views.Events,
     "listings": views.Listings,
+    "snapshots": views.Snapshots,
     "networks": views.Networks,
     "vantages": views.Vantages,
     "targets": views.Targets,

@@ -36,9 +36,11 @@ from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
 from registry.models import (
+    STATE_REGISTER,
     Act,
     Appeal,
     Authority,
+    Candidate,
     Document,
     Event,
     Listing,
@@ -47,6 +49,7 @@ from registry.models import (
     OfficialFigure,
     Resource,
     Restriction,
+    Snapshot,
     Statement,
 )
 
@@ -306,11 +309,19 @@ class Events(Table):
 
 
 class Listings(Table):
-    """Listings: entries of the state register as one snapshot showed them. Listed is not the same as blocked."""
+    """Listings: entries of the state register, each version once. Listed is not the same as blocked."""
 
-    queryset = Listing.objects.select_related("resource", "source")
+    queryset = Listing.objects.with_days().select_related("resource", "source")
     serializer_class = serializers.ListingRow
     filterset_class = filters.Listings
+
+
+class Snapshots(Table):
+    """Snapshots: the state register as it was on one day, with what it added, removed and changed."""
+
+    queryset = Snapshot.objects.filter(list=STATE_REGISTER).select_related("source")
+    serializer_class = serializers.SnapshotRow
+    filterset_class = filters.Snapshots
 
 
 class Networks(Table):
@@ -560,4 +571,6 @@ class Stats(Door):
         """The table of record and evidence, in numbers of resources; fields without any are left out."""
         table = status.cross_table(at=timezone.now())
         cross = [one for row in table.rows for one in row.fields if one.count]
-        return Response(serializers.Stats({"resources": table.total, "imitated": table.imitated, "cross": cross}).data)
+        waiting = Candidate.objects.filter(state=Candidate.State.NEW).count()
+        counts = {"resources": table.total, "candidates": waiting, "imitated": table.imitated, "cross": cross}
+        return Response(serializers.Stats(counts).data)

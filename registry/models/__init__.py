@@ -3,6 +3,7 @@
 from registry.models.act import Act, ActRole
 from registry.models.appeal import Appeal
 from registry.models.authority import Authority, Ground, Lineage, Region
+from registry.models.candidate import Candidate, Mention
 from registry.models.dispute import Dispute
 from registry.models.document import Document
 from registry.models.event import Event
@@ -14,14 +15,17 @@ from registry.models.notice import Notice
 from registry.models.report import Decision, Report
 from registry.models.resource import Coverage, Resource
 from registry.models.restriction import Restriction, RestrictionRole
+from registry.models.snapshot import STATE_REGISTER, Snapshot, SnapshotFile
 from registry.models.source import Confidence, Source
 from registry.models.statement import Statement
 
 __all__ = [
+    "STATE_REGISTER",
     "Act",
     "ActRole",
     "Appeal",
     "Authority",
+    "Candidate",
     "Confidence",
     "Coverage",
     "Decision",
@@ -33,6 +37,7 @@ __all__ = [
     "Lineage",
     "Listing",
     "LogEntry",
+    "Mention",
     "Notice",
     "OfficialFigure",
     "Region",
@@ -40,6 +45,8 @@ __all__ = [
     "Resource",
     "Restriction",
     "RestrictionRole",
+    "Snapshot",
+    "SnapshotFile",
     "Source",
     "Statement",
 ]

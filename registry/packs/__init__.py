@@ -18,7 +18,7 @@ from django.utils import translation
 from checks import packs as checks_packs
 from checks.packs import BadPack, Problem, Writer
 from registry import log
-from registry.models import LogEntry
+from registry.models import Candidate, Listing, LogEntry
 from registry.packs.reading import read
 from registry.packs.writing import write
 
@@ -42,6 +42,8 @@ def load(country: str, root: Path) -> dict[str, Counter[str]]:
             mine=lambda record: _last_changed_by(record) in ("", by),
         )
         write(pack, side, writer)
+        Listing.objects.link()  # what snapshots listed before its resource was known
+        Candidate.objects.link()
     return writer.counts
 
 

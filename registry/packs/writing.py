@@ -26,6 +26,7 @@ from registry.models import (
 from registry.packs import claims
 from registry.packs.reading import CASE_ROLES, ROLES, Case, Pack
 from registry.packs.rows import SOURCE
+from registry.registers.entries import names_of
 
 
 def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
@@ -191,5 +192,10 @@ def _write_listings(pack: Pack, writer: Writer, sources: _Sources, resources: Ma
     for row, values in pack.listings:
         rest = dict(values)
         key = {column: rest.pop(column) for column in ("register_id", "address", "snapshot")}
-        about = {"resource": resources[row.cells["case"]], "source": sources.of(row)}
+        key["first"] = None  # entries of whole snapshots are none of the pack's
+        about: dict[str, Any] = {
+            "resource": resources[row.cells["case"]],
+            "source": sources.of(row),
+            **names_of(values["address"]),
+        }
         writer.put("listings", Listing, key, rest | about, {}, told(row))

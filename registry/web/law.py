@@ -58,6 +58,7 @@ TABLES = (
     "figures",
     "events",
     "listings",
+    "snapshots",
     "networks",
     "episodes",
 )

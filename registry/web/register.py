@@ -25,8 +25,9 @@ from django.utils.translation import gettext_lazy as _
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
 from registry import appeals, claims, search, status
-from registry.models import LogEntry, Resource, Restriction
+from registry.models import Listing, LogEntry, Resource, Restriction
 from registry.models.resource import readable
+from registry.registers.entries import url_of
 from registry.status import Legal, Observed, Place, Situation, Status
 from registry.web.names import explain
 
@@ -100,6 +101,9 @@ def look_up(request: HttpRequest) -> HttpResponse:
             context |= {"name": answer.name, "networks": answer.target_networks, "shown": readable(answer.name.url)}
             if len(found) == 1 and _tells_all(found[0], answer):
                 return redirect(found[0].resource)
+            if not found:
+                listed = Listing.objects.current().filter(url=url_of(answer.name)).exclude(first=None)
+                context["listing"] = listed.with_days().first()
         resembling = [] if found else search.find(text, limit=FREE_NAMES)
         if len(resembling) == 1 and "name" not in context:
             return redirect(resembling[0])
@@ -218,7 +222,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
-        "listings": one.listings.select_related("source")[:ON_A_PAGE],
+        "listings": one.listings.with_days().select_related("source", "resource")[:ON_A_PAGE],
         "timeline": _timeline(found.networks, at),
         "changes": _changes(found),
         "cited_at": f"{settings.SITE_URL}{request.path}",

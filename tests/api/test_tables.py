@@ -18,7 +18,7 @@ from checks.verdict.__main__ import main
 from registry import submissions
 from registry.api import paging
 from registry.api.urls import router
-from registry.models import Dispute, Resource
+from registry.models import Dispute, Resource, Snapshot
 from tests import make
 from tests.verdict import make as facts
 
@@ -39,6 +39,8 @@ def fill(resource: Resource | None = None) -> Resource:
     make.notice(resource=resource)
     make.figure()
     make.listing(resource, address="=1+1")
+    if not Snapshot.objects.exists():
+        make.snapshot(make.entry(1, "https://listed.kz/page"))
     network = make.network()
     make.cell(resource, network, State.BLOCKED)
     make.episode(resource, network, State.BLOCKED)

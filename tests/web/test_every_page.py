@@ -15,7 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
-from registry.models import Act, Resource
+from registry.models import STATE_REGISTER, Act, Listing, Resource, Snapshot, SnapshotFile
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
@@ -36,6 +36,7 @@ def fill(sites: int = SITES) -> None:
     decided.documents.add(make.document())
     make.appeal(decided, "reversed", decided="2026-02", result=make.act(), note="It was out of time.")
     make.notice(type="usage_ban", bound="officials")
+    fill_state_register()
     networks = [make.network(asn) for asn in NETWORKS]
     seen = str(make.measurement(facts.unsecured("connection_reset"), make.resource(facts.HOST)).pk)
     states = cycle(State)
@@ -52,6 +53,27 @@ def fill(sites: int = SITES) -> None:
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
             make.episode(one, network, state, mechanism=mechanism, began=make.AT - timedelta(days=3))
+
+
+def fill_state_register() -> None:
+    """Two snapshots as rows: an import writes to the log, and what the log holds no test in a browser takes back."""
+    words = {"category": "Law on Communications, art. 41-1", "court": "", "act_date": "2024-11-27"}
+    file = SnapshotFile.objects.create(sha256="0" * 64, packed=b"")
+    taken: Snapshot | None = None
+    for number, day in enumerate(("2026-02-01", "2026-02-02")):
+        counts = {"read": 60, "added": 60 - 59 * number, "removed": number, "changed": number, "unchanged": 58 * number}
+        taken = Snapshot.objects.create(
+            list=STATE_REGISTER, taken_on=day, previous=taken, source=make.source(), sha256=file.sha256, size=9000,
+            file=file, refused=1, recorded_at=make.AT, **counts,
+        )  # fmt: skip
+        for row in range(counts["added"]):
+            fields = {"register_id": f"{number}-{row}", "address": f"listed-{row}.kz", "domain": f"listed-{row}.kz"}
+            Listing.objects.create(snapshot=day, source=make.source(), first=taken, **fields, **words)
+    first = Snapshot.objects.get(previous=None)
+    old, gone = Listing.objects.filter(first=first)[:2]
+    Listing.objects.filter(pk__in=[old.pk, gone.pk]).update(last=first, gone=taken)
+    changed = {"register_id": old.register_id, "address": old.address, "court": "Yesil court"}
+    Listing.objects.create(snapshot="2026-02-02", source=make.source(), first=taken, previous=old, **changed)
 
 
 def walk(client: Client, start: str) -> dict[str, Any]:
@@ -114,6 +136,7 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
     """axe finds nothing, and no page is wider than its window, on a phone as on a desk."""
     fill(12)
     episode = Episode.objects.filter(state=State.BLOCKED)[0]
+    newest = Snapshot.objects.of(STATE_REGISTER)[0]
     found: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
@@ -136,7 +159,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
             "notices/",
             f"acts/{Act.objects.first().key}/",
         )
-        for name in (*pages, *claims, "authorities/mki/", "episodes/", f"episodes/{episode.pk}/"):
+        listed = ("state-register/", f"state-register/{newest.pk}/", f"state-register/{newest.pk}/?show=changed")
+        for name in (*pages, *claims, "authorities/mki/", "episodes/", f"episodes/{episode.pk}/", *listed):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

@@ -1,0 +1,195 @@
+"""Candidates wait here for a decision, with the lists that have them; snapshots are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from checks.admin import ReadOnly
+from registry import candidates, moderation
+from registry.admin.decisions import AT_ONCE, DecisionForm, ids
+from registry.admin.reports import MergeForm
+from registry.models import Candidate, Mention, Resource, Snapshot
+
+
+class AcceptForm(DecisionForm):
+    display = forms.ChoiceField(
+        label=_("How much of the name is shown"),
+        help_text=_("What must not be advertised, such as drugs, suicide or the abuse of children, is withheld."),
+        choices=Resource.Display.choices,
+        initial=Resource.Display.FULL,
+    )
+    field_order = ["display", "reason"]
+
+
+class ListFilter(admin.SimpleListFilter):
+    title = _("list")
+    parameter_name = "list"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = Snapshot.objects.order_by("list").values_list("list", flat=True).distinct()
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> QuerySet[Candidate]:
+        if not self.value():
+            return queryset
+        return queryset.filter(pk__in=Mention.objects.filter(list=self.value()).values("candidate"))
+
+
+class StandsFilter(admin.SimpleListFilter):
+    """A list may have dropped a name that still waits."""
+
+    title = _("in a list")
+    parameter_name = "stands"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("some list has it now")), ("no", _("no list has it any more"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Candidate]) -> QuerySet[Candidate]:
+        standing = Mention.objects.filter(gone=None).values("candidate")
+        match self.value():
+            case "yes":
+                return queryset.filter(pk__in=standing)
+            case "no":
+                return queryset.exclude(pk__in=standing)
+        return queryset
+
+
+@admin.register(Candidate)
+class CandidateAdmin(ReadOnly):
+    list_display = ["url", "lists", "categories", "state"]
+    list_filter = ["state", ListFilter, StandsFilter]
+    search_fields = ["url"]
+    ordering = ["-id"]
+    actions = ["accept", "dismiss", "join"]
+    fields = ["address", "mentioned", "state", "resource", "reason", "decided_by", "decided_on"]
+    readonly_fields = ["address", "mentioned"]
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("registry.change_candidate")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request).prefetch_related("mentions__first", "mentions__gone")
+        return rows
+
+    @admin.display(description=_("lists"))
+    def lists(self, candidate: Candidate) -> str:
+        return ", ".join(one.list for one in candidate.mentions.all()) or "–"
+
+    @admin.display(description=_("category"))
+    def categories(self, candidate: Candidate) -> str:
+        words = dict.fromkeys(one.category for one in candidate.mentions.all() if one.category)
+        return "; ".join(words)[:200] or "–"
+
+    @admin.display(description=_("address"))
+    def address(self, candidate: Candidate) -> str:
+        return format_html("<bdi>{}</bdi>", candidate.url)
+
+    @admin.display(description=_("lists"))
+    def mentioned(self, candidate: Candidate) -> str:
+        """Each list with the days between which it had the name."""
+        rows = [
+            (
+                one.list,
+                one.first.taken_on,
+                one.gone.taken_on if one.gone else gettext("it has it now"),
+                " ".join(filter(None, (one.category, one.note))),
+            )
+            for one in candidate.mentions.all()
+        ]
+        return format_html_join("", "<p>{}: {} – {}. <bdi>{}</bdi></p>", rows) or "–"
+
+    @admin.action(description=_("Accept: take them into the register"), permissions=["decide"])
+    def accept(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
+        return _to_decision("accept", rows)
+
+    @admin.action(description=_("Dismiss"), permissions=["decide"])
+    def dismiss(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
+        return _to_decision("dismiss", rows)
+
+    @admin.action(description=_("Join with a known resource"), permissions=["decide"])
+    def join(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
+        return _to_decision("join", rows)
+
+    def get_urls(self) -> list[URLPattern]:
+        decide = path("decide/<str:act>/", self.admin_site.admin_view(self.decide), name="registry_candidate_decide")
+        return [decide, *super().get_urls()]
+
+    def decide(self, request: HttpRequest, act: str) -> HttpResponse:
+        """Asks for the reason, then decides on each by itself: one decided meanwhile stops no other."""
+        if not self.has_decide_permission(request):
+            raise PermissionDenied
+        if act not in _FORMS:
+            raise Http404
+        rows = Candidate.objects.filter(pk__in=ids(request)[:AT_ONCE])
+        form = _FORMS[act](request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            _decide(request, act, rows, form.cleaned_data)
+            return redirect("admin:registry_candidate_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _TITLES[act],
+            "rows": [(one.url, one.get_state_display()) for one in rows],
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/registry/decide.html", context)
+
+
+_FORMS: dict[str, type[DecisionForm]] = {"accept": AcceptForm, "dismiss": DecisionForm, "join": MergeForm}
+_TITLES = {
+    "accept": _("Take these candidates into the register"),
+    "dismiss": _("Dismiss these candidates"),
+    "join": _("Join these candidates with a known resource"),
+}
+
+
+def _to_decision(act: str, rows: QuerySet[Candidate]) -> HttpResponseRedirect:
+    query = urlencode({"id": list(rows.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
+    return HttpResponseRedirect(f"{reverse('admin:registry_candidate_decide', args=[act])}?{query}")
+
+
+def _decide(request: HttpRequest, act: str, rows: Iterable[Candidate], fields: dict[str, Any]) -> None:
+    decide: dict[str, Callable[..., Any]] = {
+        "accept": candidates.accept,
+        "dismiss": candidates.dismiss,
+        "join": candidates.join,
+    }
+    given = {name: value for name, value in fields.items() if name in ("display", "into")}
+    by = cast(User, request.user)  # nobody else has the permission
+    decided = 0
+    for row in rows:
+        try:
+            decide[act](row, by=by, reason=fields["reason"], **given)
+            decided += 1
+        except moderation.NotWaiting:
+            late = gettext("The candidate %(name)s was decided already: someone was faster.")
+            messages.warning(request, late % {"name": row.url})
+        except moderation.NoReason:
+            messages.error(request, gettext("Write the reason for this decision."))
+    if decided:
+        done = ngettext("%(count)d candidate was decided.", "%(count)d candidates were decided.", decided)
+        messages.success(request, done % {"count": decided})
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnly):
+    list_display = ["taken_on", "list", "read", "added", "removed", "changed", "unchanged", "refused"]
+    list_filter = ["list"]
+    list_select_related = ["source"]
+    view_on_site = False  # only the state register has pages
+    fields = ["list", "taken_on", "source", "sha256", "size", "recorded_at", "previous"]
