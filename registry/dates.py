@@ -7,6 +7,7 @@ at the first day it may mean.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date
 from typing import Any
 
@@ -35,6 +36,15 @@ def first_day(text: str) -> date:
     """The first day that a partial date may mean."""
     parts = [int(part) for part in text.split("-")]
     return date(*[*parts, 1, 1][:3])
+
+
+def last_day(text: str) -> date:
+    """The last day that a partial date may mean."""
+    first = first_day(text)
+    if len(text) == 10:
+        return first
+    month = first.month if len(text) == 7 else 12
+    return date(first.year, month, monthrange(first.year, month)[1])
 
 
 def shown(text: str) -> str:

@@ -16,7 +16,11 @@ from registry.models import (
     Act,
     ActRole,
     Authority,
+    Deadline,
+    Holiday,
+    InformationRequest,
     Listing,
+    RequestStep,
     Resource,
     Restriction,
     Source,
@@ -77,6 +81,34 @@ def statement(about: Restriction, *, speaker: str = "the ministry", stance: str 
 def listing(of: Resource, **fields: Any) -> Listing:
     fields = {"register_id": str(next(_number)), "address": of.name, "snapshot": "2026-02-01", **fields}
     return Listing.objects.create(resource=of, source=source(), **fields)
+
+
+def deadline(
+    length: int = 15, unit: str = "working_day", procedure: str = "request", step: str = "reply", **fields: Any
+) -> Deadline:
+    """A period of the law; without more words the time to reply to a request."""
+    names = {f"name_{language}": "Reply to a request" for language in ("kk", "ru", "en")}
+    articles = {f"article_{language}": "Code, art. 76" for language in ("kk", "ru", "en")}
+    fields = {"starts_with": "received", "source": source(), **names, **articles, **fields}
+    key = f"deadline-{next(_number)}"
+    return Deadline.objects.create(key=key, procedure=procedure, step=step, length=length, unit=unit, **fields)
+
+
+def holiday(on: str, kind: str = "off", name: str = "A holiday") -> Holiday:
+    names = {f"name_{language}": name for language in ("kk", "ru", "en")}
+    fields = {"kind": kind, "source": source(), **names}
+    return Holiday.objects.update_or_create(date=day(on), defaults=fields)[0]
+
+
+def request(of: Resource | None = None, *steps: tuple[str, str] | dict[str, Any], **fields: Any) -> InformationRequest:
+    """A request with these steps: (kind, day), or all the fields of one."""
+    number = next(_number)
+    about = {} if {"restriction", "event"} & set(fields) else {"resource": of or resource()}
+    fields = {"addressee": "Ministry", "asks": "whether_act", "procedure": "request", "language": "ru", **fields}
+    made = InformationRequest.objects.create(key=f"request-{number}", **about, **fields)
+    for one in steps:
+        RequestStep.objects.create(request=made, **(one if isinstance(one, dict) else {"kind": one[0], "date": one[1]}))
+    return made
 
 
 def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:

@@ -24,6 +24,7 @@ from registry.models import (
     Restriction,
     Statement,
 )
+from registry.packs import clocks, requests
 from registry.packs.rows import SOURCE, check_source, in_order
 
 NAMES = ("name_kk", "name_ru", "name_en")
@@ -72,6 +73,8 @@ class Pack:
     cases: dict[str, Case]
     statements: dict[str, tuple[Row, dict[str, Any]]]
     listings: list[tuple[Row, dict[str, Any]]]
+    clocks: clocks.Clocks
+    requests: requests.Requests
 
 
 def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
@@ -107,6 +110,8 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
             for key, (row, values) in _parsed("statements", keys, Statement, STATEMENT).items()
         },
         listings=_listings(listings, cases),
+        clocks=clocks.read(folder),
+        requests=requests.read(folder, known | {"cases": {key for key, case in cases.items() if not case.is_event}}),
     )
 
 

@@ -21,6 +21,7 @@ from registry.models import (
     Source,
     Statement,
 )
+from registry.packs import clocks, requests
 from registry.packs.reading import ROLES, Case, Pack
 from registry.packs.rows import SOURCE
 
@@ -64,6 +65,8 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         }
         writer.put("statements", Statement, {"key": key}, values | about, {}, told(row))
     _write_listings(pack, writer, sources, resources)
+    clocks.write(pack.clocks, writer, sources.of)
+    requests.write(pack.requests, writer, sources.of, restrictions, found["events"], found["authorities"])
 
 
 class _Sources:
