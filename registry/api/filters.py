@@ -18,7 +18,18 @@ from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry.dates import check_partial_date
-from registry.models import Act, Authority, Event, Listing, Resource, Restriction, Statement
+from registry.models import (
+    Act,
+    Authority,
+    Deadline,
+    Event,
+    Holiday,
+    InformationRequest,
+    Listing,
+    Resource,
+    Restriction,
+    Statement,
+)
 
 ID_LIMIT = 2**63 - 1  # what a database's integer holds
 EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
@@ -228,6 +239,27 @@ class Statements(filters.FilterSet):
     class Meta:
         model = Statement
         fields = ["restriction", "stance"]
+
+
+class Requests(filters.FilterSet):
+    authority = _code("authority__code", "Code of an authority")
+    event = _code("event__key", "Key of an event")
+
+    class Meta:
+        model = InformationRequest
+        fields = ["resource", "restriction", "asks", "procedure"]
+
+
+class Deadlines(filters.FilterSet):
+    class Meta:
+        model = Deadline
+        fields = ["procedure", "step", "unit", "unverified"]
+
+
+class Holidays(filters.FilterSet):
+    class Meta:
+        model = Holiday
+        fields = ["kind"]
 
 
 class Events(filters.FilterSet):

@@ -23,9 +23,10 @@ from checks import waves
 from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
-from registry import offers, status
-from registry.models import Act, Authority, Event, Ground, Restriction, Statement
+from registry import clocks, offers, requests, status
+from registry.models import Act, Authority, Event, Ground, InformationRequest, Restriction, Statement
 from registry.web.names import alphabetical, sort_choices
+from registry.web.requests import by_due, lines
 
 ROWS = 50  # of a list on one page
 WORDS = ("number", "scope_ordered", "note")  # columns of an act that a text is looked for in
@@ -38,6 +39,9 @@ TABLES = (
     "statements",
     "events",
     "listings",
+    "requests",
+    "deadlines",
+    "holidays",
     "networks",
     "episodes",
 )
@@ -78,7 +82,13 @@ def acts(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest, key: str) -> HttpResponse:
     row = get_object_or_404(Act.objects.prefetch_related("roles__authority", "sources"), key=key)
     page = _restrictions(request, row.restrictions.public())
-    return render(request, "registry/act.html", {"act": row, "page": page, "lines": _lines(page)})
+    at = timezone.now()
+    challenge = clocks.challenge(row, clocks.read(at=at), at=at)
+    context = {"act": row, "page": page, "lines": _lines(page), "challenge": challenge}
+    for name in ("file", "absolute"):
+        if deadline := getattr(challenge, name, None):
+            context[f"{name}_length"] = clocks.length_in_words(deadline)
+    return render(request, "registry/act.html", context)
 
 
 def authorities(request: HttpRequest) -> HttpResponse:
@@ -103,8 +113,19 @@ def authority(request: HttpRequest, code: str) -> HttpResponse:
         "statements": _statements(row.statements.all()),
         "page": page,
         "lines": _lines(page),
+        **_requests(row),
     }
     return render(request, "registry/authority.html", context)
+
+
+def _requests(row: Authority) -> dict[str, Any]:
+    """What it was asked, and how it answers."""
+    asked = sorted(
+        lines(InformationRequest.objects.public().filter(authority=row).whole(), at=timezone.now()), key=by_due
+    )
+    record = requests.record_of(one.standing for one in asked)
+    took = clocks.days_in_words(record.median_days, record.unit) if record.median_days is not None else ""
+    return {"requests": asked[:FIRST], "record": record, "took": took}
 
 
 def grounds(request: HttpRequest) -> HttpResponse:

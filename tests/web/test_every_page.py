@@ -15,7 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
-from registry.models import Resource
+from registry.models import Deadline, InformationRequest, Resource
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
@@ -33,6 +33,9 @@ WIDTHS = (320, 1280)  # 320 px is a page at 400 % (WCAG 2.2, 1.4.10)
 def fill(sites: int = SITES) -> None:
     """A register with every kind of row, and more sites than a list shows on one page."""
     decided = make.act(by=make.authority(), scope_ordered="The page alone.")
+    make.deadline()
+    make.deadline(1, "year", "challenge", "absolute", starts_with="adopted")
+    make.deadline(3, "month", "complaint", "file", starts_with="learned")
     networks = [make.network(asn) for asn in NETWORKS]
     seen = str(make.measurement(facts.unsecured("connection_reset"), make.resource(facts.HOST)).pk)
     states = cycle(State)
@@ -43,6 +46,7 @@ def fill(sites: int = SITES) -> None:
         if number % 3 == 0:
             make.statement(basis, words="We block nothing.")
             make.listing(one)
+            make.request(one, ("sent", "2026-02-02"), {"kind": "answered", "date": "2026-03-02", "reply": "formal"})
         for network, state in zip(networks, states, strict=False):
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
@@ -124,7 +128,9 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
                     found.append(f"{name} is wider than {width} px")
 
         pages = ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz")
-        for name in (*pages, "episodes/", f"episodes/{episode.pk}/"):
+        asked = f"requests/{InformationRequest.objects.first().key}/"
+        counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
+        for name in (*pages, "episodes/", f"episodes/{episode.pk}/", "requests/", asked, counted):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")
