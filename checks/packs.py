@@ -144,6 +144,10 @@ class Folder:
             _refuse_twice(rows, key)
         return rows
 
+    def rows_if_any(self, file: str, columns: Collection[str], key: str = "") -> list[Row]:
+        """The same of a file that a pack may do without."""
+        return self.rows(file, columns, key) if (self.path / file).exists() else []
+
     def names(self, file: str) -> list[str]:
         """The hosts of a list with one name a line; # begins a comment."""
         name, text = self.text(file)

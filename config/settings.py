@@ -147,6 +147,7 @@ LANGUAGES = [("kk", _("Kazakh")), ("ru", _("Russian")), ("en", _("English"))]
 LANGUAGE_CODE = "kk"
 LOCALE_PATHS = [BASE_DIR / "registry" / "locale"]
 FORMAT_MODULE_PATH = ["registry.formats"]
+COUNTRY = "KZ"  # whose days off count in a period of the law, where its pack says nothing of a day
 TIME_ZONE = "Asia/Almaty"
 USE_TZ = True
 

@@ -5,11 +5,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from registry.web import views
+from registry.web import requests, views
 
 urlpatterns = [
     path("", views.choose_language, name="root"),
     path("healthz", views.healthy, name="healthy"),
+    path("requests.ics", requests.calendar, name="requests_calendar"),
     path("api/", include("registry.api.urls")),
     path("desk/language/", set_language, name="set_language"),
     path("desk/", admin.site.urls),

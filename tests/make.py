@@ -19,11 +19,15 @@ from registry.models import (
     ActRole,
     Appeal,
     Authority,
+    Deadline,
     Document,
     Event,
+    Holiday,
+    InformationRequest,
     Listing,
     Notice,
     OfficialFigure,
+    RequestStep,
     Resource,
     Restriction,
     Snapshot,
@@ -140,6 +144,34 @@ def snapshot(*entries: dict[str, Any], on: str = "2025-03-17", list: str = STATE
     report = importing.take(document, list=list, at=AT, by=f"import:{list}", **options)
     assert report.snapshot
     return report.snapshot
+
+
+def deadline(
+    length: int = 15, unit: str = "working_day", procedure: str = "request", step: str = "reply", **fields: Any
+) -> Deadline:
+    """A period of the law; without more words the time to reply to a request."""
+    names = {f"name_{language}": "Reply to a request" for language in ("kk", "ru", "en")}
+    articles = {f"article_{language}": "Code, art. 76" for language in ("kk", "ru", "en")}
+    fields = {"starts_with": "received", "source": source(), **names, **articles, **fields}
+    key = f"deadline-{next(_number)}"
+    return Deadline.objects.create(key=key, procedure=procedure, step=step, length=length, unit=unit, **fields)
+
+
+def holiday(on: str, kind: str = "off", name: str = "A holiday") -> Holiday:
+    names = {f"name_{language}": name for language in ("kk", "ru", "en")}
+    fields = {"kind": kind, "source": source(), **names}
+    return Holiday.objects.update_or_create(date=day(on), defaults=fields)[0]
+
+
+def request(of: Resource | None = None, *steps: tuple[str, str] | dict[str, Any], **fields: Any) -> InformationRequest:
+    """A request with these steps: (kind, day), or all the fields of one."""
+    number = next(_number)
+    about = {} if {"restriction", "event"} & set(fields) else {"resource": of or resource()}
+    fields = {"addressee": "Ministry", "asks": "whether_act", "procedure": "request", "language": "ru", **fields}
+    made = InformationRequest.objects.create(key=f"request-{number}", **about, **fields)
+    for one in steps:
+        RequestStep.objects.create(request=made, **(one if isinstance(one, dict) else {"kind": one[0], "date": one[1]}))
+    return made
 
 
 def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from checks.admin import ReadOnly
+from registry.admin.requests import draft_request
 from registry.models import (
     Act,
     Authority,
@@ -26,6 +27,7 @@ class ResourceAdmin(ReadOnly):
     list_display_links = ["name"]
     list_filter = ["type", "display"]
     search_fields = ["search", "slug"]
+    actions = [draft_request]
 
 
 @admin.register(Restriction)
@@ -34,6 +36,7 @@ class RestrictionAdmin(ReadOnly):
     list_filter = ["kind", "status", "confidence", "public"]
     list_select_related = ["resource"]
     search_fields = ["resource__search"]
+    actions = [draft_request]
 
 
 @admin.register(Act)

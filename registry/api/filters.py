@@ -22,8 +22,11 @@ from registry.models import (
     Act,
     Appeal,
     Authority,
+    Deadline,
     Document,
     Event,
+    Holiday,
+    InformationRequest,
     Listing,
     Notice,
     OfficialFigure,
@@ -300,6 +303,27 @@ class Figures(filters.FilterSet):
     class Meta:
         model = OfficialFigure
         fields = ["unit", "qualifier", "kind"]
+
+
+class Requests(filters.FilterSet):
+    authority = _code("authority__code", "Code of an authority")
+    event = _code("event__key", "Key of an event")
+
+    class Meta:
+        model = InformationRequest
+        fields = ["resource", "restriction", "asks", "procedure"]
+
+
+class Deadlines(filters.FilterSet):
+    class Meta:
+        model = Deadline
+        fields = ["procedure", "step", "unit", "unverified"]
+
+
+class Holidays(filters.FilterSet):
+    class Meta:
+        model = Holiday
+        fields = ["kind"]
 
 
 class Events(filters.FilterSet):

@@ -12,21 +12,25 @@ from rest_framework import serializers
 
 from checks.engine.ooni import export
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import claims, status, submissions
+from registry import claims, requests, status, submissions
 from registry.models import (
     Act,
     ActRole,
     Appeal,
     Authority,
     Coverage,
+    Deadline,
     Document,
     Event,
     FieldSource,
+    Holiday,
+    InformationRequest,
     Listing,
     Notice,
     OfficialFigure,
     Region,
     Report,
+    RequestStep,
     Resource,
     Restriction,
     RestrictionRole,
@@ -303,6 +307,82 @@ class SnapshotRow(serializers.ModelSerializer[Snapshot]):
             "id", "taken_on", "previous", "sha256", "size", "read", "entries", "added", "removed", "changed",
             "unchanged", "refused", "source",
         ]  # fmt: skip
+
+
+class DeadlineRow(serializers.ModelSerializer[Deadline]):
+    source = SourceField(read_only=True, allow_null=True)  # type: ignore[assignment]  # the column
+
+    class Meta:
+        model = Deadline
+        fields = [
+            "id", "key", "procedure", "step", "length", "unit", "starts_with", "article_kk", "article_ru", "article_en",
+            "valid_from", "valid_from_not_later_than", "valid_to", "name_kk", "name_ru", "name_en", "confidence",
+            "unverified", "note_kk", "note_ru", "note_en", "source",
+        ]  # fmt: skip
+
+
+class HolidayRow(serializers.ModelSerializer[Holiday]):
+    source = SourceField(read_only=True)  # type: ignore[assignment]  # the column
+
+    class Meta:
+        model = Holiday
+        fields = ["id", "date", "kind", "name_kk", "name_ru", "name_en", "source"]
+
+
+class RequestStepField(serializers.ModelSerializer[RequestStep]):
+    authority = _by("code", allow_null=True)
+    source = SourceField(read_only=True, allow_null=True)  # type: ignore[assignment]  # the column
+
+    class Meta:
+        model = RequestStep
+        fields = [
+            "kind", "date", "until", "reply", "outcome", "authority", "note", "document_url", "document_sha256",
+            "source",
+        ]  # fmt: skip
+
+    def to_representation(self, row: RequestStep) -> dict[str, Any]:
+        """Words and documents about a resource that is not shown in full are left out."""
+        told: dict[str, Any] = super().to_representation(row)
+        hidden = {} if row.request.shown_in_full else {"note": "", "document_url": ""}
+        return told | hidden
+
+
+class RequestRow(serializers.ModelSerializer[InformationRequest]):
+    """The view gives each row its `standing`."""
+
+    authority = _by("code", allow_null=True)
+    event = _by("key", allow_null=True)
+    text = serializers.SerializerMethodField(help_text="Null where its resource is not shown in full.")
+    note = serializers.SerializerMethodField(help_text="Null where its resource is not shown in full.")
+    state = serializers.ChoiceField(choices=requests.State.choices, source="standing.state")
+    deadline = serializers.CharField(
+        source="standing.deadline.key", default=None, allow_null=True, help_text="Key of the deadline it rests on"
+    )
+    due = serializers.DateField(
+        source="standing.due.day",
+        default=None,
+        allow_null=True,
+        help_text="Last day of the reply; null: not computable",
+    )
+    late = serializers.IntegerField(source="standing.late", help_text="Days overdue, or late when it was answered")
+    late_in = serializers.CharField(source="standing.unit", help_text="working_day or day: what `late` counts")
+    reply = serializers.CharField(source="standing.reply", help_text="Class of the reply")
+    steps = RequestStepField(many=True, read_only=True)
+    source = SourceField(read_only=True, allow_null=True)  # type: ignore[assignment]  # the column
+
+    class Meta:
+        model = InformationRequest
+        fields = [
+            "id", "key", "authority", "addressee", "resource", "restriction", "event", "asks", "procedure", "language",
+            "number", "text", "note", "withdrawn", "state", "deadline", "due", "late", "late_in", "reply", "steps",
+            "source",
+        ]  # fmt: skip
+
+    def get_text(self, row: InformationRequest) -> str | None:
+        return row.text if row.shown_in_full and not row.withdrawn else None
+
+    def get_note(self, row: InformationRequest) -> str | None:
+        return row.note if row.shown_in_full else None
 
 
 class NetworkRow(serializers.ModelSerializer[Network]):

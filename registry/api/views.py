@@ -31,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, search, status, submissions
+from registry import claims, clocks, requests, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -41,8 +41,11 @@ from registry.models import (
     Appeal,
     Authority,
     Candidate,
+    Deadline,
     Document,
     Event,
+    Holiday,
+    InformationRequest,
     Listing,
     LogEntry,
     Notice,
@@ -322,6 +325,39 @@ class Snapshots(Table):
     queryset = Snapshot.objects.filter(list=STATE_REGISTER).select_related("source")
     serializer_class = serializers.SnapshotRow
     filterset_class = filters.Snapshots
+
+
+class Requests(Table):
+    """Information requests: what was asked of whom, when the reply is due by the law, and what came of it."""
+
+    queryset = InformationRequest.objects.public().whole()
+    serializer_class = serializers.RequestRow
+    filterset_class = filters.Requests
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        at = timezone.now()
+        law = clocks.read(at=at)
+        for row in rows:
+            row.standing = requests.standing(row, law, at=at)
+            for step in row.steps.all():
+                step.request = row
+        return rows
+
+
+class Deadlines(Table):
+    """Deadlines: how long the law gives for a step, by version of the law."""
+
+    queryset = Deadline.objects.select_related("source")
+    serializer_class = serializers.DeadlineRow
+    filterset_class = filters.Deadlines
+
+
+class Holidays(Table):
+    """Days off, and days worked in their place, that our own table tells; the rest are those of the open library."""
+
+    queryset = Holiday.objects.select_related("source")
+    serializer_class = serializers.HolidayRow
+    filterset_class = filters.Holidays
 
 
 class Networks(Table):

@@ -4,6 +4,7 @@ from registry.models.act import Act, ActRole
 from registry.models.appeal import Appeal
 from registry.models.authority import Authority, Ground, Lineage, Region
 from registry.models.candidate import Candidate, Mention
+from registry.models.deadline import Deadline, Holiday
 from registry.models.dispute import Dispute
 from registry.models.document import Document
 from registry.models.event import Event
@@ -13,6 +14,7 @@ from registry.models.listing import Listing
 from registry.models.log import LogEntry
 from registry.models.notice import Notice
 from registry.models.report import Decision, Report
+from registry.models.request import InformationRequest, RequestStep
 from registry.models.resource import Coverage, Resource
 from registry.models.restriction import Restriction, RestrictionRole
 from registry.models.snapshot import STATE_REGISTER, Snapshot, SnapshotFile
@@ -28,12 +30,15 @@ __all__ = [
     "Candidate",
     "Confidence",
     "Coverage",
+    "Deadline",
     "Decision",
     "Dispute",
     "Document",
     "Event",
     "FieldSource",
     "Ground",
+    "Holiday",
+    "InformationRequest",
     "Lineage",
     "Listing",
     "LogEntry",
@@ -42,6 +47,7 @@ __all__ = [
     "OfficialFigure",
     "Region",
     "Report",
+    "RequestStep",
     "Resource",
     "Restriction",
     "RestrictionRole",

@@ -26,7 +26,7 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
-from registry.packs import claims
+from registry.packs import claims, clocks, requests
 from registry.packs.rows import SOURCE, check_existed, check_source, in_order
 
 NAMES = ("name_kk", "name_ru", "name_en")
@@ -88,6 +88,8 @@ class Pack:
     listings: list[tuple[Row, dict[str, Any]]]
     documents: dict[str, tuple[Row, dict[str, Any]]]
     claims: claims.Claims
+    clocks: clocks.Clocks
+    requests: requests.Requests
 
 
 def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
@@ -129,6 +131,8 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
         claims=claims.read(
             folder, known | {"cases": {key for key, case in cases.items() if not case.is_event}}, bodies
         ),
+        clocks=clocks.read(folder),
+        requests=requests.read(folder, known | {"cases": {key for key, case in cases.items() if not case.is_event}}),
     )
 
 

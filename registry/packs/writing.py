@@ -23,7 +23,7 @@ from registry.models import (
     Source,
     Statement,
 )
-from registry.packs import claims
+from registry.packs import claims, clocks, requests
 from registry.packs.reading import CASE_ROLES, ROLES, Case, Pack
 from registry.packs.rows import SOURCE
 from registry.registers.entries import names_of
@@ -74,6 +74,8 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         writer.put("statements", Statement, {"key": key}, values | about, {}, told(row))
     _write_listings(pack, writer, sources, resources)
     claims.write(pack.claims, found | {"cases": restrictions}, sources.of, writer)
+    clocks.write(pack.clocks, writer, sources.of)
+    requests.write(pack.requests, writer, sources.of, restrictions, found["events"], found["authorities"])
 
 
 class _Sources:

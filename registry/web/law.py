@@ -25,7 +25,7 @@ from checks import waves
 from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
-from registry import appeals, claims, offers, status
+from registry import appeals, claims, clocks, offers, requests, status
 from registry.models import (
     Act,
     ActRole,
@@ -33,12 +33,14 @@ from registry.models import (
     Authority,
     Event,
     Ground,
+    InformationRequest,
     Lineage,
     Restriction,
     RestrictionRole,
     Statement,
 )
 from registry.web.names import alphabetical, sort_choices
+from registry.web.requests import by_due, lines
 
 ROWS = 50  # of a list on one page
 WORDS = ("scope_ordered", "note", "text")  # columns of an act that a text is looked for in, if they may be shown
@@ -59,6 +61,9 @@ TABLES = (
     "events",
     "listings",
     "snapshots",
+    "requests",
+    "deadlines",
+    "holidays",
     "networks",
     "episodes",
 )
@@ -106,8 +111,11 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
     )
     row = get_object_or_404(everything, key=key)
     page = _restrictions(request, row.restrictions.public())
+    at = timezone.now()
+    challenge = clocks.challenge(row, clocks.read(at=at), at=at)
     context = {
         "act": row,
+        "challenge": challenge,
         "parts": _parts(row, Authority.objects.lineage()),
         "course": appeals.course_of_act(row),
         "excerpt": Truncator(row.text).chars(EXCERPT),
@@ -116,6 +124,9 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
         "lines": _lines(page),
         "sort": request.GET.get("sort"),
     }
+    for name in ("file", "absolute"):
+        if deadline := getattr(challenge, name, None):
+            context[f"{name}_length"] = clocks.length_in_words(deadline)
     return render(request, "registry/act.html", context)
 
 
@@ -196,6 +207,7 @@ def authority(request: HttpRequest, code: str) -> HttpResponse:
         "roles": shown,
         "restriction_roles": _counted(roles, "role", RestrictionRole.Role.choices),
         "lines": _lines(page, {pk: ", ".join(parts) for pk, parts in shown.items()}),
+        **_requests(row),
     }
     return render(request, "registry/authority.html", context)
 
@@ -204,6 +216,16 @@ def _counted(rows: QuerySet[Any], column: str, choices: Iterable[tuple[str, Any]
     """How many rows there are of each choice, with its words; those of which there are none are left out."""
     found = dict(rows.order_by().values_list(column).annotate(number=Count("pk")))
     return [(str(label), found[value]) for value, label in choices if value in found]
+
+
+def _requests(row: Authority) -> dict[str, Any]:
+    """What it was asked, and how it answers."""
+    asked = sorted(
+        lines(InformationRequest.objects.public().filter(authority=row).whole(), at=timezone.now()), key=by_due
+    )
+    record = requests.record_of(one.standing for one in asked)
+    took = clocks.days_in_words(record.median_days, record.unit) if record.median_days is not None else ""
+    return {"requests": asked[:FIRST], "record": record, "took": took}
 
 
 def grounds(request: HttpRequest) -> HttpResponse:

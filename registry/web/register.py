@@ -24,18 +24,22 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, search, status
-from registry.models import Listing, LogEntry, Resource, Restriction
+from registry import appeals, claims, clocks, search, status
+from registry.deadlines import Due
+from registry.models import Act, Deadline, InformationRequest, Listing, LogEntry, Resource, Restriction
 from registry.models.resource import readable
 from registry.registers.entries import url_of
 from registry.status import Legal, Observed, Place, Situation, Status
 from registry.web.names import explain
+from registry.web.requests import Line, by_due, lines
 
 FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 EPISODES = 300  # drawn in one timeline: more would not be seen
 CHANGES = 50  # of the log, on one page
+ACTS = 5  # whose limits are told on a resource's page
+REQUESTS = 20  # told there
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 
 
@@ -225,10 +229,56 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "listings": one.listings.with_days().select_related("source", "resource")[:ON_A_PAGE],
         "timeline": _timeline(found.networks, at),
         "changes": _changes(found),
+        "to_do": _to_do(found, at),
+        "requests": _requests_about(one, at),
         "cited_at": f"{settings.SITE_URL}{request.path}",
         "at": at,
     }
     return render(request, "registry/resource.html", context)
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """What the law of today gives a reader time for. A period that the register does not have is left out."""
+
+    reply: Deadline | None
+    reply_due: Due | None  # of a request that is received today
+    challenge: Deadline | None
+    absolute: Deadline | None
+    acts: tuple[tuple[Act, clocks.Challenge], ...]
+
+    @property
+    def reply_length(self) -> str:
+        return clocks.length_in_words(self.reply) if self.reply else ""
+
+    @property
+    def challenge_length(self) -> str:
+        return clocks.length_in_words(self.challenge) if self.challenge else ""
+
+    @property
+    def absolute_length(self) -> str:
+        return clocks.length_in_words(self.absolute) if self.absolute else ""
+
+
+def _to_do(found: Status, at: datetime) -> ToDo:
+    law, today = clocks.read(at=at), timezone.localdate(at)
+    reply = law.version(Deadline.Procedure.REQUEST, Deadline.Step.REPLY, on=today)
+    challenge = law.version(Deadline.Procedure.CHALLENGE, Deadline.Step.FILE, on=today)
+    challenges = ((act, clocks.challenge(act, law, at=at)) for act in found.current_acts[:ACTS])
+    told = tuple((act, one) for act, one in challenges if one)
+    return ToDo(
+        reply,
+        law.due(reply, today) if reply else None,
+        challenge,
+        law.version(Deadline.Procedure.CHALLENGE, Deadline.Step.ABSOLUTE, on=today),
+        told,
+    )
+
+
+def _requests_about(one: Resource, at: datetime) -> list[Line]:
+    about = Q(resource=one) | Q(restriction__resource=one)
+    rows = InformationRequest.objects.public().filter(about).whole()[:REQUESTS]
+    return sorted(lines(rows, at=at), key=by_due) if rows else []
 
 
 @dataclass(frozen=True)

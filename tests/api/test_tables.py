@@ -41,6 +41,9 @@ def fill(resource: Resource | None = None) -> Resource:
     make.listing(resource, address="=1+1")
     if not Snapshot.objects.exists():
         make.snapshot(make.entry(1, "https://listed.kz/page"))
+    make.deadline()
+    make.holiday("2026-03-03")
+    make.request(resource, ("sent", "2026-03-02"))
     network = make.network()
     make.cell(resource, network, State.BLOCKED)
     make.episode(resource, network, State.BLOCKED)

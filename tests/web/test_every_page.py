@@ -15,7 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
-from registry.models import STATE_REGISTER, Act, Listing, Resource, Snapshot, SnapshotFile
+from registry.models import STATE_REGISTER, Act, Deadline, InformationRequest, Listing, Resource, Snapshot, SnapshotFile
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
@@ -37,6 +37,9 @@ def fill(sites: int = SITES) -> None:
     make.appeal(decided, "reversed", decided="2026-02", result=make.act(), note="It was out of time.")
     make.notice(type="usage_ban", bound="officials")
     fill_state_register()
+    make.deadline()
+    make.deadline(1, "year", "challenge", "absolute", starts_with="adopted")
+    make.deadline(3, "month", "complaint", "file", starts_with="learned")
     networks = [make.network(asn) for asn in NETWORKS]
     seen = str(make.measurement(facts.unsecured("connection_reset"), make.resource(facts.HOST)).pk)
     states = cycle(State)
@@ -49,6 +52,7 @@ def fill(sites: int = SITES) -> None:
             make.statement(basis, speaker="an operator", stance="admits", words="We were told to.")
             make.figure(number)
             make.listing(one)
+            make.request(one, ("sent", "2026-02-02"), {"kind": "answered", "date": "2026-03-02", "reply": "formal"})
         for network, state in zip(networks, states, strict=False):
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
@@ -160,7 +164,10 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
             f"acts/{Act.objects.first().key}/",
         )
         listed = ("state-register/", f"state-register/{newest.pk}/", f"state-register/{newest.pk}/?show=changed")
-        for name in (*pages, *claims, "authorities/mki/", "episodes/", f"episodes/{episode.pk}/", *listed):
+        asked = f"requests/{InformationRequest.objects.first().key}/"
+        counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
+        law = ("authorities/mki/", "requests/", asked, counted)
+        for name in (*pages, *claims, *law, "episodes/", f"episodes/{episode.pk}/", *listed):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

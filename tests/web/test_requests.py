@@ -1,0 +1,254 @@
+"""The pages of requests and deadlines, the calendar of what is due, and what they say elsewhere."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from icalendar import Calendar
+
+from registry import packs
+from registry.models import Deadline, InformationRequest, Resource, Restriction
+from tests import make
+
+pytestmark = pytest.mark.django_db
+
+TODAY = timezone.localdate()
+
+
+@pytest.fixture(autouse=True)
+def law() -> None:
+    make.deadline()
+    make.deadline(3, "month", "complaint", "file", starts_with="learned")
+    make.deadline(1, "month", "challenge", "file", starts_with="learned", valid_from="2021-07-01")
+    make.deadline(1, "year", "challenge", "absolute", starts_with="adopted", valid_from="2021-07-01")
+
+
+def page(client: Client, address: str, status: int = 200) -> str:
+    answer = client.get(address)
+    assert answer.status_code == status, address
+    return unescape(answer.content.decode())
+
+
+def ago(days: int) -> str:
+    return (TODAY - timedelta(days=days)).isoformat()
+
+
+def a_waiting_and_an_overdue_one() -> tuple[InformationRequest, InformationRequest]:
+    body = make.authority()
+    return (
+        make.request(make.resource("waiting.kz"), ("sent", ago(2)), ("received", ago(1)), authority=body),
+        make.request(make.resource("late.kz"), ("received", ago(80)), authority=body),
+    )
+
+
+def test_the_list_shows_what_is_due_first_and_filters_by_state_and_body(client: Client) -> None:
+    waiting, late = a_waiting_and_an_overdue_one()
+    make.request(make.resource("done.kz"), {"kind": "answered", "date": ago(3), "reply": "full"})
+    every = page(client, "/en/requests/")
+    assert re.findall(r"<bdi>(\w+)\.kz", every) == ["late", "waiting", "done"]
+    assert "3 requests" in every
+    assert re.findall(r"<bdi>(\w+)\.kz", page(client, "/en/requests/?state=overdue")) == ["late"]
+    assert re.findall(r"<bdi>(\w+)\.kz", page(client, "/en/requests/?authority=mki&sort=-id")) == ["late", "waiting"]
+    assert "No request fits" in page(client, "/en/requests/?state=appealed")
+    assert page(client, "/en/requests/?state=odd", 400)
+    assert waiting.key < late.key
+
+
+def test_without_requests_the_list_says_so(client: Client) -> None:
+    assert "No request is in the register yet." in page(client, "/en/requests/")
+
+
+def test_a_request_answers_first_and_cites_the_article(client: Client) -> None:
+    waiting, late = a_waiting_and_an_overdue_one()
+    lead = re.search(r'<p class="lead">([^<]+)', page(client, f"/en/requests/{waiting.key}/"))[1]
+    assert re.fullmatch(r"Waiting for the reply: it is due on .+, \d+ working days left\.", lead)
+    told = page(client, f"/en/requests/{late.key}/")
+    assert re.search(r'<p class="lead">Overdue by \d+ working days', told)
+    assert "Code, art. 76" in told
+    assert "Complain about the silence" in told
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("kk", "Жауап мерзімі бұзылды"), ("ru", "Ответ просрочен на"), ("en", "Overdue by")]
+)
+def test_each_language_says_it(client: Client, language: str, words: str) -> None:
+    _, late = a_waiting_and_an_overdue_one()
+    assert words in page(client, f"/{language}/requests/{late.key}/")
+
+
+def test_words_about_a_name_that_is_not_shown_are_not_shown(client: Client) -> None:
+    hidden = make.resource("hidden.kz", display=Resource.Display.WITHHELD)
+    one = make.request(hidden, {"kind": "sent", "date": ago(2), "note": "about hidden.kz"}, text="Why hidden.kz?")
+    for address in (f"/en/requests/{one.key}/", "/en/requests/", "/requests.ics?lang=en", f"/api/v1/requests/{one.pk}"):
+        assert "hidden.kz" not in page(client, address)
+
+
+def test_a_request_about_a_restriction_that_is_not_public_is_not_public(client: Client) -> None:
+    one = make.request(restriction=make.restriction(make.resource(), public=False))
+    two = make.request(public=False)
+    for row in (one, two):
+        page(client, f"/en/requests/{row.key}/", 404)
+        page(client, f"/api/v1/requests/{row.pk}", 404)
+        assert row.key not in page(client, "/en/requests/")
+    Restriction.objects.update(public=True)
+    page(client, f"/en/requests/{one.key}/")
+
+
+def test_a_withdrawn_request_keeps_its_address_and_says_why(client: Client) -> None:
+    one = make.request(text="The text.", withdrawn="Sent twice.")
+    told = page(client, f"/en/requests/{one.key}/")
+    assert "Sent twice." in told
+    assert "The text." not in told
+
+
+def test_the_list_asks_the_database_as_often_however_long_it_is(client: Client) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            page(client, "/en/requests/")
+        return len(asked)
+
+    for number in range(3):
+        make.request(make.resource(f"a{number}.kz"), ("sent", ago(2)), authority=make.authority())
+    few = queries()
+    for number in range(30):
+        make.request(make.resource(f"b{number}.kz"), ("sent", ago(2)), authority=make.authority())
+    assert queries() == few
+
+
+def events(client: Client, language: str = "en") -> list[Any]:
+    answer = client.get(f"/requests.ics?lang={language}")
+    assert answer["Content-Type"].startswith("text/calendar")
+    assert b"\r\n" in answer.content
+    assert max(len(line) for line in answer.content.split(b"\r\n")) <= 75
+    return list(Calendar.from_ical(answer.content).walk("VEVENT"))
+
+
+def test_the_calendar_has_an_event_for_each_day_that_something_is_due(client: Client) -> None:
+    waiting, late = a_waiting_and_an_overdue_one()
+    make.request(make.resource("done.kz"), {"kind": "answered", "date": ago(3), "reply": "full"})
+    found = {str(one["uid"]): one for one in events(client)}
+    host = "127.0.0.1"
+    assert set(found) == {f"{late.key}-reply@{host}", f"{late.key}-next@{host}", f"{waiting.key}-reply@{host}"}
+    one = found[f"{late.key}-reply@{host}"]
+    assert one["dtend"].dt - one["dtstart"].dt == timedelta(days=1)
+    assert isinstance(one["dtstart"].dt, date)
+    assert one["dtstamp"].dt.utcoffset() == timedelta()
+    assert f"/en/requests/{late.key}/" in str(one["url"])
+    assert {str(one["uid"]) for one in events(client)} == set(found)  # the same ids each time
+
+
+def test_the_calendar_speaks_the_language_that_is_asked(client: Client) -> None:
+    a_waiting_and_an_overdue_one()
+    assert {str(one["summary"]).split(":")[0] for one in events(client, "ru")} == {"Срок ответа", "Последний день"}
+    assert str(events(client, "odd")[0]["summary"]).startswith("Жауап мерзімі")
+
+
+def test_a_body_shows_how_it_answers(client: Client) -> None:
+    body = make.authority()
+    make.request(None, ("received", ago(90)), {"kind": "answered", "date": ago(3), "reply": "formal"}, authority=body)
+    told = page(client, "/en/authorities/mki/")
+    assert "1 request: answered 1, overdue 0." in told
+    assert "Answered late: 1 of 1" in told
+
+
+def test_a_resource_tells_what_was_asked_and_until_when_what_can_be_done(client: Client) -> None:
+    one = make.resource()
+    act = make.act("7", type="order", date=ago(100))
+    make.restriction(one, act, kind="administrative")
+    asked = make.request(one, ("received", ago(1)))
+    told = page(client, "/en/resources/orda.kz/")
+    assert f"/en/requests/{asked.key}/" in told
+    assert "must answer within 15 working days (Code, art. 76)" in told
+    assert "The absolute limit is 1 year" in told
+    assert re.search(r"not later than \d+ \w+ \d{4}, whoever learns of it when", told)
+
+
+def test_without_a_law_no_period_is_named(client: Client) -> None:
+    Deadline.objects.all().delete()
+    make.restriction(make.resource(), make.act(type="order"), kind="administrative")
+    told = page(client, "/en/resources/orda.kz/")
+    assert "Ask the body named above" in told
+    assert "must answer within" not in told
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        (ago(800), "the absolute limit passed on"),
+        (ago(10), "whoever learns of it when"),
+        ("2020-07-14", "does not have the limit of the law of that time"),
+        ("", "the day of the act is not known"),
+    ],
+)
+def test_an_act_shows_until_when_it_can_be_challenged(client: Client, day: str, words: str) -> None:
+    act = make.act("7", type="order", date=day)
+    told = page(client, f"/en/acts/{act.key}/")
+    assert words in told
+    assert "knows of no notice" in told
+
+
+def test_a_courts_decision_has_no_such_period(client: Client) -> None:
+    assert "Until when it can be challenged" not in page(client, f"/en/acts/{make.act().key}/")
+
+
+# --- the calculator
+
+
+@pytest.fixture
+def kz() -> None:
+    Deadline.objects.all().delete()
+    packs.load("kz", settings.BASE_DIR)
+
+
+@pytest.mark.parametrize(
+    ("language", "until", "holiday"),
+    [
+        ("kk", "2026 ж. 20 мамыр", "Жеңіс күні"),
+        ("ru", "20 мая 2026", "День Победы"),
+        ("en", "20 May 2026", "Victory Day"),
+    ],
+)
+def test_the_calculator_names_the_days_that_it_left_out(
+    client: Client, kz: None, language: str, until: str, holiday: str
+) -> None:
+    told = page(client, f"/{language}/deadlines/?deadline=kz-request-reply&start=2026-04-24")
+    assert until in re.search(r'<h2 id="answer">([^<]+)', told)[1]
+    assert holiday in told
+    assert told.count("<tr>") == 27  # a head, and every day from 25 April to 20 May
+
+
+def test_hours_are_counted_from_the_hour(client: Client, kz: None) -> None:
+    told = page(client, "/en/deadlines/?deadline=kz-order-obey&start=2026-03-06&hour=23%3A30")
+    assert re.search(r'<h2 id="answer">Until 7 March 2026,? 01:30', told)
+    assert "Give the hour too" in page(client, "/en/deadlines/?deadline=kz-order-obey&start=2026-03-06", 400)
+
+
+def test_another_version_of_the_law_is_said_to_be_one(client: Client, kz: None) -> None:
+    told = "another version of the law was in force"
+    old = page(client, "/en/deadlines/?deadline=kz-order-obey-2014&start=2026-03-06&hour=01:00")
+    assert told in old
+    assert told not in page(client, "/en/deadlines/?deadline=kz-order-obey&start=2026-03-06&hour=01:00")
+
+
+@pytest.mark.parametrize(
+    "query", ["deadline=odd&start=2026-03-06", "start=2026-13-01", "deadline=x%00", "start=0001-01-01"]
+)
+def test_what_is_no_deadline_or_no_day_is_refused_kindly(client: Client, kz: None, query: str) -> None:
+    assert 'class="error"' in page(client, f"/en/deadlines/?{query}", 400)
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_every_deadline_is_listed_and_what_is_not_verified_says_so(client: Client, kz: None, language: str) -> None:
+    answer = client.get(f"/{language}/deadlines/?deadline=kz-challenge-file&start=2026-03-06")
+    words = {"kk": "заңмен салыстырылмаған", "ru": "не сверено с законом", "en": "not verified in the law"}
+    assert answer.content.decode().count(words[language]) == 3
+    assert len(answer.content) < 30_000
