@@ -10,6 +10,7 @@ from registry.models.report import Decision, Report
 from registry.models.resource import Coverage, Resource
 from registry.models.restriction import Restriction
 from registry.models.source import Confidence, Source
+from registry.models.standing import Standing, Tally
 from registry.models.statement import Statement
 
 __all__ = [
@@ -29,5 +30,7 @@ __all__ = [
     "Resource",
     "Restriction",
     "Source",
+    "Standing",
     "Statement",
+    "Tally",
 ]

@@ -220,8 +220,10 @@ def test_the_log_is_what_the_verifier_reads(api) -> None:
 
 def test_the_numbers_are_those_of_the_cross_table(api) -> None:
     make.restriction(make.resource(), make.act())
+    assert api("stats").json()["counted_at"] is None
+    status.count(at=make.AT)
     answer = api("stats").json()
-    assert answer["resources"] == 1
+    assert (answer["resources"], answer["counted_at"]) == (1, "2026-03-01T17:00:00+05:00")
     assert [(one["legal"], one["observed"], one["count"]) for one in answer["cross"]] == [
         ("ordered", "not_measured", 1)
     ]

@@ -1,0 +1,78 @@
+"""Related rows of many parents in one query, however many relations there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import F, Model, QuerySet, Value
+from django.db.models.functions import JSONObject
+
+
+def gather(parents: Sequence[Model], **relations: Sequence[str]) -> dict[str, list[Any]]:
+    """Does what prefetch_related does for these relations to many: `parent.relation.all()` asks nothing any more.
+
+    Each relation is given with the foreign keys of its rows that are read along. Returns the rows of each relation,
+    one object a row, so that more can be gathered for them.
+    """
+    if not parents:
+        return {name: [] for name in relations}
+    model = type(parents[0])
+    pks = [parent.pk for parent in parents]
+    parts = [_part(model, name, along, pks) for name, along in relations.items()]
+    rows: dict[str, dict[int, Any]] = {name: {} for name in relations}
+    below: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for pk, name, values in parts[0].union(*parts[1:], all=True):
+        row = rows[name].get(values["id"])
+        if row is None:
+            row = rows[name][values["id"]] = _made(_related(model, name), values, relations[name])
+        below[name, pk].append(row)
+    for parent in parents:
+        for name in relations:
+            _keep(parent, name, _ordered(_related(model, name), below[name, parent.pk]))
+    return {name: list(found.values()) for name, found in rows.items()}
+
+
+def _related(model: type[Model], name: str) -> type[Model]:
+    related: type[Model] = model._meta.get_field(name).related_model  # type: ignore[assignment]
+    return related
+
+
+def _part(model: type[Model], name: str, along: Sequence[str], pks: Sequence[int]) -> QuerySet[Any, Any]:
+    """(parent's id, relation, row as JSON) of one relation."""
+    relation: Any = model._meta.get_field(name)
+    back = relation.related_query_name() if relation.concrete else relation.field.name
+    related = _related(model, name)
+    columns: dict[str, Any] = {one.attname: F(one.attname) for one in related._meta.concrete_fields}
+    for key in along:
+        far = _related(related, key)
+        columns[key] = JSONObject(**{one.attname: F(f"{key}__{one.attname}") for one in far._meta.concrete_fields})
+    rows = related._default_manager.filter(**{f"{back}__in": pks}).order_by()
+    return rows.values_list(F(back), Value(name), JSONObject(**columns))
+
+
+def _made(model: type[Model], values: dict[str, Any], along: Iterable[str]) -> Any:
+    fields = model._meta.concrete_fields
+    row: Any = model.from_db(
+        "default", [one.attname for one in fields], [one.to_python(values[one.attname]) for one in fields]
+    )
+    for key in along:
+        setattr(row, key, _made(_related(model, key), values[key], ()) if values[f"{key}_id"] is not None else None)
+    return row
+
+
+def _ordered(model: type[Model], rows: list[Any]) -> list[Any]:
+    for name in reversed([str(one) for one in model._meta.ordering or ()]):
+        rows.sort(key=attrgetter(name.removeprefix("-")), reverse=name.startswith("-"))
+    return rows
+
+
+def _keep(parent: Any, name: str, rows: list[Any]) -> None:
+    """As Django itself keeps what was prefetched."""
+    manager = getattr(parent, name)
+    found = manager.get_queryset()
+    found._result_cache, found._prefetch_done = rows, True
+    cache = parent.__dict__.setdefault("_prefetched_objects_cache", {})
+    cache[name] = found
