@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import F, Model, QuerySet, Value
+from django.db.models import F, JSONField, Model, QuerySet, Value
 from django.db.models.functions import JSONObject
 
 
@@ -55,12 +57,19 @@ def _part(model: type[Model], name: str, along: Sequence[str], pks: Sequence[int
 
 def _made(model: type[Model], values: dict[str, Any], along: Iterable[str]) -> Any:
     fields = model._meta.concrete_fields
-    row: Any = model.from_db(
-        "default", [one.attname for one in fields], [one.to_python(values[one.attname]) for one in fields]
-    )
+    columns = [_value(one, values[one.attname]) for one in fields]
+    row: Any = model.from_db("default", [one.attname for one in fields], columns)
     for key in along:
         setattr(row, key, _made(_related(model, key), values[key], ()) if values[f"{key}_id"] is not None else None)
     return row
+
+
+def _value(column: Any, value: Any) -> Any:
+    """A column's value from JSON. SQLite writes moments without their zone, which is UTC, and JSON as text."""
+    if isinstance(column, JSONField) and isinstance(value, str):
+        return json.loads(value)
+    found = column.to_python(value)
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) and found.tzinfo is None else found
 
 
 def _ordered(model: type[Model], rows: list[Any]) -> list[Any]:

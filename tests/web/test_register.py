@@ -16,7 +16,7 @@ from django.utils.formats import date_format
 
 from checks.engine import names
 from checks.models import Measurement, Network, Run, State, Vantage, Verdict
-from registry import dates, log, moderation, status
+from registry import dates, log, moderation, status, tasks
 from registry.models import Resource
 from tests import make
 
@@ -72,6 +72,21 @@ def test_the_answer_comes_first(client: Client) -> None:
     assert "unreachable on 1 of 2 networks" in lead[1]
     assert "the connection is cut when the site is named" in page
     assert "Sources disagree" in page
+
+
+def test_beside_the_answer_stands_how_sure_it_is_and_what_would_change_it(client: Client) -> None:
+    page = text(client, full_record().get_absolute_url().replace("/kk/", "/en/"))
+    assert "How sure are we: <strong>low</strong>" in page
+    assert "The sources that name the act are rated low." in page
+    assert "A decision that lifts or cancels the act." in page
+
+
+def test_the_front_page_says_as_of_when_it_was_counted(client: Client) -> None:
+    make.resource()
+    assert "Nothing was counted yet." in client.get("/en/").content.decode()
+    tasks.count_standings()
+    assert "As of " in client.get("/en/").content.decode()
+    assert "1 site or service is in the register" in client.get("/en/").content.decode()
 
 
 def test_a_resource_of_which_nothing_is_known_has_a_page_too(client: Client) -> None:
