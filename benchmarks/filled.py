@@ -97,7 +97,7 @@ def fill(resources: int, acts: int, episodes: int) -> None:
 def _hosts(begin: int, end: int) -> Iterator[str]:
     for number in range(begin, end):
         word = "".join(random.Random(number).choices(_SYLLABLES, k=4))
-        yield f"{word}-{number}.example"
+        yield f"{word}-{number}.kz"
 
 
 def _new(model: type[models.Model], begin: int) -> list[int]:
@@ -265,7 +265,7 @@ def addresses() -> dict[str, str]:
         "resource": f"/en/resources/{one.slug}/",
         "cross table (front page)": "/en/",
         "search: a name": f"/en/look-up/?q={one.host}",
-        "search: its letters": f"/en/look-up/?q={one.host[2:-8]}",
+        "search: its letters": f"/en/look-up/?q={one.host[2:-3]}",
         "search: letters of many": "/en/look-up/?q=alma",
         "search: letters of none": "/en/look-up/?q=qqqq+wwww",
         "resources": "/en/resources/",

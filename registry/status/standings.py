@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -153,10 +154,11 @@ def _count_chunk(types: dict[int, str], networks: Networks, day: date, sums: _Su
         sums.kinds.update(of_one)
 
 
-def _stands(legal: Legal, listed: Listed, states: Sequence[str]) -> tuple[str, str, str, str, str]:
+@cache  # a register has a few hundred of them
+def _stands(legal: Legal, listed: Listed, states: frozenset[str]) -> tuple[str, str, str, str, str]:
     observed = observe(states)
     situation: Situation = situation_of(legal, listed, observed)
-    told = "".join(f"{state} " for state in sorted(set(states)))
+    told = "".join(f"{state} " for state in sorted(states))
     return legal.value, listed.value, observed.value, situation.value, f" {told}" if told else ""
 
 
@@ -172,14 +174,14 @@ def _legal(reach: tuple[int, int], day: date) -> tuple[dict[int, Legal], dict[in
     return defaultdict(lambda: Legal.NONE, {pk: first(many) for pk, many in found.items()}), kinds
 
 
-def _states(reach: tuple[int, int], networks: Networks) -> dict[int, list[str]]:
-    """The states of each resource, one a network: of the canonical target, or where that was not measured the next."""
+def _states(reach: tuple[int, int], networks: Networks) -> dict[int, frozenset[str]]:
+    """The states of each resource: on each network that of its canonical target, or of the next that was measured."""
     found: dict[int, dict[int, str]] = defaultdict(dict)
     rows = Coverage.objects.filter(resource__pk__range=reach, target__cells__network__in=networks.watched)
     columns = ("resource_id", "target__cells__network", "target__cells__state")
     for pk, network, state in rows.order_by("-canonical", "id").values_list(*columns):
         found[pk].setdefault(network, known(state, networks.watched[network]))
-    return defaultdict(list, {pk: list(states.values()) for pk, states in found.items()})
+    return defaultdict(frozenset, {pk: frozenset(states.values()) for pk, states in found.items()})
 
 
 def in_state(state: str) -> QuerySet[Standing, Any]:
