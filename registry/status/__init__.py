@@ -2,11 +2,12 @@
 
 from registry.status.conclusion import Conclusion, Counts, Listing, NetworkState
 from registry.status.crossing import Recorded, Seen, Status, cross, is_over, observe
-from registry.status.reading import disputed, listings_of, of, of_many, of_many_and_targets
-from registry.status.standings import CrossField, CrossTable, count, count_if_due, cross_table, in_state
-from registry.status.terms import Legal, Listed, Observed, Said, Situation, Sure, situation_of
+from registry.status.reading import disputed, listings_of, of, of_many, of_many_and_targets, of_targets
+from registry.status.standings import CrossField, CrossTable, Place, count, count_if_due, cross_table, in_state, places
+from registry.status.terms import UNREACHABLE, Legal, Listed, Observed, Said, Situation, Sure, situation_of
 
 __all__ = [
+    "UNREACHABLE",
     "Conclusion",
     "Counts",
     "CrossField",
@@ -16,6 +17,7 @@ __all__ = [
     "Listing",
     "NetworkState",
     "Observed",
+    "Place",
     "Recorded",
     "Said",
     "Seen",
@@ -34,5 +36,7 @@ __all__ = [
     "of",
     "of_many",
     "of_many_and_targets",
+    "of_targets",
+    "places",
     "situation_of",
 ]

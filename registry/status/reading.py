@@ -45,6 +45,11 @@ def of_many_and_targets(
     return statuses, {pk: evidence.states(evidence.cells_of_target(pk)) for pk in asked}
 
 
+def of_targets(targets: Iterable[Target]) -> dict[int, tuple[NetworkState, ...]]:
+    """What the networks do with targets that no resource of the record stands for, by the target's id."""
+    return of_many_and_targets((), targets, at=timezone.now())[1]
+
+
 def listings_of(resources: Iterable[Resource | int]) -> dict[int, Listing]:
     """What the state register says of each. The record has single entries of it and no whole snapshot, so that an
     entry is as new as it was read, and of all other resources nobody can tell.

@@ -53,7 +53,7 @@ ACTS: dict[str, tuple[Legal, str, str, bool]] = {
     "lifted": (Legal.LIFTED, "lifted", "2026-02-01", True),
     "lifted, no act": (Legal.LIFTED, "lifted", "", False),
     "ended": (Legal.LIFTED, "unknown", "2026-02-01", True),
-    "suspended, ended": (Legal.LIFTED, "suspended", "2026", True),
+    "suspended, ended": (Legal.LIFTED, "suspended", "2025", True),
     "expired": (Legal.EXPIRED, "expired", "", True),
 }
 SAID: dict[Said, tuple[str, ...]] = {
