@@ -173,7 +173,8 @@ def _measured(found: Conclusion) -> list[str]:
     if found.observed in _PLAIN:
         clauses.append(str(_PLAIN[found.observed]))
     elif found.observed == Observed.ACCESSIBLE:
-        clauses.append((_YET_OPENS if found.act_known else _OPENS) % numbers)
+        unexpected = found.legal in (Legal.ORDERED, Legal.APPEALED)
+        clauses.append((_YET_OPENS if unexpected else _OPENS) % numbers)
     if found.observed == Observed.BLOCKED:
         beginning = "" if found.since is None else "at least" if found.since_at_least else "since"
         clauses.append(_UNREACHABLE[bool(counts.blocked), bool(counts.likely), beginning] % numbers)
