@@ -86,7 +86,7 @@ def _measure(database: str, url: str, folder: Path, options: argparse.Namespace)
 def _import(result: Result, environment: dict[str, str], folder: Path, rows: int) -> None:
     """The command as an operator would run it, its start included."""
     if COMMAND not in _run(environment, "help", "--commands").split():
-        result.why_not = f"there is no manage.py {COMMAND} yet"
+        result.why_not = f"there is no command {COMMAND} yet"
         return
     path = folder / "register.json"
     _shell(environment, f"filled.write_register({str(path)!r}, {rows})")
