@@ -85,6 +85,7 @@ class Conclusion:
     statements: tuple[Statement, ...]  # newest first
     deciding: tuple[Restriction, ...]  # those that make `legal` what it is
     deciding_acts: tuple[Act, ...]  # newest first
+    current_acts: tuple[Act, ...]  # of all restrictions not known to have ended
     spoken: tuple[Statement, ...]  # what may be held beside what is seen now: newest first
     since: datetime | None  # the earliest moment from which some network has not let it through
     since_at_least: bool  # nobody saw some network's beginning: it may have been earlier
@@ -94,6 +95,10 @@ class Conclusion:
     @property
     def listed(self) -> Listed:
         return self.listing.listed
+
+    @property
+    def current_denials(self) -> tuple[Statement, ...]:
+        return tuple(row for row in self.spoken if row.stance == Statement.Stance.DENIES)
 
     @property
     def act_known(self) -> bool:

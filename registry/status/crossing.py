@@ -80,6 +80,7 @@ def cross(resource: Resource, recorded: Sequence[Recorded], listing: Listing, se
         statements=_statements(recorded),
         deciding=tuple(one.restriction for one in deciding),
         deciding_acts=_acts(deciding),
+        current_acts=_acts(running),
         spoken=spoken,
         since=since,
         since_at_least=at_least,

@@ -244,6 +244,7 @@ def test_an_act_that_is_over_is_not_called_unknown() -> None:
     found = status.cross(Resource(pk=1), [current, ended], Listing(), seen, day=DAY)
     with translation.override("en"):
         assert found.legal == Legal.NO_ACT
+        assert (len(found.acts), found.deciding_acts, found.current_acts) == (1, (), ())
         assert "no act in force is known" in found.sentence()
 
 

@@ -167,6 +167,7 @@ def test_a_denial_of_an_earlier_restriction_is_not_held_against_this_one() -> No
     found = status.of(resource, at=AT)
     assert found.statements
     assert not found.spoken
+    assert not found.current_denials
     assert "denies" not in found.sentence()
 
 
