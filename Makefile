@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 ROWS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-engine: $(VENV)/.bench  ## the engine beside other tools (root; ten minute
 bench-verdict: $(VENV)/.runtime  ## how fast measurements are judged, and a million stored ones again (half an hour, 5 GB; ROWS=20000)
 	@$(BIN)/python -m benchmarks.verdict $(BENCH)
 	@$(BIN)/python -m benchmarks.rejudge --rows $(ROWS)
+
+bench-record: $(VENV)/.runtime  ## the pages over 100,000 resources, and an import of the state register (ten minutes, 3 GB)
+	@$(BIN)/python -m benchmarks.record $(BENCH)
 
 clean:  ## remove the virtual environment and all data of demo and tests
 	@rm -rf $(VENV) var .pytest_cache .ruff_cache .mypy_cache .hypothesis

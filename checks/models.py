@@ -500,6 +500,7 @@ class Episode(models.Model):
         verbose_name = _("episode")
         verbose_name_plural = _("episodes")
         ordering = ["-began_at", "id"]
+        indexes = [models.Index(fields=["-began_at", "-id"], name="episode_newest")]
         constraints = [
             models.CheckConstraint(
                 name="episode_ends_after_start", condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at"))

@@ -135,6 +135,7 @@ TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
 CELERY_BEAT_SCHEDULE = {
     "dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}},
+    "count_standings": {"task": "count_standings", "schedule": TICK, "options": {"expires": TICK}},
     "find_waves": {"task": "find_waves", "schedule": WAVES_TICK, "options": {"expires": WAVES_TICK}},
 }
 

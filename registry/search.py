@@ -38,11 +38,11 @@ def look_up_many(names: Sequence[Name], *, at: datetime) -> list[LookUp]:
     """One answer a name, in that order; the number of queries does not depend on how many names there are."""
     found = _matching(names)
     resources = {resource.pk: resource for many in found.values() for resource in many}
-    statuses = dict(zip(resources, status.of_many(list(resources.values()), at=at), strict=True))
     # What only strangers reported is as if nobody had: a look-up must not tell that there was a report.
     public = Target.objects.filter(Q(reports=None) | Q(coverage__isnull=False) | Q(plans__isnull=False)).distinct()
     targets = {target.url: target for target in public.filter(url__in={name.url for name in names})}
-    measured = status.of_targets(targets.values())
+    told, measured = status.of_many_and_targets(list(resources.values()), targets.values(), at=at)
+    statuses = dict(zip(resources, told, strict=True))
     return [
         LookUp(
             name,
@@ -79,12 +79,12 @@ def _matching(names: Sequence[Name]) -> dict[Name, list[Resource]]:
     """The name itself, the domains above it from near to far, the pages below it, services and what groups them."""
     hosts = {name: _host_and_above(name) for name in names}
     rows = Resource.objects.select_related("service")
-    whole = rows.exclude(type=Resource.Type.URL).filter(host__in={host for many in hosts.values() for host in many})
-    exact = rows.filter(type=Resource.Type.URL, name__in={name.url for name in names})
+    whole = ~Q(type=Resource.Type.URL) & Q(host__in={host for many in hosts.values() for host in many})
+    exact = Q(type=Resource.Type.URL, name__in={name.url for name in names})
     nth = Window(RowNumber(), partition_by=[F("host")], order_by="slug")
     below = rows.filter(type=Resource.Type.URL, host__in={name.host for name in names}).annotate(nth=nth)
     by_host: dict[str, dict[int, Resource]] = defaultdict(dict)
-    for row in [*whole, *exact, *below.filter(nth__lte=PAGES_BELOW)]:
+    for row in [*rows.filter(whole | exact), *below.filter(nth__lte=PAGES_BELOW)]:
         by_host[row.host][row.pk] = row
     return {name: _ordered(name, [row for host in hosts[name] for row in by_host[host].values()]) for name in names}
 

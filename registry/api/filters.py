@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
+from registry import status
 from registry.dates import check_partial_date
 from registry.models import (
     Act,
@@ -93,7 +94,18 @@ def _moment(field: str, lookup: str) -> filters.IsoDateTimeFilter:
     return _Moment(field_name=field, lookup_expr=lookup, label=f"{word} this moment, ISO 8601")
 
 
+def _standing(field: str, choices: list[tuple[str, Any]]) -> filters.ChoiceFilter:
+    return filters.ChoiceFilter(
+        field_name=f"standing__{field}", choices=choices, label="As last counted: `counted_at` of the statistics"
+    )
+
+
 class Resources(filters.FilterSet):
+    situation = _standing("situation", status.Situation.choices)
+    legal = _standing("legal", status.Legal.choices)
+    listed = _standing("listed", status.Listed.choices)
+    observed = _standing("observed", status.Observed.choices)
+
     class Meta:
         model = Resource
         fields = ["type", "category", "host", "slug", "service"]

@@ -681,8 +681,15 @@ class ResourceRow(serializers.Serializer[status.Status]):
     sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
     situation = serializers.ChoiceField(choices=status.Situation.choices)
     legal = serializers.ChoiceField(choices=status.Legal.choices)
-    listed = serializers.BooleanField(help_text="Some snapshot of the state register names it.")
+    listed = serializers.ChoiceField(choices=status.Listed.choices, help_text="What the state register says.")
+    listed_on = serializers.CharField(
+        source="listing.on", allow_blank=True, help_text="In its snapshot of that day; of `was` the last that had it."
+    )
+    said = serializers.ChoiceField(choices=status.Said.choices, help_text="What those who should know say of it.")
     observed = serializers.ChoiceField(choices=status.Observed.choices)
+    confidence = serializers.ChoiceField(choices=status.Sure.choices, help_text="How far the sentence may be relied on")
+    confidence_reasons = serializers.SerializerMethodField(help_text="Why, in the language of `lang`.")
+    would_change = serializers.SerializerMethodField(help_text="What would change it, in the language of `lang`.")
     since = serializers.DateTimeField(allow_null=True)
     since_at_least = serializers.BooleanField(help_text="Nobody saw it begin: it was so at least since then.")
     counts = CountsField()
@@ -696,6 +703,14 @@ class ResourceRow(serializers.Serializer[status.Status]):
     def get_sentence(self, row: status.Status) -> str:
         with translation.override(self.context.get("lang", "en")):
             return row.sentence()
+
+    def get_confidence_reasons(self, row: status.Status) -> list[str]:
+        with translation.override(self.context.get("lang", "en")):
+            return row.confidence_reasons()
+
+    def get_would_change(self, row: status.Status) -> list[str]:
+        with translation.override(self.context.get("lang", "en")):
+            return row.would_change()
 
 
 class ResourceDetail(ResourceRow):
@@ -796,7 +811,7 @@ class LogLine(serializers.Serializer[Any]):
 
 class CrossFieldRow(serializers.Serializer[status.CrossField]):
     legal = serializers.ChoiceField(choices=status.Legal.choices)
-    listed = serializers.BooleanField()
+    listed = serializers.ChoiceField(choices=status.Listed.choices)
     observed = serializers.ChoiceField(choices=status.Observed.choices)
     situation = serializers.ChoiceField(choices=status.Situation.choices)
     count = serializers.IntegerField()
@@ -807,5 +822,6 @@ class Stats(serializers.Serializer[Any]):
 
     resources = serializers.IntegerField()
     candidates = serializers.IntegerField(help_text="Names in lists that wait for an editor; which ones is not public.")
+    counted_at = serializers.DateTimeField(allow_null=True, help_text="As of when; null: not counted yet.")
     imitated = serializers.BooleanField()
     cross = CrossFieldRow(many=True)

@@ -605,8 +605,14 @@ class Stats(Door):
     @extend_schema(operation_id="stats", responses=serializers.Stats)
     def get(self, request: Request) -> Response:
         """The table of record and evidence, in numbers of resources; fields without any are left out."""
-        table = status.cross_table(at=timezone.now())
+        table = status.cross_table()
         cross = [one for row in table.rows for one in row.fields if one.count]
         waiting = Candidate.objects.filter(state=Candidate.State.NEW).count()
-        counts = {"resources": table.total, "candidates": waiting, "imitated": table.imitated, "cross": cross}
+        counts = {
+            "resources": table.total,
+            "counted_at": table.counted_at,
+            "candidates": waiting,
+            "imitated": table.imitated,
+            "cross": cross,
+        }
         return Response(serializers.Stats(counts).data)

@@ -19,6 +19,7 @@ from registry.models.resource import Coverage, Resource
 from registry.models.restriction import Restriction, RestrictionRole
 from registry.models.snapshot import STATE_REGISTER, Snapshot, SnapshotFile
 from registry.models.source import Confidence, Source
+from registry.models.standing import Standing, Tally
 from registry.models.statement import Statement
 
 __all__ = [
@@ -54,5 +55,7 @@ __all__ = [
     "Snapshot",
     "SnapshotFile",
     "Source",
+    "Standing",
     "Statement",
+    "Tally",
 ]

@@ -184,10 +184,12 @@ def matrix(request: HttpRequest) -> HttpResponse:
 
 def _measured(q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
     """Resources that some network was asked about."""
-    known = {pk for pk, states in status.measured().items() if not state or state in states}
+    measured = Resource.objects.filter(pk__in=status.in_state(state))
     if not q:
-        return Resource.objects.filter(pk__in=known)
-    return [resource for resource in search.find(q, limit=FOUND) if resource.pk in known]
+        return measured
+    found = search.find(q, limit=FOUND)
+    among = set(measured.filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True))
+    return [one for one in found if one.pk in among]
 
 
 def _across(one: status.Status, columns: Iterable[Network]) -> MatrixRow:

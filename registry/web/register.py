@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django import forms
@@ -29,7 +27,7 @@ from registry.deadlines import Due
 from registry.models import Act, Deadline, InformationRequest, Listing, LogEntry, Resource, Restriction
 from registry.models.resource import readable
 from registry.registers.entries import url_of
-from registry.status import Legal, Observed, Place, Situation, Status
+from registry.status import CrossTable, Legal, Listed, Observed, Situation, Status
 from registry.web.names import explain
 from registry.web.requests import Line, by_due, lines
 
@@ -41,17 +39,18 @@ CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
 REQUESTS = 20  # told there
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
+REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
 
 
 def front(request: HttpRequest) -> HttpResponse:
-    at = timezone.now()
-    table = status.cross_table(at=at)
+    table = status.cross_table()
     rows = [row for row in table.rows if row.total]
     context = {
         "columns": table.columns,
         "rows": rows,
         "total": table.total,
-        "unexplained": sum(f.count for row in rows for f in row.fields if f.situation == Situation.UNEXPLAINED),
+        "counted_at": table.counted_at,
+        "unexplained": table.situations.get(Situation.UNEXPLAINED, 0),
         "networks": _watched_networks(),
         "progress": _progress() if settings.DEMO else None,
     }
@@ -132,9 +131,7 @@ class Filters(forms.Form):
     kind = forms.ChoiceField(label=_("Kind of blocking"), required=False)
     type = forms.ChoiceField(label=pgettext_lazy("of a resource", "Type"), required=False)
     legal = forms.ChoiceField(required=False, choices=[("", ""), *Legal.choices], widget=forms.HiddenInput)
-    listed = forms.ChoiceField(
-        required=False, choices=[("", ""), ("yes", _("listed")), ("no", _("unlisted"))], widget=forms.HiddenInput
-    )
+    listed = forms.ChoiceField(required=False, choices=[("", ""), *Listed.choices], widget=forms.HiddenInput)
     observed = forms.ChoiceField(required=False, choices=[("", ""), *Observed.choices], widget=forms.HiddenInput)
     sort = forms.ChoiceField(
         label=_("Sorted by"),
@@ -142,19 +139,15 @@ class Filters(forms.Form):
         choices=[("", _("name")), ("-began", _("newest restriction")), ("-created", _("newest in the register"))],
     )
 
-    def __init__(self, data: Any, places: dict[int, Place]) -> None:
+    def __init__(self, data: Any, table: CrossTable) -> None:
         super().__init__(data)
-        self.places = places
-        situations = Counter(status.SITUATIONS[legal][observed] for legal, _listed, observed in places.values())
-        kinds = Counter(dict(_count_kinds()))
-        types = Counter(Resource.objects.order_by().values_list("type", flat=True))
-        self._offer("situation", Situation.choices, situations)
-        self._offer("kind", Restriction.Kind.choices, kinds)
-        self._offer("type", Resource.Type.choices, types)
+        self._offer("situation", Situation.choices, table.situations)
+        self._offer("kind", Restriction.Kind.choices, table.kinds)
+        self._offer("type", Resource.Type.choices, table.types)
 
-    def _offer(self, field: str, choices: Iterable[tuple[str, Any]], counts: Counter[Any]) -> None:
-        """Each choice with the number of resources behind it."""
-        offered = [(value, f"{label} ({counts[value]})") for value, label in choices]
+    def _offer(self, field: str, choices: Iterable[tuple[str, Any]], counts: Mapping[str, int]) -> None:
+        """Each choice with the number of resources behind it, as they were last counted."""
+        offered = [(value, f"{label} ({counts.get(value, 0)})") for value, label in choices]
         self.fields[field].choices = [("", pgettext_lazy("no filter", "all")), *offered]  # type: ignore[attr-defined]
 
     def rows(self) -> QuerySet[Resource]:
@@ -167,20 +160,10 @@ class Filters(forms.Form):
             rows = rows.filter(pk__in=Restriction.objects.public().filter(kind=chosen["kind"]).values("resource"))
         if chosen.get("q"):
             rows = rows.filter(pk__in=[one.pk for one in search.find(chosen["q"], limit=FOUND_BY_TEXT)])
-        if any(chosen.get(field) for field in ("situation", "legal", "listed", "observed")):
-            rows = rows.filter(pk__in=[pk for pk, place in self.places.items() if self._fits(place)])
+        for field in ("situation", "legal", "listed", "observed"):
+            if chosen.get(field):
+                rows = rows.filter(**{f"standing__{field}": chosen[field]})
         return self._sorted(rows)
-
-    def _fits(self, place: Place) -> bool:
-        legal, listed, observed = place
-        chosen = self.cleaned_data
-        found = {
-            "situation": status.SITUATIONS[legal][observed],
-            "legal": legal,
-            "listed": "yes" if listed else "no",
-            "observed": observed,
-        }
-        return all(chosen.get(field) in (None, "", value) for field, value in found.items())
 
     def _sorted(self, rows: QuerySet[Resource]) -> QuerySet[Resource]:
         match self.cleaned_data.get("sort"):
@@ -200,17 +183,19 @@ class Filters(forms.Form):
         ]
 
 
-def _count_kinds() -> Iterable[tuple[str, int]]:
-    pairs = Restriction.objects.public().order_by().values_list("kind", "resource").distinct()
-    return Counter(kind for kind, _resource in pairs).items()
-
-
 def resources(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
-    filters = Filters(request.GET, status.places(at=at))
+    table = status.cross_table()
+    filters = Filters(request.GET, table)
     page = Paginator(filters.rows(), ON_A_PAGE).get_page(request.GET.get("page"))
     found = status.of_many(list(page.object_list), at=at)
-    context = {"filters": filters, "page": page, "found": found, "narrowed": filters.narrowed()}
+    context = {
+        "filters": filters,
+        "page": page,
+        "found": found,
+        "narrowed": filters.narrowed(),
+        "counted_at": table.counted_at,
+    }
     return render(request, "registry/resources.html", context)
 
 
@@ -227,7 +212,7 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
         "listings": one.listings.with_days().select_related("source", "resource")[:ON_A_PAGE],
-        "timeline": _timeline(found.networks, at),
+        "timeline": _timeline(found, at),
         "changes": _changes(found),
         "to_do": _to_do(found, at),
         "requests": _requests_about(one, at),
@@ -298,15 +283,12 @@ class Timeline:
     states: tuple[State, ...]  # for the legend
 
 
-def _timeline(states: Sequence[status.NetworkState], at: datetime) -> Timeline | None:
+def _timeline(found: Status, at: datetime) -> Timeline | None:
     """The episodes behind the states of a resource, on the networks that count, from the first of them until now."""
-    networks = [one.network for one in states]
-    newest = Episode.objects.filter(
-        reduce(or_, (Q(network=one.network, target=one.target) for one in states), Q(pk=None))
-    ).defer("checkpoint")[:EPISODES]
-    if not newest:
+    networks = [one.network for one in found.networks]
+    episodes = found.episodes[-EPISODES:]
+    if not episodes:
         return None
-    episodes = sorted(newest, key=lambda episode: (episode.began_at, episode.pk))
     began = episodes[0].began_at
     span = max(at - began, timedelta(seconds=1))
     bars: dict[int, list[Stretch]] = defaultdict(list)

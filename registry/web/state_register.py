@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,12 +13,11 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry import dates, status
 from registry.models import STATE_REGISTER, Candidate, Listing, Snapshot
-from registry.status import Observed, Place
+from registry.status import CrossTable, Listed, Observed
 
 ROWS = 30  # of a list on one page
 POINTS = 1000  # snapshots in the plot: a few years of days; more would not be seen
@@ -29,7 +28,7 @@ SHOWN = 100  # characters of a register's words
 class Quadrants:
     """Resources of ours: is it listed, and does it open? `other`: not measured, or not clear."""
 
-    listed: bool
+    listed: Listed
     blocked: int
     opens: int
     other: int
@@ -69,7 +68,7 @@ def state_register(request: HttpRequest) -> HttpResponse:
         "page": page,
         "newest": newest,
         "plot": _plot(list(rows[:POINTS])[::-1]),
-        "quadrants": _quadrants(status.places(at=timezone.now()).values()),
+        "quadrants": _quadrants(status.cross_table()),
         "without": standing.filter(resource=None).count() if newest else 0,
         "waiting": Candidate.objects.filter(state=Candidate.State.NEW).count(),
         "blocked": Observed.BLOCKED,
@@ -78,13 +77,17 @@ def state_register(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/state_register.html", context)
 
 
-def _quadrants(places: Iterable[Place]) -> tuple[Quadrants, ...]:
-    counts = Counter((listed, observed) for _legal, listed, observed in places)
+def _quadrants(table: CrossTable) -> tuple[Quadrants, ...]:
+    """As they were last counted."""
     made = []
-    for listed in (True, False):
-        total = sum(count for (one, _observed), count in counts.items() if one == listed)
-        blocked, opens = counts[listed, Observed.BLOCKED], counts[listed, Observed.ACCESSIBLE]
-        made.append(Quadrants(listed, blocked, opens, total - blocked - opens))
+    for listed in Listed:
+        fields = [one for row in table.rows if row.listed == listed for one in row.fields]
+        counts: Counter[Observed] = Counter()
+        for one in fields:
+            counts[one.observed] += one.count
+        blocked, opens = counts[Observed.BLOCKED], counts[Observed.ACCESSIBLE]
+        if counts.total():
+            made.append(Quadrants(listed, blocked, opens, counts.total() - blocked - opens))
     return tuple(made)
 
 

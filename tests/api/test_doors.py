@@ -218,10 +218,37 @@ def test_the_log_is_what_the_verifier_reads(api) -> None:
     assert api("log/?after=x").status_code == 400
 
 
+def test_an_answer_says_how_sure_it_is_in_the_language_asked_for(api) -> None:
+    resource = make.resource()
+    make.listing(resource)
+    make.cell(resource, make.network(), "blocked")
+    answer = api(f"resources/{resource.pk}?lang=en").json()
+    assert (answer["listed"], answer["listed_on"], answer["said"]) == ("now", "2026-02-01", "none")
+    assert (answer["situation"], answer["confidence"]) == ("listed_blocked", "medium")
+    assert "They come from 1 place." in answer["confidence_reasons"]
+    assert "A snapshot of the state register without it." in answer["would_change"]
+    assert (
+        "Действующий акт, названный в каком-либо источнике."
+        in api("lookup?q=orda.kz&lang=ru").json()["resources"][0]["would_change"]
+    )
+
+
+def test_resources_are_filtered_by_what_was_last_counted(api) -> None:
+    make.cell(make.resource("orda.kz"), make.network(), "blocked")
+    make.resource("vlast.kz")
+    assert api("resources?situation=unexplained").json()["results"] == []
+    status.count(at=make.AT)
+    assert [one["name"] for one in api("resources?situation=unexplained").json()["results"]] == ["orda.kz"]
+    assert [one["name"] for one in api("resources?observed=not_measured").json()["results"]] == ["vlast.kz"]
+    assert api("resources?situation=nonsense").status_code == 400
+
+
 def test_the_numbers_are_those_of_the_cross_table(api) -> None:
     make.restriction(make.resource(), make.act())
+    assert api("stats").json()["counted_at"] is None
+    status.count(at=make.AT)
     answer = api("stats").json()
-    assert answer["resources"] == 1
+    assert (answer["resources"], answer["counted_at"]) == (1, "2026-03-01T17:00:00+05:00")
     assert [(one["legal"], one["observed"], one["count"]) for one in answer["cross"]] == [
         ("ordered", "not_measured", 1)
     ]

@@ -34,7 +34,9 @@ def test_an_array_json_lines_and_either_of_them_packed_say_the_same() -> None:
     rows = [make.entry(1, "orda.kz"), make.entry(2, "https://exclusive.kz/блог")]
     array = json.dumps(rows, indent=1, ensure_ascii=False).encode()
     lines = "\n".join(json.dumps(row) for row in rows).encode()
-    every = [read(data, of_state_register) for data in (array, lines, gzip.compress(array, mtime=0), gzip.compress(lines))]
+    every = [
+        read(data, of_state_register) for data in (array, lines, gzip.compress(array, mtime=0), gzip.compress(lines))
+    ]
     assert {tuple(one.entries) for one in every} == {("1", "2")}
     assert {tuple(entry.digest for entry in one.entries.values()) for one in every} == {
         tuple(entry.digest for entry in every[0].entries.values())

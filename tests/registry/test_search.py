@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from checks.engine.names import BadName
 from checks.models import State
@@ -115,3 +117,14 @@ def test_a_withheld_name_is_not_found_and_a_hidden_path_neither() -> None:
     assert search.find("hidden", limit=10) == []
     assert search.find("play", limit=10) == []
     assert search.find("casino", limit=10) == [page]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite reads the names of a small register")
+def test_postgresql_finds_letters_by_an_index() -> None:
+    make.resource("https://orda.kz/ёлка")
+    with CaptureQueriesContext(connection) as asked, connection.cursor() as cursor:
+        assert [one.name for one in search.find("ЕЛК", limit=5)] == ["https://orda.kz/%D1%91%D0%BB%D0%BA%D0%B0"]
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {asked[0]['sql']}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "registry_resource_letters" in plan

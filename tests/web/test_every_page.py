@@ -15,6 +15,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
+from registry import status
 from registry.models import STATE_REGISTER, Act, Deadline, InformationRequest, Listing, Resource, Snapshot, SnapshotFile
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -57,6 +58,7 @@ def fill(sites: int = SITES) -> None:
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
             make.episode(one, network, state, mechanism=mechanism, began=make.AT - timedelta(days=3))
+    status.count(at=make.AT)
 
 
 def fill_state_register() -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from checks.engine.records import SelfTest
 from checks.models import Network, State, Vantage, Verdict
-from registry import submissions
+from registry import status, submissions
 from registry.models import Coverage, Dispute, Resource
 from tests import make
 from tests.verdict import make as facts
@@ -22,9 +22,11 @@ LISTS = ("networks", "matrix", "episodes")
 LANGUAGES = ("kk", "ru", "en")
 
 
-def read(client: Client, path: str, status: int = 200) -> str:
+def read(client: Client, path: str, code: int = 200) -> str:
+    """A page after a counting, as beat has one every few seconds."""
+    status.count(at=make.AT)
     answer = client.get(f"/en/{path}")
-    assert answer.status_code == status
+    assert answer.status_code == code
     return answer.content.decode()
 
 
@@ -190,7 +192,7 @@ def test_a_drop_in_volume_is_shown_wherever_the_state_is(client: Client) -> None
 )
 def test_a_filter_that_means_nothing_is_answered_in_words(client: Client, path: str) -> None:
     make.episode(make.resource(), make.network(1))
-    page = read(client, path, status=400)
+    page = read(client, path, code=400)
     assert 'class="error"' in page
     assert "<bdi>" not in page
 
@@ -246,7 +248,7 @@ def test_an_address_that_no_resource_stands_for_is_shown_where_it_is_planned(cli
     """A look-up leads to such evidence; what only a stranger reported stays hidden."""
     target = submissions.receive("planned.kz", at=make.AT).report.target
     row = make.measurement(facts.visit(), target)
-    read(client, f"measurements/{row.pk}/", status=404)
+    read(client, f"measurements/{row.pk}/", code=404)
     make.plan().targets.add(target)
     assert "<bdi>planned.kz</bdi>" in read(client, f"measurements/{row.pk}/")
 
@@ -311,7 +313,7 @@ def test_what_only_a_stranger_reported_is_not_shown(client: Client) -> None:
     make.episode(target, make.network())
     row = make.measurement(facts.visit(), target)
     assert "gossip.kz" not in read(client, "networks/9198/") + read(client, "episodes/") + read(client, "matrix/")
-    read(client, f"measurements/{row.pk}/", status=404)
+    read(client, f"measurements/{row.pk}/", code=404)
 
 
 def test_no_blocked_name_is_a_link_to_it(client: Client) -> None:
@@ -343,7 +345,7 @@ def test_the_matrix_has_pages_of_fifty_that_keep_the_filter(client: Client) -> N
 
 @pytest.mark.parametrize("path", ["networks/1/", "networks/99999999999999999999/"])
 def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
-    read(client, path, status=404)
+    read(client, path, code=404)
 
 
 def test_a_control_network_says_that_it_is_for_comparison(client: Client) -> None:

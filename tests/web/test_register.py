@@ -15,8 +15,8 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from checks.engine import names
-from checks.models import Network, Run, State, Vantage
-from registry import dates, log, moderation
+from checks.models import Measurement, Network, Run, State, Vantage, Verdict
+from registry import dates, log, moderation, status, tasks
 from registry.models import Resource
 from tests import make
 
@@ -25,9 +25,11 @@ LANGUAGES = ("kk", "ru", "en")
 PAGES = ("", "look-up/", "look-up/?q=nothing.kz", "resources/", "resources/?sort=-began&type=domain")
 
 
-def text(client: Client, path: str, status: int = 200) -> str:
+def text(client: Client, path: str, code: int = 200) -> str:
+    """A page after a counting, as beat has one every few seconds."""
+    status.count(at=make.AT)
     response = client.get(path)
-    assert response.status_code == status
+    assert response.status_code == code
     return response.content.decode()
 
 
@@ -70,6 +72,21 @@ def test_the_answer_comes_first(client: Client) -> None:
     assert "unreachable on 1 of 2 networks" in lead[1]
     assert "the connection is cut when the site is named" in page
     assert "Sources disagree" in page
+
+
+def test_beside_the_answer_stands_how_sure_it_is_and_what_would_change_it(client: Client) -> None:
+    page = text(client, full_record().get_absolute_url().replace("/kk/", "/en/"))
+    assert "How sure are we: <strong>low</strong>" in page
+    assert "The sources that name the act are rated low." in page
+    assert "A decision that lifts or cancels the act." in page
+
+
+def test_the_front_page_says_as_of_when_it_was_counted(client: Client) -> None:
+    make.resource()
+    assert "Nothing was counted yet." in client.get("/en/").content.decode()
+    tasks.count_standings()
+    assert "As of " in client.get("/en/").content.decode()
+    assert "1 site or service is in the register" in client.get("/en/").content.decode()
 
 
 def test_a_resource_of_which_nothing_is_known_has_a_page_too(client: Client) -> None:
@@ -259,21 +276,51 @@ def test_a_withheld_name_is_neither_shown_nor_linked(client: Client) -> None:
     assert "<bdi>secret.kz" not in text(client, "/en/resources/secret.kz/")
 
 
-@pytest.mark.parametrize("path", ["/en/", "/en/resources/", "/en/look-up/?q=site", "/en/resources/site0.kz/"])
+QUERIES = 12
+LEAN = (
+    "/en/",
+    "/en/resources/",
+    "/en/resources/?situation=ordered_blocked&q=site",
+    "/en/look-up/?q=site",
+    "/en/look-up/?q=https://site0.kz/page",
+    "/en/resources/site0.kz/",
+    "/en/matrix/",
+)
+
+
+@pytest.mark.parametrize("path", LEAN)
+def test_a_page_takes_few_queries_and_never_reads_measurements(client: Client, path: str) -> None:
+    for number in range(3):
+        whole = full_record(f"site{number}.kz")
+        make.resource(f"https://site{number}.kz/page", service=whole)
+        basis = whole.restrictions.get()
+        basis.grounds.create(code=f"g{number}", name_kk="G", name_ru="G", name_en="G")
+        basis.regions.create(iso=f"KZ-{number}", name_kk="R", name_ru="R", name_en="R")
+        basis.networks.add(make.network(9198))
+        basis.authorities.add(make.authority())
+    asked = queries(client, path)
+    assert len(asked) <= QUERIES
+    assert not any(Measurement._meta.db_table in sql or Verdict._meta.db_table in sql for sql in asked)
+
+
+@pytest.mark.parametrize("path", LEAN)
 def test_queries_do_not_grow_with_rows(client: Client, path: str) -> None:
     for name in ("site0.kz", "site1.kz"):
         full_record(name)
-    few = queries(client, path)
+    few = len(queries(client, path))
     for number in range(2, 6):
         full_record(f"site{number}.kz")
     make.restriction(Resource.objects.get(slug="site0.kz"), make.act(by=make.authority("another")))
-    assert queries(client, path) == few
+    assert len(queries(client, path)) == few
 
 
-def queries(client: Client, path: str) -> int:
+def queries(client: Client, path: str) -> list[str]:
+    """What a page asks of the database after a counting."""
+    status.count(at=make.AT)
+    assert connection.features.supports_json_field  # what SQLite is asked once a connection is nothing of the page
     with CaptureQueriesContext(connection) as context:
-        text(client, path)
-    return len(context)
+        assert client.get(path).status_code in (200, 302)
+    return [one["sql"] for one in context]
 
 
 def test_the_switch_of_languages_keeps_page_and_query(client: Client) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from checks.packs import BadPack
-from registry import packs
+from registry import packs, status
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             counts = packs.load(country, folder)
         except BadPack as error:
             raise CommandError(f"{error}\nNothing was loaded.") from None
+        status.count(at=timezone.now())  # or the front page would wait for a worker's tick
         for table, done in counts.items():
             self.stdout.write(f"{table}: " + ", ".join(f"{number} {what}" for what, number in done.items() if number))
         if not any(done["created"] + done["changed"] + done["removed"] for done in counts.values()):

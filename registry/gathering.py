@@ -1,0 +1,96 @@
+"""Related rows of many parents in one query, however many relations there are."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+from django.db.models import F, JSONField, Model, QuerySet, Value
+from django.db.models.functions import JSONObject
+
+
+def gather(
+    parents: Sequence[Model], of: Mapping[str, QuerySet[Any]] | None = None, **relations: Sequence[str]
+) -> dict[str, list[Any]]:
+    """Does what prefetch_related does for these relations to many: `parent.relation.all()` asks nothing any more.
+
+    Each relation is given with the foreign keys of its rows that are read along. Where its rows are not simply all, `of`
+    has them, with what is annotated. Returns the rows of each relation, one object a row, to gather more for them.
+    """
+    if not parents:
+        return {name: [] for name in relations}
+    model = type(parents[0])
+    pks = [parent.pk for parent in parents]
+    of = of or {}
+    parts = [_part(model, name, along, pks, of.get(name)) for name, along in relations.items()]
+    rows: dict[str, dict[int, Any]] = {name: {} for name in relations}
+    below: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for pk, name, values in parts[0].union(*parts[1:], all=True):
+        row = rows[name].get(values["id"])
+        if row is None:
+            row = rows[name][values["id"]] = _made(_related(model, name), values, relations[name])
+            for annotated in of[name].query.annotations if name in of else ():
+                setattr(row, annotated, values[annotated])
+        below[name, pk].append(row)
+    for parent in parents:
+        for name in relations:
+            _keep(parent, name, _ordered(_related(model, name), below[name, parent.pk]))
+    return {name: list(found.values()) for name, found in rows.items()}
+
+
+def _related(model: type[Model], name: str) -> type[Model]:
+    related: type[Model] = model._meta.get_field(name).related_model  # type: ignore[assignment]
+    return related
+
+
+def _part(
+    model: type[Model], name: str, along: Sequence[str], pks: Sequence[int], of: QuerySet[Any] | None
+) -> QuerySet[Any, Any]:
+    """(parent's id, relation, row as JSON) of one relation."""
+    relation: Any = model._meta.get_field(name)
+    back = relation.related_query_name() if relation.concrete else relation.field.name
+    related = _related(model, name)
+    columns: dict[str, Any] = {one.attname: F(one.attname) for one in related._meta.concrete_fields}
+    for key in along:
+        far = _related(related, key)
+        columns[key] = JSONObject(**{one.attname: F(f"{key}__{one.attname}") for one in far._meta.concrete_fields})
+    rows = related._default_manager.all() if of is None else of
+    columns |= {annotated: F(annotated) for annotated in rows.query.annotations}
+    rows = rows.filter(**{f"{back}__in": pks}).order_by()
+    return rows.values_list(F(back), Value(name), JSONObject(**columns))
+
+
+def _made(model: type[Model], values: dict[str, Any], along: Iterable[str]) -> Any:
+    fields = model._meta.concrete_fields
+    columns = [_value(one, values[one.attname]) for one in fields]
+    row: Any = model.from_db("default", [one.attname for one in fields], columns)
+    for key in along:
+        setattr(row, key, _made(_related(model, key), values[key], ()) if values[f"{key}_id"] is not None else None)
+    return row
+
+
+def _value(column: Any, value: Any) -> Any:
+    """A column's value from JSON. SQLite writes moments without their zone, which is UTC, and JSON as text."""
+    if isinstance(column, JSONField) and isinstance(value, str):
+        return json.loads(value)
+    found = column.to_python(value)
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) and found.tzinfo is None else found
+
+
+def _ordered(model: type[Model], rows: list[Any]) -> list[Any]:
+    for name in reversed([str(one) for one in model._meta.ordering or ()]):
+        rows.sort(key=attrgetter(name.removeprefix("-")), reverse=name.startswith("-"))
+    return rows
+
+
+def _keep(parent: Any, name: str, rows: list[Any]) -> None:
+    """As Django itself keeps what was prefetched."""
+    manager = getattr(parent, name)
+    found = manager.get_queryset()
+    found._result_cache, found._prefetch_done = rows, True
+    cache = parent.__dict__.setdefault("_prefetched_objects_cache", {})
+    cache[name] = found

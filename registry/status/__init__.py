@@ -1,0 +1,42 @@
+"""The public answer: acts × listings × statements × episodes, per network and over all (docs/data.md)."""
+
+from registry.status.conclusion import Conclusion, Counts, Listing, NetworkState
+from registry.status.crossing import Recorded, Seen, Status, cross, is_over, observe
+from registry.status.reading import disputed, listings_of, of, of_many, of_many_and_targets, of_targets
+from registry.status.standings import CrossField, CrossTable, Place, count, count_if_due, cross_table, in_state, places
+from registry.status.terms import UNREACHABLE, Legal, Listed, Observed, Said, Situation, Sure, situation_of
+
+__all__ = [
+    "UNREACHABLE",
+    "Conclusion",
+    "Counts",
+    "CrossField",
+    "CrossTable",
+    "Legal",
+    "Listed",
+    "Listing",
+    "NetworkState",
+    "Observed",
+    "Place",
+    "Recorded",
+    "Said",
+    "Seen",
+    "Situation",
+    "Status",
+    "Sure",
+    "count",
+    "count_if_due",
+    "cross",
+    "cross_table",
+    "disputed",
+    "in_state",
+    "is_over",
+    "listings_of",
+    "observe",
+    "of",
+    "of_many",
+    "of_many_and_targets",
+    "of_targets",
+    "places",
+    "situation_of",
+]
