@@ -18,8 +18,8 @@ def gather(
 ) -> dict[str, list[Any]]:
     """Does what prefetch_related does for these relations to many: `parent.relation.all()` asks nothing any more.
 
-    Each relation is given with the foreign keys of its rows that are read along. Where its rows are not simply all, `of`
-    has them, with what is annotated. Returns the rows of each relation, one object a row, to gather more for them.
+    Each relation is given with the foreign keys of its rows that are read along; `of` has its rows, with what is
+    annotated, where these are not simply all. Returns the rows of each relation, one object a row, to gather more for.
     """
     if not parents:
         return {name: [] for name in relations}

@@ -290,8 +290,23 @@ class PublishedRule:
 
 
 def method(request: HttpRequest) -> HttpResponse:
+    floor = {
+        "measurements": state.FLOOR_MEASUREMENTS,
+        "runs": state.FLOOR_RUNS,
+        "percent": state.MAJORITY_PERCENT,
+        "hours": int(state.WINDOW.total_seconds()) // 3600,
+        "periods": state.WINDOW_PERIODS,
+        "sustained": state.SUSTAINED_MEASUREMENTS,
+        "days": state.SUSTAINED_SPAN.days,
+        "vantages": state.SUSTAINED_VANTAGES,
+    }
+    return render(request, "registry/method.html", {"floor": floor})
+
+
+def rules(request: HttpRequest) -> HttpResponse:
+    """The rules of the current ruleset, in their order."""
     language, ruleset = get_language() or "en", Ruleset.objects.current()
-    rules = [
+    published = [
         PublishedRule(
             rule.id,
             str(Verdict.Value(rule.verdict).label),
@@ -300,21 +315,7 @@ def method(request: HttpRequest) -> HttpResponse:
         )
         for rule in RULESETS.get(ruleset, RULES)
     ]
-    context = {
-        "rules": rules,
-        "ruleset": ruleset,
-        "floor": {
-            "measurements": state.FLOOR_MEASUREMENTS,
-            "runs": state.FLOOR_RUNS,
-            "percent": state.MAJORITY_PERCENT,
-            "hours": int(state.WINDOW.total_seconds()) // 3600,
-            "periods": state.WINDOW_PERIODS,
-            "sustained": state.SUSTAINED_MEASUREMENTS,
-            "days": state.SUSTAINED_SPAN.days,
-            "vantages": state.SUSTAINED_VANTAGES,
-        },
-    }
-    return render(request, "registry/method.html", context)
+    return render(request, "registry/rules.html", {"rules": published, "ruleset": ruleset})
 
 
 def data(request: HttpRequest) -> HttpResponse:
@@ -374,6 +375,7 @@ urlpatterns = [
     path("events/", events, name="events"),
     path("events/<slug:key>/", event, name="event"),
     path("method/", method, name="method"),
+    path("method/rules/", rules, name="rules"),
     path("data/", data, name="data"),
     path("source/", source, name="source"),
 ]

@@ -176,7 +176,7 @@ def is_listed(resource: Resource) -> bool:
     one = status.of(resource, at=make.AT).listed
     _legal, other, _observed = status.places(at=make.AT)[resource.pk]
     assert one is other
-    return one
+    return one == status.Listed.NOW
 
 
 def test_listed_is_what_the_newest_snapshot_shows() -> None:
@@ -502,4 +502,4 @@ def test_blocked_and_listed_are_two_things() -> None:
     make.snapshot(ONE)
     make.snapshot(make.entry(8, "other.kz"), on="2025-03-18")
     found = status.of(resource, at=make.AT + timedelta(hours=1))
-    assert (found.listed, found.observed) == (False, status.Observed.BLOCKED)
+    assert (found.listed, found.observed) == (status.Listed.WAS, status.Observed.BLOCKED)

@@ -300,9 +300,9 @@ def many(number: int) -> list[Resource]:
 
 def test_thirty_statuses_take_as_many_queries_as_two(django_assert_max_num_queries) -> None:
     resources = many(30)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         status.of_many(resources[:2], at=AT)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         sentences = [one.sentence() for one in status.of_many(resources, at=AT)]
     assert len(sentences) == 30
 

@@ -220,11 +220,11 @@ def test_a_long_list_has_pages_that_keep_the_filter(client: Client) -> None:
 
 
 def test_every_rule_is_published_with_its_id_in_the_readers_language(client: Client) -> None:
-    english = read(client, "method/")
+    english = read(client, "method/rules/")
     assert 'id="tls_valid"' in english
     assert "example.org opened, with a valid certificate." in english
-    assert "сертификат действителен" in client.get("/ru/method/").content.decode()
-    assert "сертификаты жарамды" in client.get("/kk/method/").content.decode()
+    assert "сертификат действителен" in client.get("/ru/method/rules/").content.decode()
+    assert "сертификаты жарамды" in client.get("/kk/method/rules/").content.decode()
 
 
 def test_the_log_can_be_taken_away_and_verified(client: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from checks.models import State
+from registry import status
 from registry.models import Resource
 from tests import make
 
@@ -52,9 +53,10 @@ def test_listed_and_blocked_are_crossed_in_four_numbers_that_lead_to_their_sites
         if state:
             make.cell(resource, network, state)
     make.snapshot(make.entry(1, "a.kz"), make.entry(2, "d.kz"))
+    status.count(at=make.AT)
     page = read(client, REGISTER)
-    assert "listed 1 0 1 not listed 1 1 0" in text(page)
-    link = re.search(r'<a href="(/en/resources/\?listed=no[^"]+)">1</a>', page)
+    assert "Listed 1 0 1 Not listed 1 1 0" in text(page)
+    link = re.search(r'<a href="(/en/resources/\?listed=never[^"]+)">1</a>', page)
     assert link
     assert "b.kz" in read(client, link[1].replace("&amp;", "&"))
 
