@@ -72,15 +72,14 @@ def period(deadline: Deadline) -> Period:
 
 def read(*, at: datetime) -> Clocks:
     """The country's clocks in two queries. `at` says for which years days off are wanted."""
-    rows = Deadline.objects.select_related("source")
-    return Clocks(tuple(rows), calendar(at=at), timezone.get_default_timezone())
+    return of(Deadline.objects.select_related("source"), Holiday.objects.all(), at=at)
 
 
-def calendar(*, at: datetime) -> Calendar:
+def of(deadlines: Iterable[Deadline], holidays: Iterable[Holiday], *, at: datetime) -> Clocks:
     """What the library knows of the country's days off, and over it what the pack says of a day."""
     year = timezone.localdate(at).year
     library = _library(settings.COUNTRY, year - YEARS_BACK, year + YEARS_AHEAD)
-    return _overridden(library, Holiday.objects.all())
+    return Clocks(tuple(deadlines), _overridden(library, holidays), timezone.get_default_timezone())
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Related rows of many parents in one query, however many relations there are."""
+"""Rows of many tables in one query: those related to some parents, or any others."""
 
 from __future__ import annotations
 
@@ -32,14 +32,22 @@ def gather(
     for pk, name, values in parts[0].union(*parts[1:], all=True):
         row = rows[name].get(values["id"])
         if row is None:
-            row = rows[name][values["id"]] = _made(_related(model, name), values, relations[name])
-            for annotated in of[name].query.annotations if name in of else ():
-                setattr(row, annotated, values[annotated])
+            rows_of = of.get(name, _related(model, name)._default_manager.all())
+            row = rows[name][values["id"]] = _row(rows_of, values, relations[name])
         below[name, pk].append(row)
     for parent in parents:
         for name in relations:
-            _keep(parent, name, _ordered(_related(model, name), below[name, parent.pk]))
+            keep(parent, name, _ordered(_related(model, name), below[name, parent.pk]))
     return {name: list(found.values()) for name, found in rows.items()}
+
+
+def together(**tables: tuple[QuerySet[Any], Sequence[str]]) -> dict[str, list[Any]]:
+    """The rows of each query, with the foreign keys that are read along, in the order of its model."""
+    parts = [rows.order_by().values_list(Value(name), _as_json(rows, along)) for name, (rows, along) in tables.items()]
+    found: dict[str, list[Any]] = {name: [] for name in tables}
+    for name, values in parts[0].union(*parts[1:], all=True):
+        found[name].append(_row(tables[name][0], values, tables[name][1]))
+    return {name: _ordered(tables[name][0].model, many) for name, many in found.items()}
 
 
 def _related(model: type[Model], name: str) -> type[Model]:
@@ -54,14 +62,25 @@ def _part(
     relation: Any = model._meta.get_field(name)
     back = relation.related_query_name() if relation.concrete else relation.field.name
     related = _related(model, name)
-    columns: dict[str, Any] = {one.attname: F(one.attname) for one in related._meta.concrete_fields}
-    for key in along:
-        far = _related(related, key)
-        columns[key] = JSONObject(**{one.attname: F(f"{key}__{one.attname}") for one in far._meta.concrete_fields})
-    rows = related._default_manager.all() if of is None else of
+    rows = (related._default_manager.all() if of is None else of).filter(**{f"{back}__in": pks}).order_by()
+    return rows.values_list(F(back), Value(name), _as_json(rows, along))
+
+
+def _as_json(rows: QuerySet[Any], along: Sequence[str]) -> JSONObject:
+    """A row with what is annotated, and the rows that it points at."""
+    columns: dict[str, Any] = {one.attname: F(one.attname) for one in rows.model._meta.concrete_fields}
     columns |= {annotated: F(annotated) for annotated in rows.query.annotations}
-    rows = rows.filter(**{f"{back}__in": pks}).order_by()
-    return rows.values_list(F(back), Value(name), JSONObject(**columns))
+    for key in along:
+        far = _related(rows.model, key)
+        columns[key] = JSONObject(**{one.attname: F(f"{key}__{one.attname}") for one in far._meta.concrete_fields})
+    return JSONObject(**columns)
+
+
+def _row(rows: QuerySet[Any], values: dict[str, Any], along: Sequence[str]) -> Any:
+    row = _made(rows.model, values, along)
+    for annotated in rows.query.annotations:
+        setattr(row, annotated, values[annotated])
+    return row
 
 
 def _made(model: type[Model], values: dict[str, Any], along: Iterable[str]) -> Any:
@@ -87,7 +106,7 @@ def _ordered(model: type[Model], rows: list[Any]) -> list[Any]:
     return rows
 
 
-def _keep(parent: Any, name: str, rows: list[Any]) -> None:
+def keep(parent: Any, name: str, rows: list[Any]) -> None:
     """As Django itself keeps what was prefetched."""
     manager = getattr(parent, name)
     found = manager.get_queryset()

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Value
 from django.utils import timezone
 
 from checks.models import Cell, Episode, Network, State, Target, Vantage
@@ -53,15 +54,20 @@ def of_targets(targets: Iterable[Target]) -> dict[int, tuple[NetworkState, ...]]
 def listings_of(resources: Iterable[Resource | int]) -> dict[int, Listing]:
     """What the state register says of each. Of one that no source saw in it only a whole snapshot can tell."""
     asked = [one if isinstance(one, int) else one.pk for one in resources]
-    newest = models.Snapshot.objects.of(models.STATE_REGISTER).values_list("taken_on", flat=True).first() or ""
+    rows = models.Listing.objects.filter(resource__in=asked).order_by()
+    entries = rows.values_list("resource_id", "snapshot", "first_id", "gone_id", "last__taken_on")
+    last = models.Snapshot.objects.filter(list=models.STATE_REGISTER, next=None).order_by()
+    nothing = Value(None, IntegerField())  # of no resource: the newest snapshot
+    both: list[Any] = list(entries.union(last.values_list(nothing, "taken_on", "pk", nothing, "taken_on"), all=True))
+    told = [row for row in both if row[0] is not None]
+    newest = next((on for pk, on, *_ in both if pk is None), "")
     found = {pk: Listing(Listed.NEVER, newest) for pk in asked} if newest else {}
-    rows = models.Listing.objects.filter(resource__in=asked)
-    for pk, seen, first, gone, last in rows.values_list("resource_id", "snapshot", "first", "gone", "last__taken_on"):
+    for pk, seen, first, gone, last_seen in told:
         if first is None:  # a source saw it on a day
-            told = Listing(Listed.NOW if newest < seen else Listed.WAS, seen)
+            one = Listing(Listed.NOW if newest < seen else Listed.WAS, seen)
         else:
-            told = Listing(Listed.NOW, newest) if gone is None else Listing(Listed.WAS, last)
-        found[pk] = max(found.get(pk, told), told, key=lambda one: (_WEIGHT[one.listed], one.on))
+            one = Listing(Listed.NOW, newest) if gone is None else Listing(Listed.WAS, last_seen)
+        found[pk] = max(found.get(pk, one), one, key=lambda each: (_WEIGHT[each.listed], each.on))
     return found
 
 
@@ -102,6 +108,8 @@ def _recorded(resources: Sequence[Resource]) -> dict[int, list[Recorded]]:
     found: dict[int, list[Recorded]] = defaultdict(list)
     for row in rows:
         row.resource = by_pk[row.resource_id]
+        for statement in row.statements.all():
+            statement.restriction = row
         found[row.resource_id].append(Recorded(row, tuple(row.acts.all()), tuple(row.statements.all())))
     return found
 

@@ -24,7 +24,18 @@ from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
 from registry import appeals, claims, clocks, search, status
 from registry.deadlines import Due
-from registry.models import Act, Deadline, InformationRequest, Listing, LogEntry, Resource, Restriction
+from registry.gathering import keep, together
+from registry.models import (
+    Act,
+    Deadline,
+    Holiday,
+    InformationRequest,
+    Listing,
+    LogEntry,
+    RequestStep,
+    Resource,
+    Restriction,
+)
 from registry.models.resource import readable
 from registry.registers.entries import url_of
 from registry.status import CrossTable, Legal, Listed, Observed, Situation, Status
@@ -203,23 +214,42 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
     at = timezone.now()
     one = get_object_or_404(Resource.objects.select_related("service"), slug=slug)
     found = status.of(one, at=at)
+    beside = _beside(found)
+    law = clocks.of(beside["deadlines"], beside["holidays"], at=at)
     context = {
         "resource": one,
         "courses": appeals.courses(found.restrictions),
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
-        "notices": one.notices.select_related("authority", "source"),
+        "notices": beside["notices"],
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
-        "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
-        "listings": one.listings.with_days().select_related("source", "resource")[:ON_A_PAGE],
+        "mirrors": beside["mirrors"][:ON_A_PAGE],
+        "listings": beside["listings"][:ON_A_PAGE],
         "timeline": _timeline(found, at),
-        "changes": _changes(found),
-        "to_do": _to_do(found, at),
-        "requests": _requests_about(one, at),
+        "changes": [_change(entry, json.loads(entry.payload)) for entry in reversed(beside["entries"])],
+        "to_do": _to_do(found, law, at),
+        "requests": _asked(beside["requests"], beside["steps"], law, at),
         "cited_at": f"{settings.SITE_URL}{request.path}",
         "at": at,
     }
     return render(request, "registry/resource.html", context)
+
+
+def _beside(found: Status) -> dict[str, list[Any]]:
+    """What a resource's page tells beside its status, in one query."""
+    one = found.resource
+    about = Q(resource=one) | Q(restriction__resource=one)
+    asked = InformationRequest.objects.public().filter(about)
+    return together(
+        mirrors=(one.mirrors.exclude(display=Resource.Display.WITHHELD), ()),
+        notices=(one.notices.all(), ("authority", "source")),
+        listings=(one.listings.with_days(), ("source",)),
+        requests=(asked, ("authority",)),
+        steps=(RequestStep.objects.filter(request__in=asked), ("authority", "source")),
+        entries=(LogEntry.objects.filter(pk__in=_newest_changes(found)), ()),
+        deadlines=(Deadline.objects.all(), ("source",)),
+        holidays=(Holiday.objects.all(), ()),
+    )
 
 
 @dataclass(frozen=True)
@@ -245,8 +275,8 @@ class ToDo:
         return clocks.length_in_words(self.absolute) if self.absolute else ""
 
 
-def _to_do(found: Status, at: datetime) -> ToDo:
-    law, today = clocks.read(at=at), timezone.localdate(at)
+def _to_do(found: Status, law: clocks.Clocks, at: datetime) -> ToDo:
+    today = timezone.localdate(at)
     reply = law.version(Deadline.Procedure.REQUEST, Deadline.Step.REPLY, on=today)
     challenge = law.version(Deadline.Procedure.CHALLENGE, Deadline.Step.FILE, on=today)
     challenges = ((act, clocks.challenge(act, law, at=at)) for act in found.current_acts[:ACTS])
@@ -260,10 +290,18 @@ def _to_do(found: Status, at: datetime) -> ToDo:
     )
 
 
-def _requests_about(one: Resource, at: datetime) -> list[Line]:
-    about = Q(resource=one) | Q(restriction__resource=one)
-    rows = InformationRequest.objects.public().filter(about).whole()[:REQUESTS]
-    return sorted(lines(rows, at=at), key=by_due) if rows else []
+def _asked(
+    rows: list[InformationRequest], steps: Iterable[RequestStep], law: clocks.Clocks, at: datetime
+) -> list[Line]:
+    """The requests about a resource with where they stand, those that wait first."""
+    of = defaultdict(list)
+    for step in steps:
+        of[step.request_id].append(step)
+    for row in rows:
+        keep(row, "steps", of[row.pk])
+        for step in of[row.pk]:
+            step.request = row
+    return sorted(lines(rows[:REQUESTS], at=at, law=law), key=by_due)
 
 
 @dataclass(frozen=True)
@@ -325,12 +363,11 @@ _OPERATIONS = {
 _SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "episode": _("an episode")}
 
 
-def _changes(found: Status) -> list[Change]:
-    """What the log says of the resource, its restrictions and its episodes that run, newest first."""
+def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
+    """Ids of what the log says of the resource, its restrictions and its episodes that run."""
     subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
-    entries = LogEntry.objects.filter(subject__in=subjects).order_by("-id")[:CHANGES]
-    return [_change(entry, json.loads(entry.payload)) for entry in entries]
+    return LogEntry.objects.filter(subject__in=subjects).order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
 
 def _change(entry: LogEntry, payload: dict[str, Any]) -> Change:

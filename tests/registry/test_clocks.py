@@ -25,19 +25,19 @@ folder = small.folder
 
 
 def test_the_library_knows_moved_days_and_the_table_overrides_it() -> None:
-    calendar = clocks.calendar(at=AT)
+    calendar = clocks.read(at=AT).calendar
     assert not calendar.is_working(date(2026, 5, 11))  # Victory Day fell on a Saturday
     assert calendar.is_working(date(2025, 1, 5))  # a Sunday, worked instead of 3 January
     make.holiday("2026-05-11", "worked")
     make.holiday("2026-05-12", "off", "By decree")
-    calendar = clocks.calendar(at=AT)
+    calendar = clocks.read(at=AT).calendar
     assert calendar.is_working(date(2026, 5, 11))
     assert str(calendar.off[date(2026, 5, 12)]) == "By decree"
 
 
 @pytest.mark.parametrize(("language", "name"), [("kk", "Жеңіс күні"), ("ru", "День Победы"), ("en", "Victory Day")])
 def test_days_off_have_their_names_in_the_readers_language(language: str, name: str) -> None:
-    calendar = clocks.calendar(at=AT)
+    calendar = clocks.read(at=AT).calendar
     with translation.override(language):
         assert str(calendar.off[date(2026, 5, 9)]) == name
         assert name in str(calendar.off[date(2026, 5, 11)])
@@ -45,7 +45,7 @@ def test_days_off_have_their_names_in_the_readers_language(language: str, name: 
 
 def test_every_name_of_the_library_is_ours_too() -> None:
     with translation.override("en"):
-        names = {str(name).partition(" (")[0] for name in clocks.calendar(at=AT).off.values()}
+        names = {str(name).partition(" (")[0] for name in clocks.read(at=AT).calendar.off.values()}
         known = {str(name) for name in clocks._NAMES.values()}
     assert len(names) > 10
     assert {name for name in names if not name.startswith("day off moved")} <= known
@@ -54,7 +54,7 @@ def test_every_name_of_the_library_is_ours_too() -> None:
 def test_a_country_that_the_library_does_not_have_has_only_its_own_days(settings: LazySettings) -> None:
     settings.COUNTRY = "ZZ"
     make.holiday("2026-03-03")
-    assert list(clocks.calendar(at=AT).off) == [date(2026, 3, 3)]
+    assert list(clocks.read(at=AT).calendar.off) == [date(2026, 3, 3)]
 
 
 def test_changing_the_table_of_holidays_changes_what_is_due_at_once() -> None:
