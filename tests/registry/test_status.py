@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from django.db import connection
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
