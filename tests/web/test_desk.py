@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import translation
 from playwright.sync_api import sync_playwright
 
-from checks.models import Plan, Vantage
+from checks.models import Episode, Plan, Vantage
 from registry import moderation, submissions
 from registry.models import Coverage, Decision, Dispute, LogEntry, Report, Resource
 from tests import make
@@ -247,6 +247,20 @@ def test_who_may_only_read_marks_nothing(desk: Client, editor: User) -> None:
     editor.user_permissions.add(Permission.objects.get(codename="change_dispute"))
     assert desk.post(f"{EPISODES}mark/delete/?id={row.pk}", {"reason": "x"}).status_code == 404
     assert not Dispute.objects.exists()
+
+
+def test_an_episode_that_a_recount_took_back_is_not_marked_and_the_editor_is_told(client: Client, chief: User) -> None:
+    resource = moderation.accept(a_report(), by=chief, reason="seen")
+    make.cell(resource, make.network())
+    row = make.episode(resource, make.network())
+    client.force_login(chief)
+    before, address = LogEntry.objects.count(), f"{EPISODES}mark/dispute/?id={row.pk}"
+    Episode.objects.filter(pk=row.pk).delete()
+    page = client.post(address, {"reason": "x"}, follow=True, headers={"accept-language": "en"})
+    assert "are no longer there" in page.content.decode()
+    with pytest.raises(moderation.NotWaiting):
+        moderation.dispute(row, by=chief, reason="x")
+    assert LogEntry.objects.count() == before
 
 
 def test_not_even_a_superuser_changes_record_or_evidence(client: Client, chief: User, rf: Any) -> None:
