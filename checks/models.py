@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from uuid_utils.compat import uuid7
 
 from checks.engine.records import Measurement as Record
@@ -28,13 +29,13 @@ class Network(models.Model):
         HOSTING = "hosting", _("hosting")
         OTHER = "other", _("other")
 
-    asn = models.PositiveBigIntegerField(unique=True)
-    name = models.CharField(max_length=200)
-    brand = models.CharField(max_length=200, blank=True, default="")
-    kind = models.CharField(max_length=8, choices=Kind)
-    country = models.CharField(max_length=2, blank=True, default="")
+    asn = models.PositiveBigIntegerField(_("AS number"), unique=True)
+    name = models.CharField(pgettext_lazy("heading", "name"), max_length=200)
+    brand = models.CharField(_("brand"), max_length=200, blank=True, default="")
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind)
+    country = models.CharField(_("country"), max_length=2, blank=True, default="")
     note = models.TextField(blank=True, default="")
-    imitated = models.BooleanField(default=False)  # a network of the lab: nothing seen there is a finding
+    imitated = models.BooleanField(_("imitated"), default=False)  # one of the lab: nothing seen there is a finding
     # When something last came from its vantages, though they were asked again and again; empty while they deliver.
     silent_since = models.DateTimeField(null=True, blank=True)
 
@@ -70,10 +71,10 @@ class AddressRangeQuerySet(models.QuerySet["AddressRange"]):
 class AddressRange(models.Model):
     """Addresses announced by one network; both ends are 32 hexadecimal digits, IPv4 as ::ffff:a.b.c.d."""
 
-    first = models.CharField(max_length=32, db_index=True)
-    last = models.CharField(max_length=32)
-    asn = models.PositiveBigIntegerField(db_index=True)
-    name = models.CharField(max_length=200)
+    first = models.CharField(_("first address"), max_length=32, db_index=True)
+    last = models.CharField(_("last address"), max_length=32)
+    asn = models.PositiveBigIntegerField(_("AS number"), db_index=True)
+    name = models.CharField(pgettext_lazy("heading", "name"), max_length=200)
 
     objects = AddressRangeQuerySet.as_manager()
 
@@ -121,19 +122,20 @@ class Vantage(models.Model):
         OWN = "own", _("our own probe")
         OONI = "ooni", _("OONI’s probes")
 
-    name = models.SlugField(max_length=60, unique=True)
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="vantages")
-    region = models.CharField(max_length=6, blank=True, default="")  # ISO 3166-2
-    role = models.CharField(max_length=7, choices=Role)
-    state = models.CharField(max_length=8, choices=State, default=State.ADMITTED)
-    source = models.CharField(max_length=4, choices=Source, default=Source.OWN)
+    name = models.SlugField(pgettext_lazy("heading", "name"), max_length=60, unique=True)
+    network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="vantages")
+    region = models.CharField(_("region"), max_length=6, blank=True, default="")  # ISO 3166-2
+    role = models.CharField(_("role"), max_length=7, choices=Role)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.ADMITTED)
+    source = models.CharField(_("source"), max_length=4, choices=Source, default=Source.OWN)
     # Ed25519, hexadecimal; two vantages are two witnesses
     public_key = models.CharField(max_length=64, unique=True, null=True, blank=True)
-    takes_unreviewed = models.BooleanField(default=False)  # may visit what a stranger typed
+    # may visit what a stranger typed
+    takes_unreviewed = models.BooleanField(_("takes unreviewed names"), default=False)
     consent_on = models.DateField(null=True, blank=True)
     consent_version = models.CharField(max_length=20, blank=True, default="")
     excluded_categories = models.JSONField(default=list, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
 
     objects = VantageQuerySet.as_manager()
 
@@ -160,9 +162,9 @@ class Vantage(models.Model):
 class Target(models.Model):
     """A URL to visit, in its canonical form."""
 
-    url = models.CharField(max_length=2048, unique=True)
+    url = models.CharField(_("web address"), max_length=2048, unique=True)
     host = models.CharField(max_length=255, db_index=True)
-    category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    category = models.CharField(_("category"), max_length=10, blank=True, default="")  # Citizen Lab code
 
     class Meta:
         verbose_name = _("target")
@@ -176,12 +178,12 @@ class Target(models.Model):
 class Plan(models.Model):
     """Which targets are measured from which vantages, and how often."""
 
-    name = models.SlugField(max_length=60, unique=True)
+    name = models.SlugField(pgettext_lazy("heading", "name"), max_length=60, unique=True)
     targets = models.ManyToManyField(Target, blank=True, related_name="plans")
     vantages = models.ManyToManyField(Vantage, blank=True, related_name="plans")
-    period = models.DurationField()
-    due_at = models.DateTimeField(db_index=True)
-    enabled = models.BooleanField(default=True)
+    period = models.DurationField(_("period"))
+    due_at = models.DateTimeField(_("due"), db_index=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
 
     class Meta:
         verbose_name = _("plan")
@@ -200,13 +202,15 @@ class Round(models.Model):
     one report of theirs: what one probe measured in one go.
     """
 
-    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="rounds")
-    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="rounds")
+    plan = models.ForeignKey(
+        Plan, verbose_name=_("plan"), null=True, blank=True, on_delete=models.PROTECT, related_name="rounds"
+    )
+    vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="rounds")
     # The moment it was due: beat twice in one slot makes one round. Of a first check the day alone: its minute
     # would be the reporter's.
-    slot = models.DateTimeField()
+    slot = models.DateTimeField(_("due"))
     # Where its targets begin, of a plan too large for one run; of an import, a number drawn from the report's id.
-    batch = models.PositiveIntegerField(default=0)
+    batch = models.PositiveIntegerField(_("batch"), default=0)
 
     class Meta:
         verbose_name = _("round")
@@ -249,15 +253,15 @@ class Run(models.Model):
         RECORDED = "recorded", _("recorded")
         FAILED = "failed", _("failed")
 
-    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="runs")
-    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="runs")
+    round = models.ForeignKey(Round, verbose_name=_("round"), on_delete=models.CASCADE, related_name="runs")
+    vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="runs")
     targets = models.JSONField()  # list of Target ids
     addresses = models.JSONField(default=dict)  # URL → addresses to visit besides those that the vantage resolves
-    state = models.CharField(max_length=8, choices=State)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    recorded_at = models.DateTimeField(null=True, blank=True)
-    judged_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(_("state"), max_length=8, choices=State)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    recorded_at = models.DateTimeField(_("result recorded"), null=True, blank=True)
+    judged_at = models.DateTimeField(_("judged"), null=True, blank=True)
     # What the vantage found out about itself (checks.engine.records.SelfTest); a vantage that failed measured nothing.
     self_test = models.JSONField(null=True, blank=True)
 
@@ -286,17 +290,19 @@ class Measurement(models.Model):
     The time-ordered id is also the partition key; nothing points here with a foreign key.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    id = models.UUIDField("ID", primary_key=True, default=uuid7, editable=False)
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="measurements")
     attempt = models.PositiveSmallIntegerField()
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="measurements")
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements")
     vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="measurements")
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="measurements")
-    control = models.BooleanField()
-    started_at = models.DateTimeField()
+    network = models.ForeignKey(
+        Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="measurements"
+    )
+    control = models.BooleanField(_("control"))
+    started_at = models.DateTimeField(_("began"))
     recorded_at = models.DateTimeField(auto_now_add=True)
-    failure = models.CharField(max_length=200, blank=True, default="")
-    imitated = models.BooleanField()
+    failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
+    imitated = models.BooleanField(_("imitated"))
     document = models.BinaryField()  # zlib-compressed JSON of checks.engine.records.Measurement
     # Of an imported one, where it is from and what was known beside its records (checks.formats.ooni.Origin).
     origin = models.JSONField(null=True, blank=True)
@@ -386,14 +392,14 @@ class Verdict(models.Model):
 
     measurement = models.UUIDField()
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="verdicts")
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="verdicts")
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="verdicts")
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="verdicts")
+    network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="verdicts")
     vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="verdicts")
-    at = models.DateTimeField()
-    verdict = models.CharField(max_length=12, choices=Value)
-    mechanism = models.CharField(max_length=60, blank=True, default="")
-    rule = models.CharField(max_length=60)
-    ruleset = models.CharField(max_length=20)
+    at = models.DateTimeField(_("measured at"))
+    verdict = models.CharField(_("verdict"), max_length=12, choices=Value)
+    mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
+    rule = models.CharField(_("rule"), max_length=60)
+    ruleset = models.CharField(_("ruleset"), max_length=20)
     confidence = models.CharField(max_length=6)
     artefact = models.BooleanField(default=False)
     confirmed = models.BooleanField(default=False)
@@ -401,7 +407,7 @@ class Verdict(models.Model):
     controls = models.JSONField(default=list)  # ids of the control measurements it rests on
     fingerprints = models.CharField(max_length=40, blank=True, default="")  # revision of the list
     trust_store = models.CharField(max_length=60, blank=True, default="")
-    imitated = models.BooleanField()
+    imitated = models.BooleanField(_("imitated"))
 
     objects = VerdictQuerySet.as_manager()
 
@@ -431,17 +437,17 @@ class State(models.TextChoices):
 class Cell(models.Model):
     """The current state of one target on one network: the table that every page reads."""
 
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="cells")
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="cells")
-    state = models.CharField(max_length=14, choices=State, default=State.INSUFFICIENT)
-    mechanism = models.CharField(max_length=60, blank=True, default="")
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="cells")
+    network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="cells")
+    state = models.CharField(_("state"), max_length=14, choices=State, default=State.INSUFFICIENT)
+    mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
     # What the state rests on: the verdicts from `counted_from` to `counted_until`.
     counts = models.JSONField(default=dict)  # verdict → number
     rules = models.JSONField(default=dict)  # rule → number
     counted_from = models.DateTimeField(null=True, blank=True)
     counted_until = models.DateTimeField(null=True, blank=True)
     measurements = models.PositiveIntegerField(default=0)
-    conclusive = models.PositiveIntegerField(default=0)
+    conclusive = models.PositiveIntegerField(_("conclusive"), default=0)
     runs = models.PositiveIntegerField(default=0)
     vantages = models.PositiveIntegerField(default=0)
     usual = models.PositiveIntegerField(null=True, blank=True)  # measurements that a window used to have
@@ -450,7 +456,7 @@ class Cell(models.Model):
     # Another class that two rounds agreed on: it counts when it has the floor, and until then the state is held.
     candidate = models.CharField(max_length=14, blank=True, default="")
     candidate_since = models.DateTimeField(null=True, blank=True)
-    measured_at = models.DateTimeField(null=True, blank=True)
+    measured_at = models.DateTimeField(_("last measured"), null=True, blank=True)
     checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where the next verdict goes on from
 
     class Meta:
@@ -581,9 +587,9 @@ class RecountQuerySet(models.QuerySet["Recount"]):
 class Recount(models.Model):
     """A cell whose verdicts changed all at once, by an import or a new ruleset, and that waits to be counted anew."""
 
-    target = models.ForeignKey(Target, on_delete=models.CASCADE, related_name="recounts")
-    network = models.ForeignKey(Network, on_delete=models.CASCADE, related_name="recounts")
-    asked_at = models.DateTimeField()
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.CASCADE, related_name="recounts")
+    network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.CASCADE, related_name="recounts")
+    asked_at = models.DateTimeField(_("asked"))
 
     objects = RecountQuerySet.as_manager()
 

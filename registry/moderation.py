@@ -29,7 +29,7 @@ from registry.models import (
 
 
 class NotWaiting(Exception):
-    """The report, or the wave, was decided already: someone was faster."""
+    """The report, or the wave, was decided already: someone was faster; or the episode is no longer there."""
 
 
 class NoReason(ValueError):
@@ -156,8 +156,13 @@ def _event_fields(event: Event) -> dict[str, Any]:
 
 @transaction.atomic
 def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
-    """Mark an episode as disputed. Its verdicts and its dates stay; a second mark replaces the first one's reason."""
+    """Mark an episode as disputed. Its verdicts and its dates stay; a second mark replaces the first one's reason.
+
+    Raises NotWaiting for an episode that a recount took back, NoReason.
+    """
     _check_reason(reason)
+    if not Episode.objects.select_for_update().filter(pk=episode.pk).exists():
+        raise NotWaiting("The episode is no longer there.")
     made, _ = Dispute.objects.update_or_create(
         episode=episode, defaults={"reason": reason, "marked_on": timezone.localdate()}
     )

@@ -139,6 +139,21 @@ class _Member(tarfile.TarInfo):
             raise tarfile.ReadError("a member's name is too long")
         return super()._proc_member(archive)  # type: ignore[misc]  # where tarfile decides what to read
 
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+        """What tarfile stumbles over is a broken archive: numbers that are none, and headers upon headers."""
+        try:
+            return super().fromtarfile(archive)
+        except Unreadable:
+            raise
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise tarfile.ReadError("a member's header is broken") from error
+
+    def _pass_over(self, member: tarfile.TarInfo, *_: Any) -> None:
+        member.sparse = []  # type: ignore[assignment]  # typeshed says bytes; it would read a map of any length into memory
+
+    _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _pass_over
+
 
 def _members(file: BinaryIO, place: str) -> Iterator[Found]:
     with tarfile.open(fileobj=file, mode="r|", tarinfo=_Member) as archive:

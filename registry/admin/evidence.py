@@ -75,8 +75,9 @@ class EpisodeAdmin(evidence.EpisodeAdmin):
         episodes = Episode.objects.filter(pk__in=ids(request)[:AT_ONCE]).select_related("target", "network")
         form = DecisionForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            for episode in episodes:
-                _MARKS[act](episode, by=cast(User, request.user), reason=form.cleaned_data["reason"])
+            marked = sum(_marked(request, act, episode, form.cleaned_data["reason"]) for episode in episodes)
+            if marked < len(set(ids(request)[:AT_ONCE])):
+                messages.warning(request, gettext("Episodes that were counted anew meanwhile are no longer there."))
             return redirect("admin:checks_episode_changelist")
         context = {
             **self.admin_site.each_context(request),
@@ -93,6 +94,14 @@ _TITLES = {
     "dispute": _("Mark these episodes as disputed"),
     "settle": _("These episodes are no longer disputed"),
 }
+
+
+def _marked(request: HttpRequest, act: str, episode: Episode, reason: str) -> bool:
+    try:
+        _MARKS[act](episode, by=cast(User, request.user), reason=reason)
+    except moderation.NotWaiting:
+        return False
+    return True
 
 
 def _to_mark(act: str, episodes: QuerySet[Episode]) -> HttpResponseRedirect:

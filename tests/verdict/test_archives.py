@@ -152,6 +152,42 @@ def test_a_header_that_wants_all_memory_is_refused() -> None:
     assert used < 1 << 20
 
 
+def header(kind: bytes, data: bytes) -> bytes:
+    member = tarfile.TarInfo("inner.json")
+    member.type, member.size = kind, len(data)
+    return member.tobuf(tarfile.USTAR_FORMAT) + data.ljust(-(-len(data) // 512) * 512, b"\0")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        header(b"x", b"11 path=ab\n") * 1500,
+        header(b"L", b"inner.json\0") * 1500,
+        header(b"x", b"99999999999999999999 a=b\n"),
+    ],
+    ids=["attributes upon attributes", "names upon names", "a length beyond all numbers"],
+)
+def test_headers_that_tarfile_stumbles_over_end_the_archive_and_not_the_program(headers: bytes) -> None:
+    good = header(tarfile.REGTYPE, lines({"a": 1}))
+    for data, name in ((good + headers + good, "a.tar"), (gzip.compress(good + headers + good), "a.tar.gz")):
+        first, last = found(data, name)
+        assert (first.document, last.error) == ({"a": 1}, "this is no whole tar archive")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        b"24 GNU.sparse.map=x,yz,\n",
+        b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n",
+    ],
+    ids=["map in the header", "map before the data"],
+)
+def test_a_sparse_member_is_passed_over_with_its_map_unread(attributes: bytes) -> None:
+    sparse = header(b"x", attributes) + header(tarfile.REGTYPE, b"2000000000\n" + b"0\n" * 1000)
+    data = sparse + header(tarfile.REGTYPE, lines({"a": 1})) + bytes(1024)
+    assert read(data, "a.tar") == [{"a": 1}]
+
+
 def test_many_members_take_no_more_memory_than_few() -> None:
     def used(members: int) -> int:
         data = tar(*[(f"{number}.json", b"{}") for number in range(members)])

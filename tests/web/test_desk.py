@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from playwright.sync_api import sync_playwright
 
-from checks.models import Plan, Vantage
+from checks.models import Episode, Plan, Vantage
 from registry import moderation, submissions
 from registry.models import Coverage, Decision, Dispute, LogEntry, Report, Resource
 from tests import make
@@ -247,6 +249,20 @@ def test_who_may_only_read_marks_nothing(desk: Client, editor: User) -> None:
     assert not Dispute.objects.exists()
 
 
+def test_an_episode_that_a_recount_took_back_is_not_marked_and_the_editor_is_told(client: Client, chief: User) -> None:
+    resource = moderation.accept(a_report(), by=chief, reason="seen")
+    make.cell(resource, make.network())
+    row = make.episode(resource, make.network())
+    client.force_login(chief)
+    before, address = LogEntry.objects.count(), f"{EPISODES}mark/dispute/?id={row.pk}"
+    Episode.objects.filter(pk=row.pk).delete()
+    page = client.post(address, {"reason": "x"}, follow=True, headers={"accept-language": "en"})
+    assert "are no longer there" in page.content.decode()
+    with pytest.raises(moderation.NotWaiting):
+        moderation.dispute(row, by=chief, reason="x")
+    assert LogEntry.objects.count() == before
+
+
 def test_not_even_a_superuser_changes_record_or_evidence(client: Client, chief: User, rf: Any) -> None:
     request = rf.get("/desk/")
     request.user = chief
@@ -275,6 +291,33 @@ def test_every_table_opens_with_rows(client: Client, chief: User) -> None:
         assert client.get(reverse(f"{address}_changelist"), {"q": "a"} if site.search_fields else {}).status_code == 200
         for row in model._default_manager.all()[:1]:
             assert client.get(reverse(f"{address}_change", args=[row.pk])).status_code == 200, address
+
+
+SAME_IN_ALL = {"ID"}  # as people write it in each of the three languages
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_headings_and_filters_of_the_evidence_are_in_the_readers_language(
+    client: Client, chief: User, language: str
+) -> None:
+    client.force_login(chief)
+    resource = moderation.accept(a_report(), by=chief, reason="seen")
+    make.cell(resource, make.network())
+    make.verdict(make.measurement(seen.visit(), resource))
+
+    def shown(address: str, language: str) -> list[str]:
+        page = client.get(address, headers={"accept-language": language}).context["cl"]
+        with translation.override(language):
+            headings = [str(label_for_field(name, page.model, page.model_admin)) for name in page.list_display[1:]]
+            return headings + [str(one.title) for one in page.filter_specs]
+
+    models = [model for model in apps.get_app_config("checks").get_models() if model in admin.site._registry]
+    assert len(models) >= 14
+    for model in models:
+        address = reverse(f"admin:checks_{model._meta.model_name}_changelist")
+        pairs = zip(shown(address, "en"), shown(address, language), strict=True)
+        left = [english for english, theirs in pairs if english == theirs and english not in SAME_IN_ALL]
+        assert not left, (model, left)
 
 
 def test_a_superuser_says_how_often_a_plan_runs_and_nothing_else(client: Client, desk: Client, chief: User) -> None:
