@@ -13,7 +13,7 @@ from django.utils import timezone
 from checks import planning, rejudging, vantages
 from checks.engine.names import parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
-from registry import log, offers
+from registry import displays, log, offers
 from registry.models import Coverage, Decision, Dispute, Event, Region, Report, Resource, Source
 
 
@@ -31,7 +31,7 @@ def accept(report: Report, *, by: User, reason: str) -> Resource:
     resource, created = Resource.objects.get_or_create_for(parse(report.name))
     _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
     if created:
-        log.append("create", resource, fields=public_fields(resource), reason=reason, by=key_id(by))
+        log.append("create", resource, fields=displays.public_fields(resource), reason=reason, by=key_id(by))
     cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
     return resource
 
@@ -191,11 +191,6 @@ def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetim
     fields = {"ruleset": made.name, "before": before}
     log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))
     return made
-
-
-def public_fields(resource: Resource) -> dict[str, str]:
-    """What the log may show of a resource: its display is honoured there too."""
-    return {"type": resource.type, "name": resource.display_name, "slug": resource.slug, "category": resource.category}
 
 
 def key_id(user: User) -> str:

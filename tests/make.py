@@ -16,6 +16,9 @@ from registry.models import (
     Act,
     ActRole,
     Authority,
+    Category,
+    Display,
+    Ground,
     Listing,
     Resource,
     Restriction,
@@ -38,10 +41,22 @@ def resource(text: str = "orda.kz", *, type: str = "", **fields: Any) -> Resourc
     """A resource; of a domain or a page its canonical target stands for it."""
     name = text if type in FREE else names.parse(text)
     made, _ = Resource.objects.get_or_create_for(name, type)
+    if "display" in fields:
+        fields["own_display"] = fields["display"]
     for field, value in fields.items():
         setattr(made, field, value)
     made.save()
     return made
+
+
+def category(code: str = "NEWS", display: str = Display.FULL, **fields: Any) -> Category:
+    names_in = {f"name_{language}": code for language in ("kk", "ru", "en")}
+    return Category.objects.update_or_create(code=code, defaults={**names_in, "display": display, **fields})[0]
+
+
+def ground(code: str = "fraud", display: str = Display.FULL, **fields: Any) -> Ground:
+    names_in = {f"name_{language}": code for language in ("kk", "ru", "en")}
+    return Ground.objects.update_or_create(code=code, defaults={**names_in, "display": display, **fields})[0]
 
 
 def source(title: str = "Orda.kz", day: str = "2026-01-05", url: str = "") -> Source:

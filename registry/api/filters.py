@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry.dates import check_partial_date
-from registry.models import Act, Authority, Event, Listing, Resource, Restriction, Statement
+from registry.models import Act, Authority, Category, Event, Listing, Resource, Restriction, Statement
 
 ID_LIMIT = 2**63 - 1  # what a database's integer holds
 EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
@@ -78,9 +78,24 @@ def _moment(field: str, lookup: str) -> filters.IsoDateTimeFilter:
 
 
 class Resources(filters.FilterSet):
+    host = filters.CharFilter(method="by_address", label="A-label host; a withheld name is not found by it")
+    slug = filters.CharFilter(method="by_address", label="As in a page's address; of names that are shown in full")
+
     class Meta:
         model = Resource
-        fields = ["type", "category", "host", "slug", "service"]
+        fields = ["type", "category", "display", "condition", "host", "slug", "service"]
+
+    def by_address(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
+        shown = rows.exclude(display=Resource.Display.WITHHELD)
+        if name == "slug":
+            shown = rows.filter(display=Resource.Display.FULL)
+        return shown.filter(**{name: value})
+
+
+class Categories(filters.FilterSet):
+    class Meta:
+        model = Category
+        fields = ["code", "display"]
 
 
 class Restrictions(filters.FilterSet):

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
+from django.db.models.functions import Substr
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from checks.engine.ooni import export
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import status, submissions
+from registry import displays, status, submissions
 from registry.models import (
     Act,
     ActRole,
     Authority,
+    Category,
     Coverage,
     Event,
     Listing,
@@ -79,6 +82,13 @@ class ActRow(serializers.ModelSerializer[Act]):
         model = Act
         fields = ["id", "key", "type", "number", "date", "scope_ordered", "note", "confidence", "roles", "sources"]
 
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        """The view gives each act its `hidden` (registry.models.restriction.hidden)."""
+        data = super().to_representation(row)
+        for one in row.hidden:
+            data = displays.public(data, one.resource)
+        return data
+
 
 class AuthorityRow(serializers.ModelSerializer[Authority]):
     predecessors = _all_by("code")
@@ -100,6 +110,13 @@ class StatementRow(serializers.ModelSerializer[Statement]):
         model = Statement
         fields = ["id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source"]
 
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        data = super().to_representation(row)
+        if row.restriction:
+            return displays.public(data, row.restriction.resource)
+        hushed: dict[str, Any] = displays.hushed(data, [one.resource for one in row.event.hidden])
+        return hushed
+
 
 class RestrictionRow(serializers.ModelSerializer[Restriction]):
     acts = _all_by("key")
@@ -117,6 +134,9 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
             "authorities", "authority_as_written", "grounds", "regions", "networks", "networks_as_written",
             "scope_ordered", "scope_observed", "fact", "confidence", "conflicting", "event", "sources",
         ]  # fmt: skip
+
+    def to_representation(self, row: Restriction) -> dict[str, Any]:
+        return displays.public(super().to_representation(row), row.resource)
 
 
 class IntervalField(serializers.Serializer[Any]):
@@ -140,6 +160,10 @@ class EventRow(serializers.ModelSerializer[Event]):
             "authority_as_written", "authorities", "confidence", "regions", "networks", "sources",
         ]  # fmt: skip
 
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        hushed: dict[str, Any] = displays.hushed(super().to_representation(row), [one.resource for one in row.hidden])
+        return hushed
+
 
 class ListingRow(serializers.ModelSerializer[Listing]):
     address = serializers.SerializerMethodField(help_text="As the register writes it; null where it is not shown.")
@@ -151,6 +175,9 @@ class ListingRow(serializers.ModelSerializer[Listing]):
             "id", "resource", "register_id", "address", "category", "court", "act_ref", "act_date", "snapshot",
             "source",
         ]  # fmt: skip
+
+    def to_representation(self, row: Listing) -> dict[str, Any]:
+        return displays.public(super().to_representation(row), row.resource)
 
     def get_address(self, row: Listing) -> str | None:
         match row.resource.display:
@@ -243,9 +270,16 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     reported = Report.objects.filter(target=OuterRef(target))
     planned = Plan.targets.through.objects.filter(target=OuterRef(target))
     unreviewed = Exists(reported) & ~Exists(covering) & ~Exists(planned)
-    shown: QuerySet[Any] = rows.annotate(
+    # Any address of a withheld site names it, whether it stands for the resource or was measured for another reason.
+    host = "host" if target == "pk" else f"{target}__host"
+    whole = Resource.objects.filter(display=Resource.Display.WITHHELD).exclude(type=Resource.Type.URL)
+    bare = Case(When(**{f"{host}__startswith": "www."}, then=Substr(host, 5)), default=F(host))
+    site = Exists(whole.filter(host=OuterRef("bare_host")).exclude(host="")) | Exists(
+        whole.filter(host=OuterRef(host)).exclude(host="")
+    )
+    shown: QuerySet[Any] = rows.alias(bare_host=bare).annotate(
         unreviewed=unreviewed,
-        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | unreviewed,
+        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | site | unreviewed,
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
@@ -396,7 +430,9 @@ class EpisodeRow(_Evidence):
             "seen_at", "ended_at", "disputed", "witnesses", "imitated",
         ]  # fmt: skip
 
-    def get_disputed(self, row: Episode) -> str | None:
+    def get_disputed(self, row: Any) -> str | None:
+        if row.withheld or row.domain_only:  # an editor's words may name it
+            return str(_("not shown here: it would give the address away")) if status.disputed(row) else None
         return status.disputed(row) or None
 
 
@@ -453,6 +489,16 @@ class ResourceRow(serializers.Serializer[status.Status]):
     name = serializers.SerializerMethodField(help_text="Null where the name is withheld.")
     display = serializers.ChoiceField(choices=Resource.Display.choices, source="resource.display")
     category = serializers.CharField(source="resource.category", help_text="Citizen Lab code")
+    languages = serializers.ListField(
+        child=serializers.CharField(), source="resource.languages", help_text="Of the site, ISO 639."
+    )
+    condition = serializers.ChoiceField(
+        choices=Resource.Condition.choices,
+        source="resource.condition",
+        allow_blank=True,
+        help_text="What became of the site itself; empty: nothing is known.",
+    )
+    condition_since = serializers.CharField(source="resource.condition_since", help_text="A partial date")
     service = serializers.IntegerField(source="resource.service_id", allow_null=True)
     sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
     situation = serializers.ChoiceField(choices=status.Situation.choices)
@@ -469,6 +515,13 @@ class ResourceRow(serializers.Serializer[status.Status]):
         hidden = row.resource.display == Resource.Display.WITHHELD
         return None if hidden else row.resource.display_name
 
+    def to_representation(self, row: status.Status) -> dict[str, Any]:
+        data = super().to_representation(row)
+        if row.resource.display != Resource.Display.FULL:
+            name = data["name"]
+            data = displays.hushed(data, [row.resource]) | {"name": name}
+        return data
+
     def get_sentence(self, row: status.Status) -> str:
         with translation.override(self.context.get("lang", "en")):
             return row.sentence()
@@ -478,6 +531,12 @@ class ResourceDetail(ResourceRow):
     restrictions = RestrictionRow(many=True)
     acts = ActRow(many=True)
     statements = StatementRow(many=True)
+
+
+class CategoryRow(serializers.ModelSerializer[Category]):
+    class Meta:
+        model = Category
+        fields = ["id", "code", "name_kk", "name_ru", "name_en", "display"]
 
 
 class NameField(serializers.Serializer[Any]):
@@ -542,11 +601,18 @@ class FirstCheck(serializers.Serializer[Verdict]):
 
 
 class ReportState(serializers.Serializer[Report]):
-    name = serializers.CharField()
+    name = serializers.SerializerMethodField(help_text="Null where the register withholds the name.")
     received_on = serializers.DateField()
     state = serializers.ChoiceField(choices=Report.State.choices)
     resource = serializers.IntegerField(source="resource_id", allow_null=True)
     first_check = serializers.SerializerMethodField()
+
+    def get_name(self, report: Report) -> str | None:
+        if report.resource and report.resource.display == Resource.Display.WITHHELD:
+            return None
+        if report.resource and report.resource.display == Resource.Display.DOMAIN_ONLY:
+            return report.resource.display_name
+        return report.name
 
     @extend_schema_field(FirstCheck(many=True))
     def get_first_check(self, report: Report) -> list[dict[str, Any]]:
@@ -561,7 +627,9 @@ class NewReceipt(ReportState):
 
 class LogLine(serializers.Serializer[Any]):
     index = serializers.IntegerField()
-    payload = serializers.CharField(help_text="Canonical JSON, RFC 8785.")
+    payload = serializers.CharField(
+        allow_null=True, help_text="Canonical JSON, RFC 8785; null where it would give an address away."
+    )
     leaf = serializers.CharField(help_text="RFC 6962 leaf hash of the payload, hexadecimal.")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
@@ -31,11 +31,23 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import search, status, submissions
+from registry import displays, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
-from registry.models import Act, Authority, Event, Listing, LogEntry, Resource, Restriction, Statement
+from registry.models import (
+    Act,
+    Authority,
+    Category,
+    Event,
+    FormerAddress,
+    Listing,
+    LogEntry,
+    Resource,
+    Restriction,
+    Statement,
+)
+from registry.models.restriction import hidden
 
 CHUNK = 500  # entries of the log read at once
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
@@ -201,8 +213,25 @@ class Resources(Table):
     detail_class = serializers.ResourceDetail
     filterset_class = filters.Resources
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One that was merged leads to the one that it became."""
+        if former := FormerAddress.objects.filter(number=kwargs["pk"]).first():
+            there = reverse("resources-detail", args=[former.resource_id])
+            query = request.META.get("QUERY_STRING", "")
+            return Response(status=308, headers={"Location": f"{there}?{query}" if query else there})
+        return super().retrieve(request, *args, **kwargs)
+
     def prepare(self, rows: list[Any]) -> list[Any]:
-        return status.of_many(rows, at=timezone.now())
+        found = status.of_many(rows, at=timezone.now())
+        return _with_hidden(found) if self.action == "retrieve" else found
+
+
+class Categories(Table):
+    """Categories: what sites are about, and how much of their names the register shows."""
+
+    queryset = Category.objects.all()
+    serializer_class = serializers.CategoryRow
+    filterset_class = filters.Categories
 
 
 class Restrictions(Table):
@@ -216,7 +245,7 @@ class Restrictions(Table):
 class Acts(Table):
     """Acts: orders, submissions, court decisions, laws."""
 
-    queryset = Act.objects.prefetch_related("roles__authority", "sources")
+    queryset = Act.objects.prefetch_related("roles__authority", "sources", hidden())
     serializer_class = serializers.ActRow
     filterset_class = filters.Acts
 
@@ -232,7 +261,11 @@ class Authorities(Table):
 class Statements(Table):
     """Statements: who admitted, denied or kept silent, and where that was read."""
 
-    queryset = Statement.objects.exclude(restriction__public=False).select_related("authority", "event", "source")
+    queryset = (
+        Statement.objects.exclude(restriction__public=False)
+        .select_related("authority", "event", "source", "restriction__resource")
+        .prefetch_related(hidden("event__"))
+    )
     serializer_class = serializers.StatementRow
     filterset_class = filters.Statements
 
@@ -240,7 +273,7 @@ class Statements(Table):
 class Events(Table):
     """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
 
-    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
+    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", hidden())
     serializer_class = serializers.EventRow
     filterset_class = filters.Events
 
@@ -408,14 +441,21 @@ def _look_up(text: str) -> _Answer:
         resources = search.find(text, limit=FOUND_BY_TEXT)
         if not resources:
             raise NoSuchName(error) from error
-        return _Answer(text, resources=status.of_many(resources, at=timezone.now()))
-    return _Answer(text, found.name, resources=found.resources, networks=found.target_networks)
+        return _Answer(text, resources=_with_hidden(status.of_many(resources, at=timezone.now())))
+    return _Answer(text, found.name, resources=_with_hidden(found.resources), networks=found.target_networks)
+
+
+def _with_hidden(statuses: Sequence[status.Status]) -> list[status.Status]:
+    """Statuses whose acts know which of their resources are not shown in full."""
+    prefetch_related_objects([act for one in statuses for act in one.acts], hidden())
+    return list(statuses)
 
 
 def _look_up_many(texts: Sequence[str]) -> list[_Answer]:
     read = [_read(text) for text in texts]
     names = list(dict.fromkeys(name for name in read if isinstance(name, Name)))
     found = {one.name: one for one in search.look_up_many(names, at=timezone.now())}
+    _with_hidden([status for one in found.values() for status in one.resources])
     return [
         _Answer(text, error=name)
         if isinstance(name, BadName)
@@ -488,7 +528,10 @@ class Log(Door):
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        yield from ({"index": row.pk, "payload": row.payload, "leaf": row.leaf} for row in chunk)
+        about = displays.of_subjects(chunk)
+        for row in chunk:
+            secret = displays.reveals(row.payload, about.get(row.subject, ()))
+            yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
         after = chunk[-1].pk
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -105,3 +105,9 @@ class Restriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.get_kind_display()}"
+
+
+def hidden(path: str = "") -> models.Prefetch[Any]:
+    """Gives an act or an event at the end of `path` its `hidden`: restrictions of resources not shown in full."""
+    rows = Restriction.objects.exclude(resource__display=Resource.Display.FULL).select_related("resource")
+    return models.Prefetch(f"{path}restrictions", queryset=rows.order_by("pk"), to_attr="hidden")

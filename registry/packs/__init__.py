@@ -17,7 +17,7 @@ from django.utils import translation
 
 from checks import packs as checks_packs
 from checks.packs import BadPack, Problem, Writer
-from registry import log
+from registry import displays, log
 from registry.models import LogEntry
 from registry.packs.reading import read
 from registry.packs.writing import write
@@ -42,6 +42,7 @@ def load(country: str, root: Path) -> dict[str, Counter[str]]:
             mine=lambda record: _last_changed_by(record) in ("", by),
         )
         write(pack, side, writer)
+        displays.refresh(by=by, reason=f"country pack {country}")
     return writer.counts
 
 

@@ -24,12 +24,14 @@ from registry.models import (
     Restriction,
     Statement,
 )
+from registry.packs.categories import Categories
+from registry.packs.categories import read as read_categories
 from registry.packs.rows import SOURCE, check_source, in_order
 
 NAMES = ("name_kk", "name_ru", "name_en")
 ROLES = {"initiated": ActRole.Role.INITIATED, "decided": ActRole.Role.DECIDED, "executed": ActRole.Role.EXECUTED}
 
-GROUND = (*NAMES, "law_ref")
+GROUND = (*NAMES, "law_ref", "display")
 AUTHORITY = (*NAMES, "role", "valid_from", "valid_to")
 ACT = ("type", "number", "date", "scope_ordered", "note", "confidence")
 EVENT = ("type", *NAMES)
@@ -72,6 +74,7 @@ class Pack:
     cases: dict[str, Case]
     statements: dict[str, tuple[Row, dict[str, Any]]]
     listings: list[tuple[Row, dict[str, Any]]]
+    categories: Categories
 
 
 def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
@@ -107,6 +110,7 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
             for key, (row, values) in _parsed("statements", keys, Statement, STATEMENT).items()
         },
         listings=_listings(listings, cases),
+        categories=read_categories(folder, {row.cells["key"]: row for row in keys["cases"]}),
     )
 
 

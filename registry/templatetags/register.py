@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from django import template
 from django.conf import settings
@@ -15,8 +16,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import dates
-from registry.models import Source
+from registry import dates, displays
+from registry.models import Resource, Source
 
 register = template.Library()
 
@@ -88,9 +89,25 @@ def shown(text: str) -> str:
     return dates.shown(text)
 
 
+def _hidden(about: Any) -> list[Resource]:
+    """What is not shown in full of what a text is about: a resource, or an act or an event with its `hidden`."""
+    if isinstance(about, Resource):
+        return [about]
+    return [one.resource for one in getattr(about, "hidden", ())]
+
+
 @register.simple_tag
-def source_link(source: Source) -> SafeString:
+def told(text: str, about: Any) -> str:
+    """A text, unless it says more of an address than may be shown."""
+    return displays.told(text, _hidden(about))
+
+
+@register.simple_tag
+def source_link(source: Source, about: Any = None) -> SafeString:
     """Title and date of a source, linked where it has an address that a browser may follow."""
+    if displays.reveals(f"{source.title} {unquote(source.url)} {source.url}", _hidden(about)):
+        words = _("not shown here: it would give the address away")
+        return format_html("{}, {}", words, dates.shown(source.date)) if source.date else format_html("{}", words)
     title = source.title or source.url
     if source.url.startswith(("https://", "http://")):
         text = format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', source.url, title)
@@ -117,8 +134,9 @@ _BODIES = {
 
 
 @register.simple_tag
-def source_words(text: str) -> SafeString:
+def source_words(text: str, about: Any = None) -> SafeString:
     """A body as a source names it: in the reader's language where we have that, else as it stands."""
+    text = displays.told(text, _hidden(about))
     known = _BODIES.get(text)
     return format_html("{}", known) if known else format_html('<span lang="en">{}</span>', text)
 

@@ -66,8 +66,9 @@ def _public(rows: QuerySet[Any]) -> QuerySet[Any]:
 def _shown(row: Any) -> Shown:
     covering = [one.resource for one in row.target.coverage.all()]
     if row.withheld:
-        hidden = next(one for one in covering if one.display == Resource.Display.WITHHELD)
-        return Shown(row, hidden.display_name, None, full=False)
+        hidden = next((one for one in covering if one.display == Resource.Display.WITHHELD), None)
+        name = hidden.display_name if hidden else gettext("name withheld")
+        return Shown(row, name, hidden, full=False)
     if row.domain_only:
         limited = next(one for one in covering if one.display == Resource.Display.DOMAIN_ONLY)
         return Shown(row, unicode_host(row.target.host), limited, full=False)

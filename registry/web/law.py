@@ -24,11 +24,12 @@ from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
 from registry import offers, status
-from registry.models import Act, Authority, Event, Ground, Restriction, Statement
+from registry.models import Act, Authority, Event, Ground, Resource, Restriction, Statement
+from registry.models.restriction import hidden
 from registry.web.names import alphabetical, sort_choices
 
 ROWS = 50  # of a list on one page
-WORDS = ("number", "scope_ordered", "note")  # columns of an act that a text is looked for in
+WORDS = ("scope_ordered", "note")  # columns of an act that a text is looked for in
 FIRST = 20  # acts of an authority before "all acts"
 TABLES = (
     "resources",
@@ -60,7 +61,9 @@ class ActFilter(forms.Form):
             return Act.objects.none()
         rows, asked = Act.objects.all(), self.cleaned_data
         if words := asked["q"]:
-            rows = rows.filter(reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS)))
+            hidden_words = Restriction.objects.exclude(resource__display=Resource.Display.FULL).exclude(acts=None)
+            said = reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS))
+            rows = rows.filter(Q(number__icontains=words) | said & ~Q(pk__in=hidden_words.values("acts")))
         if asked["type"]:
             rows = rows.filter(type=asked["type"])
         if asked["authority"]:
@@ -76,7 +79,7 @@ def acts(request: HttpRequest) -> HttpResponse:
 
 
 def act(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(Act.objects.prefetch_related("roles__authority", "sources"), key=key)
+    row = get_object_or_404(Act.objects.prefetch_related("roles__authority", "sources", hidden()), key=key)
     page = _restrictions(request, row.restrictions.public())
     return render(request, "registry/act.html", {"act": row, "page": page, "lines": _lines(page)})
 
@@ -119,7 +122,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
-    everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources")
+    everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", hidden())
     row = get_object_or_404(everything.select_related("wave"), key=key)
     page = _restrictions(request, row.restrictions.public())
     about = Statement.objects.filter(Q(event=row) | Q(restriction__event=row))
@@ -207,7 +210,8 @@ def _restrictions(request: HttpRequest, rows: QuerySet[Restriction]) -> Page[Res
 def _statements(rows: QuerySet[Statement]) -> QuerySet[Statement]:
     """Newest first. One about a restriction that is not public is not public either."""
     shown = rows.exclude(restriction__public=False).order_by("-date", "-id")
-    return shown.select_related("authority", "event", "source", "restriction__resource")
+    rows = shown.select_related("authority", "event", "source", "restriction__resource")
+    return rows.prefetch_related(hidden("event__"))
 
 
 def _with_counts(rows: QuerySet[Act]) -> QuerySet[Act]:

@@ -15,7 +15,7 @@ from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -24,8 +24,8 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import search, status
-from registry.models import LogEntry, Resource, Restriction
+from registry import displays, search, status
+from registry.models import FormerAddress, LogEntry, Resource, Restriction
 from registry.models.resource import readable
 from registry.status import Legal, Observed, Place, Situation, Status
 from registry.web.names import explain
@@ -34,6 +34,7 @@ FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 EPISODES = 300  # drawn in one timeline: more would not be seen
+BIGGEST = 2**63 - 1  # number that a database keeps
 CHANGES = 50  # of the log, on one page
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 
@@ -206,9 +207,27 @@ def resources(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/resources.html", context)
 
 
+def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
+    """The address of what is not shown in full; of all else, a way to the address by name."""
+    if number > BIGGEST:
+        raise Http404
+    one = Resource.objects.select_related("service").filter(pk=number).first()
+    if one is None:
+        former = get_object_or_404(FormerAddress.objects.select_related("resource"), number=number)
+        return redirect(former.resource, permanent=True)
+    return redirect(one) if one.display == Resource.Display.FULL else _resource(request, one)
+
+
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
+    one = Resource.objects.select_related("service").filter(slug=slug).first()
+    if one is None:
+        former = get_object_or_404(FormerAddress.objects.select_related("resource"), slug=slug)
+        return redirect(former.resource, permanent=True)
+    return _resource(request, one) if one.display == Resource.Display.FULL else redirect(one)
+
+
+def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
-    one = get_object_or_404(Resource.objects.select_related("service"), slug=slug)
     found = status.of(one, at=at)
     context = {
         "resource": one,
@@ -280,6 +299,12 @@ _OPERATIONS = {
     "update": _("changed"),
     "cover": _("another address joined"),
     "withdraw": _("withdrawn"),
+    "display": _("shown otherwise"),
+    "choose_display": _("an editor chose how much is shown"),
+    "categorise": _("put into a category"),
+    "group": _("put under a service"),
+    "note_condition": _("the state of the site itself noted"),
+    "merge": _("another entry merged into it"),
     "dispute": _("disputed"),
     "settle": _("no longer disputed"),
 }
@@ -291,17 +316,17 @@ def _changes(found: Status) -> list[Change]:
     subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     entries = LogEntry.objects.filter(subject__in=subjects).order_by("-id")[:CHANGES]
-    return [_change(entry, json.loads(entry.payload)) for entry in entries]
+    return [_change(entry, json.loads(entry.payload), found.resource) for entry in entries]
 
 
-def _change(entry: LogEntry, payload: dict[str, Any]) -> Change:
+def _change(entry: LogEntry, payload: dict[str, Any], about: Resource) -> Change:
     model = entry.subject.partition("/")[0]
     return Change(
         number=entry.pk,
         at=entry.at,
         operation=str(_OPERATIONS.get(entry.operation, entry.operation)),
         subject=str(_SUBJECTS.get(model, model)),
-        reason=_reason(str(payload.get("reason", ""))),
+        reason=displays.told(_reason(str(payload.get("reason", ""))), [about]),
         by=str(payload.get("by", "")),
     )
 
@@ -316,5 +341,6 @@ urlpatterns = [
     path("", front, name="front"),
     path("look-up/", look_up, name="look_up"),
     path("resources/", resources, name="resources"),
+    path("resources/<int:number>/", resource_by_number, name="resource_by_number"),
     path("resources/<str:slug>/", resource, name="resource"),
 ]

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 
 SOURCE = "https://source.example.com/,Title,2024"
 LAW = {
-    "grounds.csv": "code,name_kk,name_ru,name_en,law_ref\nfraud,алаяқтық,мошенничество,fraud,art. 41-1\n",
+    "grounds.csv": "code,name_kk,name_ru,name_en,law_ref,display\nfraud,алаяқтық,мошенничество,fraud,art. 41-1,full\n",
+    "categories.csv": "code,name_kk,name_ru,name_en,display\nNEWS,Б,Н,News,full\n",
+    "displays.csv": "case,display,reason\n",
     "regions.csv": "iso,name_kk,name_ru,name_en\nKZ-71,Астана,Астана,Astana\n",
     "authorities.csv": "code,name_kk,name_ru,name_en,role,valid_from,valid_to,predecessors,sources\n"
     "new,Ж,Н,New,,2020,,old,https://a.example.com/\nold,Е,С,Old,,2010,2020,,\n",
@@ -232,7 +234,7 @@ def test_every_mistake_of_every_file_is_told_at_once(folder):
 
 def test_of_very_many_mistakes_the_first_fifty_are_told(folder):
     file = path(folder, "grounds.csv")
-    file.write_text("code,name_kk,name_ru,name_en,law_ref\n" + "a b,х,х,x,\n" * 60, encoding="utf-8")
+    file.write_text("code,name_kk,name_ru,name_en,law_ref,display\n" + "a b,х,х,x,,full\n" * 60, encoding="utf-8")
     told = complaint(folder)
     assert told.count("grounds.csv:") <= 50
     assert "more\nNothing was loaded." in told
