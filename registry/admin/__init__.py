@@ -6,10 +6,10 @@ Every decision is one function of `registry.moderation`, which logs it with its 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin import evidence, record, reports
+from registry.admin import evidence, record, reports, resources
 from registry.admin.signing_in import LoginForm
 
-__all__ = ["evidence", "record", "reports"]
+__all__ = ["evidence", "record", "reports", "resources"]
 
 admin.site.site_header = _("Tizilim: the editors' desk")
 admin.site.site_title = _("Tizilim: the editors' desk")

@@ -302,9 +302,8 @@ _OPERATIONS = {
     "display": _("shown otherwise"),
     "choose_display": _("an editor chose how much is shown"),
     "categorise": _("put into a category"),
-    "group": _("put under a service"),
-    "note_condition": _("the state of the site itself noted"),
-    "merge": _("another entry merged into it"),
+    "describe": _("described"),
+    "merge": _("merged with another entry"),
     "dispute": _("disputed"),
     "settle": _("no longer disputed"),
 }
@@ -313,7 +312,8 @@ _SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "epi
 
 def _changes(found: Status) -> list[Change]:
     """What the log says of the resource, its restrictions and its episodes that run, newest first."""
-    subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
+    numbers = [found.resource.pk, *found.resource.former_addresses.values_list("number", flat=True)]
+    subjects = [*(f"resource/{number}" for number in numbers), *(f"restriction/{row.pk}" for row in found.restrictions)]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     entries = LogEntry.objects.filter(subject__in=subjects).order_by("-id")[:CHANGES]
     return [_change(entry, json.loads(entry.payload), found.resource) for entry in entries]
