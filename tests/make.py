@@ -15,6 +15,7 @@ from checks.verdict.rules import RULESET
 from registry.models import (
     Act,
     ActRole,
+    Alarm,
     Authority,
     Category,
     Display,
@@ -92,6 +93,11 @@ def statement(about: Restriction, *, speaker: str = "the ministry", stance: str 
 def listing(of: Resource, **fields: Any) -> Listing:
     fields = {"register_id": str(next(_number)), "address": of.name, "snapshot": "2026-02-01", **fields}
     return Listing.objects.create(resource=of, source=source(), **fields)
+
+
+def alarm(of: Resource, kind: str = Alarm.Kind.ENDED, **fields: Any) -> Alarm:
+    fields = {"networks": [9198], "measured": 2, "opened_on": AT.date(), "seen_on": AT.date(), **fields}
+    return Alarm.objects.create(resource=of, kind=kind, **fields)
 
 
 def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry.dates import check_partial_date
-from registry.models import Act, Authority, Category, Event, Listing, Resource, Restriction, Statement
+from registry.models import Act, Alarm, Authority, Category, Event, Listing, Resource, Restriction, Statement
 
 ID_LIMIT = 2**63 - 1  # what a database's integer holds
 EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
@@ -90,6 +90,15 @@ class Resources(filters.FilterSet):
         if name == "slug":
             shown = rows.filter(display=Resource.Display.FULL)
         return shown.filter(**{name: value})
+
+
+class Alarms(filters.FilterSet):
+    act = _code("act__key", "Key of an act")
+    open = filters.BooleanFilter(field_name="closed_on", lookup_expr="isnull", label="Still so")
+
+    class Meta:
+        model = Alarm
+        fields = ["kind", "resource"]
 
 
 class Categories(filters.FilterSet):

@@ -14,10 +14,11 @@ from rest_framework import serializers
 
 from checks.engine.ooni import export
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import displays, status, submissions
+from registry import alarms, displays, status, submissions
 from registry.models import (
     Act,
     ActRole,
+    Alarm,
     Authority,
     Category,
     Coverage,
@@ -537,6 +538,25 @@ class CategoryRow(serializers.ModelSerializer[Category]):
     class Meta:
         model = Category
         fields = ["id", "code", "name_kk", "name_ru", "name_en", "display"]
+
+
+class AlarmRow(serializers.ModelSerializer[Alarm]):
+    act = _by("key", allow_null=True)
+    networks = serializers.ListField(
+        child=serializers.IntegerField(), read_only=True, help_text="Numbers of the networks where it is unreachable."
+    )
+    sentence = serializers.SerializerMethodField(help_text="In the language of `lang`.")
+
+    class Meta:
+        model = Alarm
+        fields = [
+            "id", "kind", "resource", "act", "pages", "networks", "measured", "since", "since_at_least", "sentence",
+            "opened_on", "seen_on", "closed_on",
+        ]  # fmt: skip
+
+    def get_sentence(self, row: Alarm) -> str:
+        with translation.override(self.context.get("lang", "en")):
+            return alarms.sentence(row)
 
 
 class NameField(serializers.Serializer[Any]):

@@ -37,6 +37,7 @@ from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
 from registry.models import (
     Act,
+    Alarm,
     Authority,
     Category,
     Event,
@@ -224,6 +225,15 @@ class Resources(Table):
     def prepare(self, rows: list[Any]) -> list[Any]:
         found = status.of_many(rows, at=timezone.now())
         return _with_hidden(found) if self.action == "retrieve" else found
+
+
+@extend_schema_view(list=extend_schema(parameters=[LANG]), retrieve=extend_schema(parameters=[LANG]))
+class Alarms(Table):
+    """Alarms: blocks that go beyond their order, or outlive it; those that were closed too."""
+
+    queryset = Alarm.objects.select_related("resource", "act")
+    serializer_class = serializers.AlarmRow
+    filterset_class = filters.Alarms
 
 
 class Categories(Table):

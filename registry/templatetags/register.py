@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from django import template
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.core.paginator import Page
 from django.template.context import Context
 from django.urls import reverse
@@ -145,6 +146,12 @@ def source_words(text: str, about: Any = None) -> SafeString:
 def page_numbers(page: Page[Any]) -> list[int | str]:
     """The numbers to show under a list: first, last and those about here, with … between."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+@register.filter
+def language_names(codes: list[str]) -> str:
+    """Languages of a site, each by its own name; one that has no name here by its code."""
+    return ", ".join(LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
 
 
 class Language(NamedTuple):

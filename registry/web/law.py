@@ -39,6 +39,8 @@ TABLES = (
     "statements",
     "events",
     "listings",
+    "categories",
+    "alarms",
     "networks",
     "episodes",
 )

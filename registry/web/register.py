@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
 from registry import displays, search, status
-from registry.models import FormerAddress, LogEntry, Resource, Restriction
+from registry.models import Category, FormerAddress, LogEntry, Resource, Restriction
 from registry.models.resource import readable
 from registry.status import Legal, Observed, Place, Situation, Status
 from registry.web.names import explain
@@ -228,12 +228,15 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
-    found = status.of(one, at=at)
+    group = one.mirrors.order_by("slug")
+    found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     context = {
         "resource": one,
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
-        "mirrors": one.mirrors.exclude(display=Resource.Display.WITHHELD)[:ON_A_PAGE],
+        "mirrors": mirrors,
+        "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
+        "category": Category.objects.filter(code=one.category).first() if one.category else None,
         "listings": one.listings.select_related("source")[:ON_A_PAGE],
         "timeline": _timeline(found.networks, at),
         "changes": _changes(found),

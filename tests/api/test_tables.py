@@ -32,6 +32,7 @@ def fill(resource: Resource | None = None) -> Resource:
     """One row in every table."""
     resource = resource or make.resource()
     make.category()
+    make.alarm(resource)
     made = make.restriction(resource, make.act(by=make.authority()))
     make.statement(made)
     make.listing(resource, address="=1+1")

@@ -174,3 +174,25 @@ def test_a_group_has_one_storey() -> None:
     for one, above in ((service, other), (service, service)):
         with pytest.raises(describing.NotDescribed):
             describing.describe(one, service=above, **words)
+
+
+def test_the_page_of_a_service_shows_what_belongs_to_it_and_the_state_of_each(client: Client) -> None:
+    service = make.resource("Orda", type="service")
+    first = make.resource("orda.kz", service=service)
+    make.resource("orda.press", service=service, condition="parked", condition_since="2026-02")
+    make.resource("qzxv.kz", service=service, display=Display.WITHHELD)
+    make.cell(first, make.network(), "blocked")
+    page = client.get("/en/resources/orda/").content.decode()
+    for text in ("orda.kz", "unreachable, no act known", "1 of 1", "the domain is parked (February 2026)"):
+        assert text in page
+    assert "qzxv" not in page
+    there = client.get("/en/resources/orda.kz/").content.decode()
+    assert 'part of <a href="/en/resources/orda/"' in there
+
+
+def test_a_page_says_the_category_and_the_languages_of_a_site(client: Client) -> None:
+    make.category("NEWS", name_en="News media")
+    make.resource("orda.kz", category="NEWS", languages=["kk", "ru", "ug"])
+    page = client.get("/en/resources/orda.kz/").content.decode()
+    assert "News media" in page
+    assert "қазақша, Русский" in page or "Қазақ, Русский" in page

@@ -43,6 +43,7 @@ def fill(sites: int = SITES) -> None:
         if number % 3 == 0:
             make.statement(basis, words="We block nothing.")
             make.listing(one)
+            make.alarm(one)
         for network, state in zip(networks, states, strict=False):
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])

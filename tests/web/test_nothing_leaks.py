@@ -56,6 +56,8 @@ def fill(one: Resource, words: str) -> None:
             row = make.episode(target, network, State.BLOCKED, witnesses=[str(made.pk)])
             if target in one.targets.all():
                 moderation.dispute(row, by=User.objects.get(), reason=f"{words} moved.")
+    make.alarm(one)
+    make.alarm(one, kind="collateral", act=decided, pages=2)
     make.resource("a service", type="service")
     Resource.objects.filter(pk=one.pk).update(service=Resource.objects.get(type="service"))
 
