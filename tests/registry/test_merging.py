@@ -161,7 +161,7 @@ def test_an_editor_describes_an_entry_and_a_dead_site_stays_in_the_register(clie
     operations = [entry.operation for entry in LogEntry.objects.all()]
     assert operations == ["describe", "categorise", "choose_display", "display"]
     page = client.get(f"/en/resources/{one.pk}/").content.decode()
-    assert "The domain is for sale, as seen on February 2026" in page
+    assert "The domain is for sale (as of February 2026)" in page
     assert "orda.kz" in client.get("/en/resources/").content.decode()
     row = client.get(f"/api/v1/resources/{one.pk}").json()
     assert (row["condition"], row["condition_since"], row["languages"]) == ("for_sale", "2026-02", ["kk", "ru"])
