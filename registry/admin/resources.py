@@ -28,7 +28,7 @@ _TEXT = forms.TextInput(attrs=WIDE)
 
 class DescriptionForm(DecisionForm):
     category = forms.ModelChoiceField(
-        Category.objects.all(), label=_("category"), to_field_name="code", required=False, empty_label="–"
+        Category.objects.all(), label=_("Category"), to_field_name="code", required=False, empty_label="–"
     )
     own_display = forms.ChoiceField(
         label=_("How much of the name is shown"),

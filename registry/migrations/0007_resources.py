@@ -127,5 +127,9 @@ class Migration(migrations.Migration):
             model_name='formeraddress',
             constraint=models.UniqueConstraint(fields=('type', 'name'), name='former_address_once'),
         ),
+        migrations.AlterModelOptions(
+            name='coverage',
+            options={'ordering': ['-canonical', 'id'], 'verbose_name': 'address that is measured', 'verbose_name_plural': 'addresses that are measured'},
+        ),
         migrations.RunPython(keep_what_was_chosen, migrations.RunPython.noop),
     ]

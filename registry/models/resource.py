@@ -189,6 +189,8 @@ class Coverage(models.Model):
     canonical = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("address that is measured")
+        verbose_name_plural = _("addresses that are measured")
         ordering = ["-canonical", "id"]
         constraints = [
             models.UniqueConstraint(fields=["resource", "target"], name="coverage_once"),
