@@ -8,6 +8,7 @@ the whole site that it belongs to.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -36,6 +37,7 @@ LESS = (Display.DOMAIN_ONLY, Display.WITHHELD)
 SHORTEST = 3  # letters of a path that gives a page away
 # Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
 TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note"})
+CODES = frozenset({"kind", "status", "type", "stance", "confidence"})  # words of ours, which name nobody
 NAMES = frozenset({"name", "host", "address", "slug"})
 
 
@@ -153,7 +155,12 @@ def categorise(resource: Resource, category: str, *, by: str, reason: str) -> No
 def reveals(text: str, resources: Iterable[Resource]) -> bool:
     """Does a text say more of one of these names than may be shown?"""
     letters = text.casefold()
-    return any(needle in letters for one in resources for needle in _needles(one))
+    return any(_stands_in(needle, letters) for one in resources for needle in _needles(one))
+
+
+def _stands_in(needle: str, letters: str) -> bool:
+    """As a word of its own: an app may be called X, and other words have an x too."""
+    return re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", letters) is not None if needle in letters else False
 
 
 def _needles(resource: Resource) -> set[str]:
@@ -163,7 +170,7 @@ def _needles(resource: Resource) -> set[str]:
     found = set()
     if resource.type == Resource.Type.URL:
         for url in (resource.name, readable(resource.name)):
-            path = url.partition("://")[2].partition("/")[2]
+            path = url.partition("://")[2].partition("/")[2].rstrip("/")
             if len(path) >= SHORTEST:
                 found.add(path)
         found.add(resource.slug)
@@ -182,7 +189,7 @@ def public(fields: Mapping[str, Any], resource: Resource, texts: Collection[str]
     if resource.display == Display.FULL:
         return dict(fields)
     quiet = {name: "" if name in texts else value for name, value in fields.items()}
-    return {name: hushed(value, [resource]) for name, value in quiet.items()}
+    return {name: value if name in CODES else hushed(value, [resource]) for name, value in quiet.items()}
 
 
 def public_fields(resource: Resource) -> dict[str, str]:

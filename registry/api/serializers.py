@@ -518,9 +518,8 @@ class ResourceRow(serializers.Serializer[status.Status]):
 
     def to_representation(self, row: status.Status) -> dict[str, Any]:
         data = super().to_representation(row)
-        if row.resource.display != Resource.Display.FULL:
-            name = data["name"]
-            data = displays.hushed(data, [row.resource]) | {"name": name}
+        for state in data["networks"]:
+            state["disputed"] = displays.told(state["disputed"], [row.resource])
         return data
 
     def get_sentence(self, row: status.Status) -> str:

@@ -121,3 +121,27 @@ def test_every_change_of_a_display_is_in_the_log_and_names_nothing() -> None:
     told = [entry.payload for entry in LogEntry.objects.all()]
     assert [entry.operation for entry in LogEntry.objects.all()] == ["choose_display", "display"]
     assert not any("qzxv" in payload for payload in told)
+
+
+def test_a_short_name_hides_the_word_and_not_every_text_with_its_letter() -> None:
+    one = make.resource("X", type="app", display=WITHHELD)
+    assert displays.reveals("They closed X.", [one])
+    assert displays.reveals("Users of «x» wrote", [one])
+    assert not displays.reveals("An exact text about taxes", [one])
+    row = displays.public({"kind": "x", "fact": "anything", "source": {"title": "X is gone", "date": "2026"}}, one)
+    assert row == {"kind": "x", "fact": "", "source": {"title": "", "date": "2026"}}
+
+
+@pytest.mark.parametrize(
+    ("display", "text", "reveals"),
+    [
+        (WITHHELD, "see www.shop.kz/price-list", True),
+        (WITHHELD, "see https://SHOP.KZ", True),
+        (DOMAIN_ONLY, "see shop.kz", False),
+        (DOMAIN_ONLY, "see shop.kz/price-list?page=2", True),
+        (DOMAIN_ONLY, "see (shop.kz/price-list)", True),
+        (FULL, "see shop.kz/price-list", False),
+    ],
+)
+def test_a_text_reveals_a_page_in_whatever_spelling(display: str, text: str, reveals: bool) -> None:
+    assert displays.reveals(text, [make.resource("https://shop.kz/price-list", display=display)]) is reveals
