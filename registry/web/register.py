@@ -14,12 +14,13 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
@@ -207,11 +208,17 @@ def resources(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/resources.html", context)
 
 
+def _resources() -> QuerySet[Resource]:
+    """With the service and the category's name in the reader's language."""
+    category = Category.objects.filter(code=OuterRef("category")).values(f"name_{get_language()}")
+    return Resource.objects.select_related("service").annotate(category_name=Subquery(category[:1]))
+
+
 def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
     """The address of what is not shown in full; of all else, a way to the address by name."""
     if number > BIGGEST:
         raise Http404
-    one = Resource.objects.select_related("service").filter(pk=number).first()
+    one = _resources().filter(pk=number).first()
     if one is None:
         former = get_object_or_404(FormerAddress.objects.select_related("resource"), number=number)
         return redirect(former.resource, permanent=True)
@@ -219,7 +226,7 @@ def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
-    one = Resource.objects.select_related("service").filter(slug=slug).first()
+    one = _resources().filter(slug=slug).first()
     if one is None:
         former = get_object_or_404(FormerAddress.objects.select_related("resource"), slug=slug)
         return redirect(former.resource, permanent=True)
@@ -236,7 +243,6 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "shown_in_full": one.display == Resource.Display.FULL,
         "mirrors": mirrors,
         "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
-        "category": Category.objects.filter(code=one.category).first() if one.category else None,
         "listings": one.listings.select_related("source")[:ON_A_PAGE],
         "timeline": _timeline(found.networks, at),
         "changes": _changes(found),
@@ -315,10 +321,10 @@ _SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "epi
 
 def _changes(found: Status) -> list[Change]:
     """What the log says of the resource, its restrictions and its episodes that run, newest first."""
-    numbers = [found.resource.pk, *found.resource.former_addresses.values_list("number", flat=True)]
-    subjects = [*(f"resource/{number}" for number in numbers), *(f"restriction/{row.pk}" for row in found.restrictions)]
+    subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
-    entries = LogEntry.objects.filter(subject__in=subjects).order_by("-id")[:CHANGES]
+    merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
+    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged)).order_by("-id")[:CHANGES]
     return [_change(entry, json.loads(entry.payload), found.resource) for entry in entries]
 
 

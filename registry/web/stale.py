@@ -13,7 +13,8 @@ from checks.models import Network
 from registry import alarms
 from registry.models import Alarm
 
-ROWS = 25  # of each section on one page
+ROWS = 12  # of each section on one page
+NETWORKS = 8  # named in one row
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Line:
     alarm: Alarm
     sentence: str
     networks: tuple[Network, ...]
+    more: int  # networks that the row does not name
 
 
 def stale(request: HttpRequest) -> HttpResponse:
@@ -35,14 +37,13 @@ def stale(request: HttpRequest) -> HttpResponse:
     numbers = {asn for row in (*beyond, *outlived) for asn in row.networks}
     known = {network.asn: network for network in Network.objects.filter(asn__in=numbers)}
 
-    def lines(some: list[Alarm]) -> list[Line]:
-        return [
-            Line(row, alarms.sentence(row), tuple(known[asn] for asn in row.networks if asn in known)) for row in some
-        ]
+    def line(row: Alarm) -> Line:
+        named = tuple(known[asn] for asn in row.networks if asn in known)[:NETWORKS]
+        return Line(row, alarms.sentence(row), named, len(row.networks) - len(named))
 
     context = {
-        "beyond": lines(beyond),
-        "outlived": lines(outlived),
+        "beyond": [line(row) for row in beyond],
+        "outlived": [line(row) for row in outlived],
         "counts": [one.count for one in sections],
         "page": page,
     }

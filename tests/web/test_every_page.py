@@ -124,7 +124,14 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
                 if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                     found.append(f"{name} is wider than {width} px")
 
-        pages = ("", "resources/", "resources/a-site-of-some-length-1.kz/", "matrix/", "look-up/?q=not-there.kz")
+        pages = (
+            "",
+            "resources/",
+            "resources/a-site-of-some-length-1.kz/",
+            "stale/",
+            "matrix/",
+            "look-up/?q=not-there.kz",
+        )
         for name in (*pages, "episodes/", f"episodes/{episode.pk}/"):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
