@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from checks import planning, rejudging, vantages
@@ -172,11 +173,13 @@ def _public_episode(episode: Episode) -> dict[str, str]:
 
 
 def _public_target(target: Target) -> str:
-    """What every resource that it stands for allows to be shown of it."""
-    displays = set(Resource.objects.filter(targets=target).values_list("display", flat=True))
-    if Resource.Display.WITHHELD in displays:
+    """What every resource that it stands for, and the whole site that it is on, allow to be shown of it."""
+    site = Q(host__in={target.host, target.host.removeprefix("www.")}) & ~Q(type=Resource.Type.URL)
+    hidden = Q(display=Resource.Display.WITHHELD)
+    found = set(Resource.objects.filter(Q(targets=target) | site & hidden).values_list("display", flat=True))
+    if Resource.Display.WITHHELD in found:
         return ""
-    return target.host if Resource.Display.DOMAIN_ONLY in displays else target.url
+    return target.host if Resource.Display.DOMAIN_ONLY in found else target.url
 
 
 @transaction.atomic
