@@ -12,11 +12,13 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from checks.engine.records import Measurement as Record
 from registry import log
 from registry.models import (
     Category,
@@ -210,6 +212,20 @@ def hushed(value: Any, resources: Collection[Resource]) -> Any:
     if isinstance(value, list | tuple):
         return [hushed(one, resources) for one in value]
     return value
+
+
+def withheld_hosts() -> frozenset[str]:
+    """Sites whose name no record of a visit may show: another site may have led there."""
+    rows = Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
+    return frozenset(rows.values_list("host", flat=True))
+
+
+def names_any(record: Record, hosts: Collection[str]) -> bool:
+    """Does the record of a visit name one of these hosts?"""
+    urls = [text for one in record.exchanges for text in (one.url, one.location)]
+    named = {urlsplit(url).hostname for url in urls if url} | {one.name for one in record.queries}
+    named |= {one.server_name for one in record.handshakes}
+    return any(name and (name in hosts or name.removeprefix("www.") in hosts) for name in named)
 
 
 def of_subjects(entries: Collection[LogEntry]) -> dict[str, list[Resource]]:

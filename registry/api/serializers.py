@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from checks.engine.ooni import export
+from checks.engine.records import Measurement as Record
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
 from registry import alarms, displays, status, submissions
 from registry.models import (
@@ -367,10 +369,21 @@ class MeasurementDetail(MeasurementRow):
         fields = [*MeasurementRow.Meta.fields, "record", "controls", "setting"]
 
     def get_record(self, row: Any) -> dict[str, Any] | None:
-        return None if row.withheld or row.domain_only else row.record.as_json()
+        return None if row.withheld or row.domain_only or self._leads(row.record) else row.record.as_json()
+
+    def _leads(self, record: Record) -> bool:
+        """Does the visit name a site that is withheld, as one that redirects there does?"""
+        return displays.names_any(record, self._hosts)
+
+    @cached_property
+    def _hosts(self) -> frozenset[str]:
+        """Once for all rows of an answer."""
+        return displays.withheld_hosts()
 
     def get_controls(self, row: Any) -> list[dict[str, Any]] | None:
         if row.withheld or row.domain_only:
+            return None
+        if self._leads(row.record) or any(self._leads(control.record) for control in row.controls_read):
             return None
         return [control.record.as_json() for control in row.controls_read]
 

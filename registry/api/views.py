@@ -357,6 +357,9 @@ class Measurements(Table):
             controls = judging.controls_of(rows)
             for row in rows:
                 row.controls_read = controls.get(row.pk, [])
+        if self._wanted() == "ooni":
+            hosts = displays.withheld_hosts()
+            rows = [row for row in rows if not displays.names_any(row.record, hosts)]
         return rows
 
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)
@@ -366,7 +369,7 @@ class Measurements(Table):
         if unknown := sorted(set(request.query_params) - filters.EVERYWHERE):
             raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
         row = filters.in_ooni_format(self.get_queryset()).filter(pk=pk).first()
-        if row is None:
+        if row is None or not self.prepare([row]):
             raise NotFound
         return Response(self.get_serializer(row).data)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from registry.api.urls import router
 from registry.ledger.__main__ import verify
 from registry.models import Display, Event, Resource
 from tests import make
+from tests.verdict.make import exchange
 from tests.web.test_every_page import walk
 
 pytestmark = pytest.mark.django_db
@@ -187,6 +189,18 @@ def test_the_log_still_verifies_where_an_old_entry_is_not_shown(client: Client) 
     lines = b"".join(client.get("/api/v1/log/").streaming_content).decode().splitlines()
     assert any(json.loads(line)["payload"] is None for line in lines)
     assert verify(lines)[0] == len(lines)
+
+
+def test_a_site_that_leads_to_a_withheld_one_does_not_name_it(client: Client) -> None:
+    make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    there = f"https://{SECRET}.kz/"
+    record = replace(record_of("https://short.kz/"), exchanges=(exchange("https://short.kz/", location=there),))
+    made = make.measurement(record, make.resource("short.kz"))
+    make.verdict(made)
+    assert leaks(client, SECRET) == []
+    assert client.get(f"/api/v1/measurements/{made.pk}").json()["record"] is None
+    assert client.get(f"/api/v1/measurements/{made.pk}/ooni").status_code == 404
+    assert "short.kz" in client.get(f"/en/measurements/{made.pk}/").content.decode()
 
 
 def test_nothing_else_is_hidden_on_the_way(client: Client) -> None:
