@@ -22,6 +22,7 @@ from icalendar import Calendar, Event
 
 from registry import clocks, requests
 from registry.models import Authority, InformationRequest
+from registry.models.restriction import hidden
 from registry.requests import Standing, State
 from registry.web.names import sort_choices
 
@@ -92,12 +93,13 @@ def request_list(request: HttpRequest) -> HttpResponse:
 
 
 def request_page(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(InformationRequest.objects.public().whole(), key=key)
+    row = get_object_or_404(InformationRequest.objects.public().whole().prefetch_related(hidden("event__")), key=key)
     [line] = lines([row], at=timezone.now())
     standing = line.standing
     context = {
         "line": line,
         "one": row,
+        "about": row.about or row.event,
         "standing": standing,
         "steps": row.steps.all(),
         "length": clocks.length_in_words(standing.deadline) if standing.deadline else "",
