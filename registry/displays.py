@@ -15,19 +15,31 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Measurement as Record
+from checks.models import Episode
 from registry import log
 from registry.models import (
+    Act,
+    ActRole,
+    Appeal,
     Category,
     Display,
+    Document,
+    Event,
+    FieldSource,
     FormerAddress,
+    InformationRequest,
     Listing,
     LogEntry,
+    Notice,
+    RequestStep,
     Resource,
     Restriction,
+    RestrictionRole,
     Statement,
     strictest,
 )
@@ -41,6 +53,8 @@ SHORTEST = 3  # letters of a path that gives a page away
 TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note", "text"})
 CODES = frozenset({"kind", "status", "type", "stance", "confidence"})  # words of ours, which name nobody
 NAMES = frozenset({"name", "host", "address", "slug"})
+# What the log leaves out where a resource is not shown in full.
+UNLOGGED = TEXTS | NAMES | {"resource", "about", "title", "url", "document_url", "addressee"}
 
 
 class NoReason(ValueError):
@@ -236,15 +250,7 @@ def of_subjects(entries: Collection[LogEntry]) -> dict[str, list[Resource]]:
         if pk.isdecimal():
             ids[model].add(int(pk))
     about: dict[str, list[Resource]] = defaultdict(list)
-    for model, rows in {
-        "resource": Resource.objects.filter(pk__in=ids["resource"]).values_list("pk", "pk"),
-        "restriction": Restriction.objects.filter(pk__in=ids["restriction"]).values_list("pk", "resource"),
-        "listing": Listing.objects.filter(pk__in=ids["listing"]).values_list("pk", "resource"),
-        "statement": Statement.objects.filter(pk__in=ids["statement"]).values_list("pk", "restriction__resource"),
-        "act": Restriction.objects.filter(acts__in=ids["act"]).values_list("acts", "resource"),
-        "event": Restriction.objects.filter(event__in=ids["event"]).values_list("event", "resource"),
-        "episode": Resource.objects.filter(targets__episodes__in=ids["episode"]).values_list("targets__episodes", "pk"),
-    }.items():
+    for model, rows in _about(ids):
         pairs = [(number, resource) for number, resource in rows.order_by() if resource]
         hidden = Resource.objects.exclude(display=Display.FULL).in_bulk({resource for _number, resource in pairs})
         for number, resource in pairs:
@@ -253,6 +259,43 @@ def of_subjects(entries: Collection[LogEntry]) -> dict[str, list[Resource]]:
     for former in FormerAddress.objects.filter(number__in=ids["resource"]).select_related("resource"):
         about[f"resource/{former.number}"] += [former.resource, _as_it_was(former)]
     return about
+
+
+def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[Any, Any]]]:
+    """Pairs of a record's id and a resource that it is about, by the record's model."""
+    through: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+        "resource": (Resource, ("pk",)),
+        "restriction": (Restriction, ("resource",)),
+        "restrictionrole": (RestrictionRole, ("restriction__resource",)),
+        "listing": (Listing, ("resource",)),
+        "statement": (Statement, ("restriction__resource", "event__restrictions__resource")),
+        "act": (Act, ("restrictions__resource",)),
+        "actrole": (ActRole, ("act__restrictions__resource",)),
+        "appeal": (Appeal, ("restriction__resource", "act__restrictions__resource")),
+        "document": (
+            Document,
+            ("acts__restrictions__resource", "appeals__restriction__resource", "appeals__act__restrictions__resource"),
+        ),
+        "notice": (Notice, ("resource",)),
+        "informationrequest": (
+            InformationRequest,
+            ("resource", "restriction__resource", "event__restrictions__resource"),
+        ),
+        "requeststep": (
+            RequestStep,
+            ("request__resource", "request__restriction__resource", "request__event__restrictions__resource"),
+        ),
+        "fieldsource": (
+            FieldSource,
+            ("restriction__resource", "act__restrictions__resource", "event__restrictions__resource"),
+        ),
+        "event": (Event, ("restrictions__resource",)),
+        "episode": (Episode, ("target__coverage__resource",)),
+    }
+    for model, (table, paths) in through.items():
+        if asked := ids.get(model):
+            for path in paths:
+                yield model, table._default_manager.filter(pk__in=asked).values_list("pk", path)
 
 
 def _as_it_was(former: FormerAddress) -> Resource:

@@ -124,7 +124,7 @@ def document(title: str = "The order", **fields: Any) -> Document:
 
 def notice(about: str = "TikTok", **fields: Any) -> Notice:
     fields = {"type": Notice.Type.THREAT, "date": "2024-04", "fact": "A minister spoke of it.", **fields}
-    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, source=source(), **fields)
+    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, **{"source": source(), **fields})
 
 
 def figure(value: int = 94, **fields: Any) -> OfficialFigure:

@@ -436,10 +436,7 @@ class RequestRow(serializers.ModelSerializer[InformationRequest]):
 
     def to_representation(self, row: InformationRequest) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)
-        if row.about:
-            return displays.public(data, row.about)
-        hushed: dict[str, Any] = displays.hushed(data, _unshown(row.event))
-        return hushed
+        return displays.public(data, row.about) if row.about else displays.hushed(data, row.touches)
 
     def get_text(self, row: InformationRequest) -> str | None:
         return row.text if row.shown_in_full and not row.withdrawn else None

@@ -373,7 +373,7 @@ class Snapshots(Table):
 class Requests(Table):
     """Information requests: what was asked of whom, when the reply is due by the law, and what came of it."""
 
-    queryset = InformationRequest.objects.public().whole().prefetch_related(hidden("event__"))
+    queryset = InformationRequest.objects.public().whole()
     serializer_class = serializers.RequestRow
     filterset_class = filters.Requests
 

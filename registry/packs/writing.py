@@ -66,7 +66,7 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         links = linked(case.row, "grounds", "acts", "networks", "regions")
         links["sources"] = [sources.of(case.row)]
         values = case.values | {"resource": resources[key], "event": found["events"].get(case.row.cells["event"])}
-        fields = displays.public(told(case.row), resources[key], _SECRET)
+        fields = displays.public(told(case.row), resources[key], displays.UNLOGGED)
         restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, fields)
     _write_roles(pack, writer, restrictions, found["authorities"])
     for key, (row, values) in pack.statements.items():
@@ -78,16 +78,12 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         }
         fields = told(row)
         if row.cells["case"]:
-            fields = displays.public(fields, resources[row.cells["case"]], _SECRET)
+            fields = displays.public(fields, resources[row.cells["case"]], displays.UNLOGGED)
         writer.put("statements", Statement, {"key": key}, values | about, {}, fields)
     _write_listings(pack, writer, sources, resources)
     claims.write(pack.claims, found | {"cases": restrictions}, sources.of, writer)
     clocks.write(pack.clocks, writer, sources.of)
     requests.write(pack.requests, writer, sources.of, restrictions, found["events"], found["authorities"])
-
-
-# What the log leaves out where a resource is not shown in full.
-_SECRET = displays.TEXTS | displays.NAMES | {"resource", "host"}
 
 
 class _Sources:
@@ -231,5 +227,5 @@ def _write_listings(pack: Pack, writer: Writer, sources: _Sources, resources: Ma
         key["first"] = None  # entries of whole snapshots are none of the pack's
         resource = resources[row.cells["case"]]
         about: dict[str, Any] = {"resource": resource, "source": sources.of(row), **names_of(values["address"])}
-        fields = displays.public(told(row), resource, _SECRET)
+        fields = displays.public(told(row), resource, displays.UNLOGGED)
         writer.put("listings", Listing, key, rest | about, {}, fields)

@@ -20,9 +20,8 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from icalendar import Calendar, Event
 
-from registry import clocks, requests
+from registry import clocks, displays, requests
 from registry.models import Authority, InformationRequest
-from registry.models.restriction import hidden
 from registry.requests import Standing, State
 from registry.web.names import sort_choices
 
@@ -38,6 +37,11 @@ class Line:
     request: InformationRequest
     standing: Standing
     sentence: str
+
+    @property
+    def to(self) -> str:
+        """Whom it asks, unless that names what must not be advertised."""
+        return displays.told(self.request.to, self.request.touches)
 
 
 def lines(rows: Iterable[InformationRequest], *, at: datetime) -> list[Line]:
@@ -93,7 +97,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
 
 
 def request_page(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(InformationRequest.objects.public().whole().prefetch_related(hidden("event__")), key=key)
+    row = get_object_or_404(InformationRequest.objects.public().whole(), key=key)
     [line] = lines([row], at=timezone.now())
     standing = line.standing
     context = {
@@ -141,7 +145,7 @@ def _calendar(found: Iterable[Line], at: datetime) -> bytes:
 
 def _due(line: Line) -> Iterable[tuple[str, str, date, str]]:
     """Every day on which something of this request is due: its id, what it is called, the day, and more words."""
-    standing, to = line.standing, line.request.to
+    standing, to = line.standing, line.to
     if standing.due and standing.state in (State.WAITING, State.OVERDUE):
         article = standing.deadline.article if standing.deadline else ""
         yield "reply", gettext("Reply due: %(to)s") % {"to": to}, standing.due.day, f"{line.sentence} {article}"

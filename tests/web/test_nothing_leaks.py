@@ -13,10 +13,10 @@ from django.test import Client
 
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement, State, Target
-from registry import displays, log, moderation, submissions
+from registry import displays, log, moderation, status, submissions
 from registry.api.urls import router
 from registry.ledger.__main__ import verify
-from registry.models import Display, Event, Resource
+from registry.models import Act, Display, Event, FieldSource, InformationRequest, Resource
 from tests import make
 from tests.verdict.make import exchange
 from tests.web.test_every_page import walk
@@ -58,6 +58,69 @@ def fill(one: Resource, words: str) -> None:
             row = make.episode(target, network, State.BLOCKED, witnesses=[str(made.pk)])
             if target in one.targets.all():
                 moderation.dispute(row, by=User.objects.get(), reason=f"{words} moved.")
+    paper = make.document(title=f"Order on {words}", url=f"https://papers.example.org/{words}.pdf")
+    decided.documents.add(paper)
+    for about in (basis, None):
+        step = make.appeal(decided, restriction=about, note=f"The owner of {words} was not told.")
+        step.sources.add(source)
+        step.documents.add(make.document(title=f"Appeal of {words}", url=f"https://papers.example.org/a/{words}.pdf"))
+    Act.objects.filter(pk=decided.pk).update(text=f"{words} жабылсын.", language="kk")
+    notice = make.notice(
+        resource=one,
+        about=words,
+        fact=f"{words} may be closed",
+        source=source,
+        bound=f"staff of {words}",
+        alternative=f"not {words}",
+        speaker=f"the owner of {words}",
+    )
+    for field in ("fact", "acts"):
+        FieldSource.objects.create(restriction=basis, field=field, source=source)
+    FieldSource.objects.create(act=decided, field="number", source=source)
+    FieldSource.objects.create(event=event, field="fact", source=source)
+    make.statement(basis, stance="admits", speaker=f"owner of {words}", words=f"{words} is closed.", source=source)
+    make.statement(basis, stance="denies", words=f"{words} is open.", source=source)
+    for stance in ("admits", "denies"):
+        make.statement(event, stance=stance, words=f"Of {words}: {stance}.", source=source)
+    answered = {
+        "kind": "answered",
+        "date": "2026-03-02",
+        "reply": "formal",
+        "note": f"They say {words} is bad.",
+        "document_url": f"https://papers.example.org/r/{words}.pdf",
+        "source": source,
+    }
+    texts = {
+        "text": f"Why is {words} closed?",
+        "note": f"About {words}",
+        "addressee": f"Who closed {words}",
+        "source": source,
+    }
+    asked = [
+        make.request(one, ("sent", "2026-02-02"), answered, **texts),
+        make.request(None, ("sent", "2026-02-02"), answered, restriction=basis, **texts),
+        make.request(None, ("sent", "2026-02-02"), answered, event=event, **texts),
+    ]
+    InformationRequest.objects.filter(pk=asked[0].pk).update(withdrawn=f"{words} opened again.")
+    make.figure()
+    whole = one.name if one.type == "url" else f"https://{one.host}/"
+    make.snapshot(
+        make.entry(1, whole, name=f"Shop {words}", categoryname=f"About {words}", courtname=f"Court of {words}"),
+        on="2025-03-17",
+    )
+    make.snapshot(make.entry(1, whole, name=f"{words} again"), on="2025-03-18")
+    make.snapshot(make.entry(2, "https://another.kz/"), on="2025-03-19")
+    rows = {
+        "appeal": step,
+        "document": paper,
+        "notice": notice,
+        "informationrequest": asked[0],
+        "requeststep": asked[1].steps.first(),
+        "fieldsource": FieldSource.objects.first(),
+    }
+    for table, row in rows.items():
+        log.append("create", row, fields={"note": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
+    status.count(at=make.AT)
     make.alarm(one)
     make.alarm(one, kind="collateral", act=decided, pages=2)
     make.resource("a service", type="service")
