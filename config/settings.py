@@ -133,9 +133,11 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 # How often beat looks for due plans and for leases that ran out, in seconds.
 TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
+ALARMS_TICK = 3600.0  # they rest on states, which change after two rounds at the earliest
 CELERY_BEAT_SCHEDULE = {
     "dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}},
     "count_standings": {"task": "count_standings", "schedule": TICK, "options": {"expires": TICK}},
+    "find_alarms": {"task": "find_alarms", "schedule": ALARMS_TICK, "options": {"expires": ALARMS_TICK}},
     "find_waves": {"task": "find_waves", "schedule": WAVES_TICK, "options": {"expires": WAVES_TICK}},
 }
 

@@ -8,24 +8,23 @@ from django.utils import timezone
 
 from checks.engine.names import parse
 from checks.models import Target
-from registry import log, moderation
-from registry.models import Candidate, Resource
+from registry import displays, log, moderation
+from registry.models import Candidate, Display, Resource
 from registry.moderation import NoReason, NotWaiting
 
 
 @transaction.atomic
-def accept(
-    candidate: Candidate, *, by: User, reason: str, display: Resource.Display = Resource.Display.FULL
-) -> Resource:
+def accept(candidate: Candidate, *, by: User, reason: str, display: Display = Display.FULL) -> Resource:
     """Take the name into the register, shown as far as `display` says, and measure it. Raises NotWaiting, NoReason."""
     _decide(candidate, Candidate.State.ACCEPTED, by=by, reason=reason)
     resource, created = Resource.objects.get_or_create_for(parse(candidate.url), category=_category(candidate))
     if created:
-        resource.display = display
-        resource.save(update_fields=["display"])
-        log.append(
-            "create", resource, fields=moderation.public_fields(resource), reason=reason, by=moderation.key_id(by)
-        )
+        resource.own_display = "" if display == Display.FULL else display
+        resource.display = displays.wanted([resource])[resource.pk]
+        resource.save(update_fields=["own_display", "display"])
+        log.append("create", resource, fields=displays.public_fields(resource), reason=reason, by=moderation.key_id(by))
+        displays.refresh([resource.pk], by=moderation.key_id(by), reason=reason)
+        resource.refresh_from_db()
     _join(candidate, resource, by=by, reason=reason)
     return resource
 

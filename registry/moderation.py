@@ -8,12 +8,13 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from checks import planning, rejudging, vantages
 from checks.engine.names import parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
-from registry import log, offers
+from registry import displays, log, offers
 from registry.models import (
     Candidate,
     Coverage,
@@ -42,7 +43,7 @@ def accept(report: Report, *, by: User, reason: str) -> Resource:
     resource, created = Resource.objects.get_or_create_for(parse(report.name))
     _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
     if created:
-        log.append("create", resource, fields=public_fields(resource), reason=reason, by=key_id(by))
+        log.append("create", resource, fields=displays.public_fields(resource), reason=reason, by=key_id(by))
     cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
     return resource
 
@@ -188,11 +189,13 @@ def _public_episode(episode: Episode) -> dict[str, str]:
 
 
 def _public_target(target: Target) -> str:
-    """What every resource that it stands for allows to be shown of it."""
-    displays = set(Resource.objects.filter(targets=target).values_list("display", flat=True))
-    if Resource.Display.WITHHELD in displays:
+    """What every resource that it stands for, and the whole site that it is on, allow to be shown of it."""
+    site = Q(host__in={target.host, target.host.removeprefix("www.")}) & ~Q(type=Resource.Type.URL)
+    hidden = Q(display=Resource.Display.WITHHELD)
+    found = set(Resource.objects.filter(Q(targets=target) | site & hidden).values_list("display", flat=True))
+    if Resource.Display.WITHHELD in found:
         return ""
-    return target.host if Resource.Display.DOMAIN_ONLY in displays else target.url
+    return target.host if Resource.Display.DOMAIN_ONLY in found else target.url
 
 
 @transaction.atomic
@@ -207,11 +210,6 @@ def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetim
     fields = {"ruleset": made.name, "before": before}
     log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))
     return made
-
-
-def public_fields(resource: Resource) -> dict[str, str]:
-    """What the log may show of a resource: its display is honoured there too."""
-    return {"type": resource.type, "name": resource.display_name, "slug": resource.slug, "category": resource.category}
 
 
 def key_id(user: User) -> str:

@@ -17,11 +17,15 @@ from registry.models import (
     STATE_REGISTER,
     Act,
     ActRole,
+    Alarm,
     Appeal,
     Authority,
+    Category,
     Deadline,
+    Display,
     Document,
     Event,
+    Ground,
     Holiday,
     InformationRequest,
     Listing,
@@ -51,10 +55,22 @@ def resource(text: str = "orda.kz", *, type: str = "", **fields: Any) -> Resourc
     """A resource; of a domain or a page its canonical target stands for it."""
     name = text if type in FREE else names.parse(text)
     made, _ = Resource.objects.get_or_create_for(name, type)
+    if "display" in fields:
+        fields["own_display"] = fields["display"]
     for field, value in fields.items():
         setattr(made, field, value)
     made.save()
     return made
+
+
+def category(code: str = "NEWS", display: str = Display.FULL, **fields: Any) -> Category:
+    names_in = {f"name_{language}": code for language in ("kk", "ru", "en")}
+    return Category.objects.update_or_create(code=code, defaults={**names_in, "display": display, **fields})[0]
+
+
+def ground(code: str = "fraud", display: str = Display.FULL, **fields: Any) -> Ground:
+    names_in = {f"name_{language}": code for language in ("kk", "ru", "en")}
+    return Ground.objects.update_or_create(code=code, defaults={**names_in, "display": display, **fields})[0]
 
 
 def source(title: str = "Orda.kz", day: str = "2026-01-05", url: str = "") -> Source:
@@ -108,7 +124,7 @@ def document(title: str = "The order", **fields: Any) -> Document:
 
 def notice(about: str = "TikTok", **fields: Any) -> Notice:
     fields = {"type": Notice.Type.THREAT, "date": "2024-04", "fact": "A minister spoke of it.", **fields}
-    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, source=source(), **fields)
+    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, **{"source": source(), **fields})
 
 
 def figure(value: int = 94, **fields: Any) -> OfficialFigure:
@@ -172,6 +188,11 @@ def request(of: Resource | None = None, *steps: tuple[str, str] | dict[str, Any]
     for one in steps:
         RequestStep.objects.create(request=made, **(one if isinstance(one, dict) else {"kind": one[0], "date": one[1]}))
     return made
+
+
+def alarm(of: Resource, kind: str = Alarm.Kind.ENDED, **fields: Any) -> Alarm:
+    fields = {"networks": [9198], "measured": 2, "opened_on": AT.date(), "seen_on": AT.date(), **fields}
+    return Alarm.objects.create(resource=of, kind=kind, **fields)
 
 
 def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:

@@ -14,20 +14,10 @@ from registry.models import (
     Listing,
     LogEntry,
     Region,
-    Resource,
     Restriction,
     Source,
     Statement,
 )
-
-
-@admin.register(Resource)
-class ResourceAdmin(ReadOnly):
-    list_display = ["id", "name", "type", "category", "display", "created_at"]
-    list_display_links = ["name"]
-    list_filter = ["type", "display"]
-    search_fields = ["search", "slug"]
-    actions = [draft_request]
 
 
 @admin.register(Restriction)

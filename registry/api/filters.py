@@ -21,8 +21,10 @@ from registry import status
 from registry.dates import check_partial_date
 from registry.models import (
     Act,
+    Alarm,
     Appeal,
     Authority,
+    Category,
     Deadline,
     Document,
     Event,
@@ -106,9 +108,33 @@ class Resources(filters.FilterSet):
     listed = _standing("listed", status.Listed.choices)
     observed = _standing("observed", status.Observed.choices)
 
+    host = filters.CharFilter(method="by_address", label="A-label host; a withheld name is not found by it")
+    slug = filters.CharFilter(method="by_address", label="As in a page's address; of names that are shown in full")
+
     class Meta:
         model = Resource
-        fields = ["type", "category", "host", "slug", "service"]
+        fields = ["type", "category", "display", "condition", "host", "slug", "service"]
+
+    def by_address(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
+        shown = rows.exclude(display=Resource.Display.WITHHELD)
+        if name == "slug":
+            shown = rows.filter(display=Resource.Display.FULL)
+        return shown.filter(**{name: value})
+
+
+class Alarms(filters.FilterSet):
+    act = _code("act__key", "Key of an act")
+    open = filters.BooleanFilter(field_name="closed_on", lookup_expr="isnull", label="Still so")
+
+    class Meta:
+        model = Alarm
+        fields = ["kind", "resource"]
+
+
+class Categories(filters.FilterSet):
+    class Meta:
+        model = Category
+        fields = ["code", "display"]
 
 
 class Restrictions(filters.FilterSet):

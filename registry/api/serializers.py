@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When, prefetch_related_objects
+from django.db.models.functions import Substr
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from checks.engine.ooni import export
+from checks.engine.records import Measurement as Record
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import claims, requests, status, submissions
+from registry import alarms, claims, displays, requests, status, submissions
 from registry.models import (
     Act,
     ActRole,
+    Alarm,
     Appeal,
     Authority,
+    Category,
     Coverage,
     Deadline,
     Document,
@@ -117,6 +124,23 @@ class ActRow(serializers.ModelSerializer[Act]):
     def get_note(self, row: Any) -> str | None:
         return None if getattr(row, "hidden", True) else row.note
 
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        """The view gives each act its `unshown` too (registry.models.restriction.hidden)."""
+        data: dict[str, Any] = super().to_representation(row)
+        return _quiet(data, _unshown(row))
+
+
+def _unshown(about: Any) -> list[Resource]:
+    """What is not shown in full of what an act or an event is about."""
+    return [one.resource for one in about.unshown]
+
+
+def _quiet(data: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:
+    """A row about all of these resources."""
+    for one in resources:
+        data = displays.public(data, one)
+    return data
+
 
 class DocumentRow(serializers.ModelSerializer[Document]):
     url = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
@@ -129,6 +153,12 @@ class DocumentRow(serializers.ModelSerializer[Document]):
 
     def get_url(self, row: Any) -> str | None:
         return None if row.hidden else row.url
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        appeals = list(row.appeals.all())
+        about = [one for act in (*row.acts.all(), *(step.act for step in appeals)) for one in _unshown(act)]
+        return _quiet(data, [*about, *(step.restriction.resource for step in appeals if step.restriction)])
 
 
 class AppealRow(serializers.ModelSerializer[Appeal]):
@@ -149,6 +179,10 @@ class AppealRow(serializers.ModelSerializer[Appeal]):
 
     def get_note(self, row: Any) -> str | None:
         return None if row.hidden else row.note
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        return _quiet(data, [*_unshown(row.act), *([row.restriction.resource] if row.restriction else [])])
 
 
 class AuthorityRow(serializers.ModelSerializer[Authority]):
@@ -171,6 +205,13 @@ class StatementRow(serializers.ModelSerializer[Statement]):
         model = Statement
         fields = ["id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source"]
 
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        data = super().to_representation(row)
+        if row.restriction:
+            return displays.public(data, row.restriction.resource)
+        hushed: dict[str, Any] = displays.hushed(data, _unshown(row.event))
+        return hushed
+
 
 class NoticeRow(serializers.ModelSerializer[Notice]):
     about = serializers.SerializerMethodField(help_text="Null where the name is not shown in full.")
@@ -190,6 +231,10 @@ class NoticeRow(serializers.ModelSerializer[Notice]):
 
     def get_fact(self, row: Notice) -> str | None:
         return row.fact if _shown_in_full(row.resource) else None
+
+    def to_representation(self, row: Notice) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        return displays.public(data, row.resource) if row.resource else data
 
 
 def _shown_in_full(resource: Resource | None) -> bool:
@@ -249,6 +294,9 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
     def get_authorities(self, row: Restriction) -> list[str]:
         return list(dict.fromkeys(role.authority.code for role in row.roles.all()))
 
+    def to_representation(self, row: Restriction) -> dict[str, Any]:
+        return displays.public(super().to_representation(row), row.resource)
+
 
 class IntervalField(serializers.Serializer[Any]):
     not_before = serializers.DateTimeField(help_text="The last measurement before it began")
@@ -271,6 +319,10 @@ class EventRow(serializers.ModelSerializer[Event]):
             "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact",
             "authority_as_written", "authorities", "confidence", "regions", "networks", "sources", "field_sources",
         ]  # fmt: skip
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        hushed: dict[str, Any] = displays.hushed(super().to_representation(row), _unshown(row))
+        return hushed
 
 
 class ListingRow(serializers.ModelSerializer[Listing]):
@@ -295,6 +347,10 @@ class ListingRow(serializers.ModelSerializer[Listing]):
 
     def get_address(self, row: Listing) -> str | None:
         return row.shown_address or None
+
+    def to_representation(self, row: Listing) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        return displays.public(data, row.resource) if row.resource else data
 
 
 class SnapshotRow(serializers.ModelSerializer[Snapshot]):
@@ -377,6 +433,10 @@ class RequestRow(serializers.ModelSerializer[InformationRequest]):
             "number", "text", "note", "withdrawn", "state", "deadline", "due", "late", "late_in", "reply", "steps",
             "source",
         ]  # fmt: skip
+
+    def to_representation(self, row: InformationRequest) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        return displays.public(data, row.about) if row.about else displays.hushed(data, row.touches)
 
     def get_text(self, row: InformationRequest) -> str | None:
         return row.text if row.shown_in_full and not row.withdrawn else None
@@ -467,9 +527,16 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     reported = Report.objects.filter(target=OuterRef(target))
     planned = Plan.targets.through.objects.filter(target=OuterRef(target))
     unreviewed = Exists(reported) & ~Exists(covering) & ~Exists(planned)
-    shown: QuerySet[Any] = rows.annotate(
+    # Any address of a withheld site names it, whether it stands for the resource or was measured for another reason.
+    host = "host" if target == "pk" else f"{target}__host"
+    whole = Resource.objects.filter(display=Resource.Display.WITHHELD).exclude(type=Resource.Type.URL)
+    bare = Case(When(**{f"{host}__startswith": "www."}, then=Substr(host, 5)), default=F(host))
+    site = Exists(whole.filter(host=OuterRef("bare_host")).exclude(host="")) | Exists(
+        whole.filter(host=OuterRef(host)).exclude(host="")
+    )
+    shown: QuerySet[Any] = rows.alias(bare_host=bare).annotate(
         unreviewed=unreviewed,
-        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | unreviewed,
+        withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | site | unreviewed,
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
@@ -556,10 +623,21 @@ class MeasurementDetail(MeasurementRow):
         fields = [*MeasurementRow.Meta.fields, "record", "controls", "setting"]
 
     def get_record(self, row: Any) -> dict[str, Any] | None:
-        return None if row.withheld or row.domain_only else row.record.as_json()
+        return None if row.withheld or row.domain_only or self._leads(row.record) else row.record.as_json()
+
+    def _leads(self, record: Record) -> bool:
+        """Does the visit name a site that is withheld, as one that redirects there does?"""
+        return displays.names_any(record, self._hosts)
+
+    @cached_property
+    def _hosts(self) -> frozenset[str]:
+        """Once for all rows of an answer."""
+        return displays.withheld_hosts()
 
     def get_controls(self, row: Any) -> list[dict[str, Any]] | None:
         if row.withheld or row.domain_only:
+            return None
+        if self._leads(row.record) or any(self._leads(control.record) for control in row.controls_read):
             return None
         return [control.record.as_json() for control in row.controls_read]
 
@@ -620,7 +698,9 @@ class EpisodeRow(_Evidence):
             "seen_at", "ended_at", "disputed", "witnesses", "imitated",
         ]  # fmt: skip
 
-    def get_disputed(self, row: Episode) -> str | None:
+    def get_disputed(self, row: Any) -> str | None:
+        if row.withheld or row.domain_only:  # an editor's words may name it
+            return str(_("not shown here: it would give the address away")) if status.disputed(row) else None
         return status.disputed(row) or None
 
 
@@ -677,6 +757,16 @@ class ResourceRow(serializers.Serializer[status.Status]):
     name = serializers.SerializerMethodField(help_text="Null where the name is withheld.")
     display = serializers.ChoiceField(choices=Resource.Display.choices, source="resource.display")
     category = serializers.CharField(source="resource.category", help_text="Citizen Lab code")
+    languages = serializers.ListField(
+        child=serializers.CharField(), source="resource.languages", help_text="Of the site, ISO 639."
+    )
+    condition = serializers.ChoiceField(
+        choices=Resource.Condition.choices,
+        source="resource.condition",
+        allow_blank=True,
+        help_text="What became of the site itself; empty: nothing is known.",
+    )
+    condition_since = serializers.CharField(source="resource.condition_since", help_text="A partial date")
     service = serializers.IntegerField(source="resource.service_id", allow_null=True)
     sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
     situation = serializers.ChoiceField(choices=status.Situation.choices)
@@ -700,6 +790,12 @@ class ResourceRow(serializers.Serializer[status.Status]):
         hidden = row.resource.display == Resource.Display.WITHHELD
         return None if hidden else row.resource.display_name
 
+    def to_representation(self, row: status.Status) -> dict[str, Any]:
+        data = super().to_representation(row)
+        for state in data["networks"]:
+            state["disputed"] = displays.told(state["disputed"], [row.resource])
+        return data
+
     def get_sentence(self, row: status.Status) -> str:
         with translation.override(self.context.get("lang", "en")):
             return row.sentence()
@@ -722,6 +818,31 @@ class ResourceDetail(ResourceRow):
         prefetch_related_objects(row.acts, "sources", "documents", "field_sources__source")
         shown: dict[str, Any] = super().to_representation(row)
         return shown
+
+
+class CategoryRow(serializers.ModelSerializer[Category]):
+    class Meta:
+        model = Category
+        fields = ["id", "code", "name_kk", "name_ru", "name_en", "display"]
+
+
+class AlarmRow(serializers.ModelSerializer[Alarm]):
+    act = _by("key", allow_null=True)
+    networks = serializers.ListField(
+        child=serializers.IntegerField(), read_only=True, help_text="Numbers of the networks where it is unreachable."
+    )
+    sentence = serializers.SerializerMethodField(help_text="In the language of `lang`.")
+
+    class Meta:
+        model = Alarm
+        fields = [
+            "id", "kind", "resource", "act", "pages", "networks", "measured", "since", "since_at_least", "sentence",
+            "opened_on", "seen_on", "closed_on",
+        ]  # fmt: skip
+
+    def get_sentence(self, row: Alarm) -> str:
+        with translation.override(self.context.get("lang", "en")):
+            return alarms.sentence(row)
 
 
 class NameField(serializers.Serializer[Any]):
@@ -786,11 +907,18 @@ class FirstCheck(serializers.Serializer[Verdict]):
 
 
 class ReportState(serializers.Serializer[Report]):
-    name = serializers.CharField()
+    name = serializers.SerializerMethodField(help_text="Null where the register withholds the name.")
     received_on = serializers.DateField()
     state = serializers.ChoiceField(choices=Report.State.choices)
     resource = serializers.IntegerField(source="resource_id", allow_null=True)
     first_check = serializers.SerializerMethodField()
+
+    def get_name(self, report: Report) -> str | None:
+        if report.resource and report.resource.display == Resource.Display.WITHHELD:
+            return None
+        if report.resource and report.resource.display == Resource.Display.DOMAIN_ONLY:
+            return report.resource.display_name
+        return report.name
 
     @extend_schema_field(FirstCheck(many=True))
     def get_first_check(self, report: Report) -> list[dict[str, Any]]:
@@ -805,7 +933,9 @@ class NewReceipt(ReportState):
 
 class LogLine(serializers.Serializer[Any]):
     index = serializers.IntegerField()
-    payload = serializers.CharField(help_text="Canonical JSON, RFC 8785.")
+    payload = serializers.CharField(
+        allow_null=True, help_text="Canonical JSON, RFC 8785; null where it would give an address away."
+    )
     leaf = serializers.CharField(help_text="RFC 6962 leaf hash of the payload, hexadecimal.")
 
 

@@ -6,6 +6,8 @@ from registry.api import reference, views
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 for name, view in {
     "resources": views.Resources,
+    "alarms": views.Alarms,
+    "categories": views.Categories,
     "restrictions": views.Restrictions,
     "acts": views.Acts,
     "documents": views.Documents,

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import conditional_page
@@ -31,19 +31,22 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, requests, search, status, submissions
+from registry import claims, clocks, displays, requests, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
 from registry.models import (
     STATE_REGISTER,
     Act,
+    Alarm,
     Appeal,
     Authority,
     Candidate,
+    Category,
     Deadline,
     Document,
     Event,
+    FormerAddress,
     Holiday,
     InformationRequest,
     Listing,
@@ -55,6 +58,7 @@ from registry.models import (
     Snapshot,
     Statement,
 )
+from registry.models.restriction import hidden
 
 CHUNK = 500  # entries of the log read at once
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
@@ -220,8 +224,34 @@ class Resources(Table):
     detail_class = serializers.ResourceDetail
     filterset_class = filters.Resources
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One that was merged leads to the one that it became."""
+        if former := FormerAddress.objects.filter(number=kwargs["pk"]).first():
+            there = reverse("resources-detail", args=[former.resource_id])
+            query = request.META.get("QUERY_STRING", "")
+            return Response(status=308, headers={"Location": f"{there}?{query}" if query else there})
+        return super().retrieve(request, *args, **kwargs)
+
     def prepare(self, rows: list[Any]) -> list[Any]:
-        return status.of_many(rows, at=timezone.now())
+        found = status.of_many(rows, at=timezone.now())
+        return _with_hidden(found) if self.action == "retrieve" else found
+
+
+@extend_schema_view(list=extend_schema(parameters=[LANG]), retrieve=extend_schema(parameters=[LANG]))
+class Alarms(Table):
+    """Alarms: blocks that go beyond their order, or outlive it; those that were closed too."""
+
+    queryset = Alarm.objects.select_related("resource", "act")
+    serializer_class = serializers.AlarmRow
+    filterset_class = filters.Alarms
+
+
+class Categories(Table):
+    """Categories: what sites are about, and how much of their names the register shows."""
+
+    queryset = Category.objects.all()
+    serializer_class = serializers.CategoryRow
+    filterset_class = filters.Categories
 
 
 class Restrictions(Table):
@@ -236,7 +266,7 @@ class Acts(Table):
     """Acts: orders, submissions, court decisions, laws."""
 
     queryset = Act.objects.with_display().prefetch_related(
-        "roles__authority", "documents", "sources", "field_sources__source"
+        "roles__authority", "documents", "sources", "field_sources__source", hidden()
     )
     serializer_class = serializers.ActRow
     filterset_class = filters.Acts
@@ -246,7 +276,14 @@ class Documents(Table):
     """Documents: papers of acts and appeals, with the address and the hash of a copy."""
 
     queryset = (
-        Document.objects.public().with_display().prefetch_related("acts", Prefetch("appeals", Appeal.objects.public()))
+        Document.objects.public()
+        .with_display()
+        .prefetch_related(
+            "acts",
+            hidden("acts__"),
+            Prefetch("appeals", Appeal.objects.public().select_related("act", "restriction__resource")),
+            hidden("appeals__act__"),
+        )
     )
     serializer_class = serializers.DocumentRow
     filterset_class = filters.Documents
@@ -258,8 +295,8 @@ class Appeals(Table):
     queryset = (
         Appeal.objects.public()
         .with_display()
-        .select_related("act", "previous", "body", "result")
-        .prefetch_related("documents", "sources")
+        .select_related("act", "previous", "body", "result", "restriction__resource")
+        .prefetch_related("documents", "sources", hidden("act__"))
     )
     serializer_class = serializers.AppealRow
     filterset_class = filters.Appeals
@@ -276,7 +313,11 @@ class Authorities(Table):
 class Statements(Table):
     """Statements: who admitted, denied or kept silent, and where that was read."""
 
-    queryset = Statement.objects.public().select_related("authority", "event", "source")
+    queryset = (
+        Statement.objects.public()
+        .select_related("authority", "event", "source", "restriction__resource")
+        .prefetch_related(hidden("event__"))
+    )
     serializer_class = serializers.StatementRow
     filterset_class = filters.Statements
 
@@ -306,7 +347,9 @@ class Figures(Table):
 class Events(Table):
     """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
 
-    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", "field_sources__source")
+    queryset = Event.objects.prefetch_related(
+        "authorities", "regions", "networks", "sources", "field_sources__source", hidden()
+    )
     serializer_class = serializers.EventRow
     filterset_class = filters.Events
 
@@ -421,6 +464,9 @@ class Measurements(Table):
             controls = judging.controls_of(rows)
             for row in rows:
                 row.controls_read = controls.get(row.pk, [])
+        if self._wanted() == "ooni":
+            hosts = displays.withheld_hosts()
+            rows = [row for row in rows if not displays.names_any(row.record, hosts)]
         return rows
 
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)
@@ -430,7 +476,7 @@ class Measurements(Table):
         if unknown := sorted(set(request.query_params) - filters.EVERYWHERE):
             raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
         row = filters.in_ooni_format(self.get_queryset()).filter(pk=pk).first()
-        if row is None:
+        if row is None or not self.prepare([row]):
             raise NotFound
         return Response(self.get_serializer(row).data)
 
@@ -515,14 +561,21 @@ def _look_up(text: str) -> _Answer:
         resources = search.find(text, limit=FOUND_BY_TEXT)
         if not resources:
             raise NoSuchName(error) from error
-        return _Answer(text, resources=status.of_many(resources, at=timezone.now()))
-    return _Answer(text, found.name, resources=found.resources, networks=found.target_networks)
+        return _Answer(text, resources=_with_hidden(status.of_many(resources, at=timezone.now())))
+    return _Answer(text, found.name, resources=_with_hidden(found.resources), networks=found.target_networks)
+
+
+def _with_hidden(statuses: Sequence[status.Status]) -> list[status.Status]:
+    """Statuses whose acts know which of their resources are not shown in full."""
+    prefetch_related_objects([act for one in statuses for act in one.acts], hidden())
+    return list(statuses)
 
 
 def _look_up_many(texts: Sequence[str]) -> list[_Answer]:
     read = [_read(text) for text in texts]
     names = list(dict.fromkeys(name for name in read if isinstance(name, Name)))
     found = {one.name: one for one in search.look_up_many(names, at=timezone.now())}
+    _with_hidden([status for one in found.values() for status in one.resources])
     return [
         _Answer(text, error=name)
         if isinstance(name, BadName)
@@ -595,7 +648,10 @@ class Log(Door):
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        yield from ({"index": row.pk, "payload": row.payload, "leaf": row.leaf} for row in chunk)
+        about = displays.of_subjects(chunk)
+        for row in chunk:
+            secret = displays.reveals(row.payload, about.get(row.subject, ()))
+            yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
         after = chunk[-1].pk
 
 

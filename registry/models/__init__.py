@@ -1,15 +1,19 @@
 """The tables of the record, one subject a file."""
 
 from registry.models.act import Act, ActRole
+from registry.models.alarm import Alarm
 from registry.models.appeal import Appeal
 from registry.models.authority import Authority, Ground, Lineage, Region
 from registry.models.candidate import Candidate, Mention
+from registry.models.category import Category
 from registry.models.deadline import Deadline, Holiday
+from registry.models.display import Display, strictest
 from registry.models.dispute import Dispute
 from registry.models.document import Document
 from registry.models.event import Event
 from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
+from registry.models.former_address import FormerAddress
 from registry.models.listing import Listing
 from registry.models.log import LogEntry
 from registry.models.notice import Notice
@@ -26,17 +30,21 @@ __all__ = [
     "STATE_REGISTER",
     "Act",
     "ActRole",
+    "Alarm",
     "Appeal",
     "Authority",
     "Candidate",
+    "Category",
     "Confidence",
     "Coverage",
     "Deadline",
     "Decision",
+    "Display",
     "Dispute",
     "Document",
     "Event",
     "FieldSource",
+    "FormerAddress",
     "Ground",
     "Holiday",
     "InformationRequest",
@@ -58,4 +66,5 @@ __all__ = [
     "Standing",
     "Statement",
     "Tally",
+    "strictest",
 ]

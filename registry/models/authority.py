@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from registry.dates import PartialDateField, first_day, last_day
+from registry.models.display import Display
 from registry.models.source import Source
 
 
@@ -119,6 +120,7 @@ class Ground(Named):
 
     code = models.SlugField(max_length=60, unique=True)
     law_ref = models.TextField(blank=True, default="")
+    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
 
     class Meta:
         verbose_name = _("ground")

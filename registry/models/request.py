@@ -14,7 +14,7 @@ from registry.models.authority import Authority
 from registry.models.deadline import Deadline
 from registry.models.event import Event
 from registry.models.resource import Resource
-from registry.models.restriction import Restriction
+from registry.models.restriction import Restriction, hidden
 from registry.models.source import Source
 
 # The procedures of the law under which one may ask; each has its own time to reply.
@@ -30,7 +30,7 @@ class InformationRequestQuerySet(models.QuerySet["InformationRequest"]):
         """Whatever a page says of a request, in a fixed number of queries."""
         return self.select_related(
             "authority", "resource", "restriction__resource", "event", "source"
-        ).prefetch_related("steps__authority", "steps__source")
+        ).prefetch_related("steps__authority", "steps__source", hidden("event__"))
 
 
 class InformationRequest(models.Model):
@@ -92,6 +92,13 @@ class InformationRequest(models.Model):
     def about(self) -> Resource | None:
         """The resource that it is about; None of an event."""
         return self.restriction.resource if self.restriction else self.resource
+
+    @property
+    def touches(self) -> list[Resource]:
+        """The resource, or of an event those not shown in full: no text may name them. Read it `whole`."""
+        if self.about:
+            return [self.about]
+        return [one.resource for one in getattr(self.event, "unshown", ())]
 
     @property
     def shown_in_full(self) -> bool:

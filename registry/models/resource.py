@@ -14,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import BadName, Name, parse
 from checks.models import Target
+from registry.dates import PartialDateField
+from registry.models import display as levels
+from registry.models.category import Category
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
@@ -31,15 +34,18 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
             text = name.url if type == Resource.Type.URL else host
         else:
             text, host = name, host or _host_of(name)
-        found = self.filter(type=type, name=text).first()
+        merged = models.Q(former_addresses__type=type, former_addresses__name=text)
+        found = self.filter(type=type, name=text).first() or self.filter(merged).first()
         if found:
             return found, False
         slug = slug_for(type, text, host)
-        if self.filter(slug=slug).exists():  # an app and a service of one name
-            slug += "-" + _digest(f"{type} {text}")
-        resource, made = self.get_or_create(
-            type=type, name=text, defaults={"slug": slug, "host": host, "category": category}
-        )
+        if self.filter(models.Q(slug=slug) | models.Q(former_addresses__slug=slug)).exists():
+            slug += "-" + _digest(f"{type} {text}")  # an app and a service of one name
+        known = Category.objects.filter(code=category).first()
+        fields = {"slug": slug, "host": host, "category": category}
+        if known:
+            fields["display"] = known.display
+        resource, made = self.get_or_create(type=type, name=text, defaults=fields)
         if isinstance(name, Name) and made:
             url = name.url if type == Resource.Type.URL else replace(name, scheme="https", port=443).url
             target, _new = Target.objects.get_or_create(url=url, defaults={"host": host, "category": category})
@@ -53,7 +59,8 @@ def slug_for(type: str, name: str, host: str) -> str:
         return host
     if type == Resource.Type.URL:
         return f"{host}-{_digest(name)}"
-    return re.sub(r"[\W_]+", "-", name.casefold()).strip("-")[:100] or _digest(name)
+    slug = re.sub(r"[\W_]+", "-", name.casefold()).strip("-")[:100] or _digest(name)
+    return f"{slug}-{_digest(name)}" if slug.isdecimal() else slug  # a number alone is a resource's number
 
 
 def _digest(text: str) -> str:
@@ -78,10 +85,12 @@ class Resource(models.Model):
         IP = "ip", _("address")
         NETWORK = "network", _("whole network")
 
-    class Display(models.TextChoices):
-        FULL = "full", _("shown in full")
-        DOMAIN_ONLY = "domain_only", _("only the domain is shown")
-        WITHHELD = "withheld", _("the name is withheld")
+    class Condition(models.TextChoices):
+        DEAD = "dead", _("the site is gone")
+        PARKED = "parked", _("the domain is parked")
+        FOR_SALE = "for_sale", _("the domain is for sale")
+
+    Display = levels.Display
 
     type = models.CharField(max_length=10, choices=Type)
     name = models.CharField(max_length=2048)  # canonical: A-label host, full URL, or the free name of an app
@@ -89,7 +98,12 @@ class Resource(models.Model):
     host = models.CharField(max_length=255, blank=True, default="", db_index=True)  # A-label; "" for free names
     search = models.TextField(default="", editable=False)  # the name as typed and in Unicode, casefolded
     category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    # The strictest of what holds for it, kept by registry.displays; every page and query reads this one.
     display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
+    own_display = models.CharField(max_length=12, choices=Display, blank=True, default="")  # an editor's choice
+    languages = models.JSONField(default=list, blank=True)  # of the site: ["kk", "ru"]
+    condition = models.CharField(max_length=8, choices=Condition, blank=True, default="")  # "": nothing is known
+    condition_since = PartialDateField()
     service = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mirrors")
     targets = models.ManyToManyField(Target, through="Coverage", related_name="resources")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -100,7 +114,14 @@ class Resource(models.Model):
         verbose_name = _("resource")
         verbose_name_plural = _("resources")
         ordering = ["slug"]
-        constraints = [models.UniqueConstraint(fields=["type", "name"], name="resource_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["type", "name"], name="resource_once"),
+            models.CheckConstraint(
+                name="resource_condition_has_a_date",
+                condition=models.Q(condition="", condition_since="")
+                | (~models.Q(condition="") & ~models.Q(condition_since="")),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.display_name
@@ -113,6 +134,9 @@ class Resource(models.Model):
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
+        """By number where the slug would say more of the name than may be shown."""
+        if self.display != self.Display.FULL:
+            return reverse("resource_by_number", args=[self.pk])
         return reverse("resource", args=[self.slug])
 
     @property
@@ -165,6 +189,8 @@ class Coverage(models.Model):
     canonical = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("address that is measured")
+        verbose_name_plural = _("addresses that are measured")
         ordering = ["-canonical", "id"]
         constraints = [
             models.UniqueConstraint(fields=["resource", "target"], name="coverage_once"),

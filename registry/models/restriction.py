@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.apps import apps
 from django.db import models
@@ -154,3 +154,9 @@ class RestrictionRole(models.Model):
 
     def __str__(self) -> str:
         return f"{self.authority} {self.get_role_display()}"
+
+
+def hidden(path: str = "") -> models.Prefetch[Any]:
+    """Gives an act or an event at the end of `path` its `unshown`: restrictions of resources not shown in full."""
+    rows = Restriction.objects.exclude(resource__display=Resource.Display.FULL).select_related("resource")
+    return models.Prefetch(f"{path}restrictions", queryset=rows.order_by("pk"), to_attr="unshown")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.dates import PartialTimeField
 from registry.models.authority import Authority
 from registry.models.event import Event
-from registry.models.restriction import Restriction
+from registry.models.restriction import Restriction, hidden
 from registry.models.source import Source
 
 
@@ -18,7 +18,8 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.exclude(restriction__public=False)
 
     def with_basis(self) -> StatementQuerySet:
-        return self.select_related("authority", "event", "source", "restriction__resource", "restriction__event")
+        rows = self.select_related("authority", "event", "source", "restriction__resource", "restriction__event")
+        return rows.prefetch_related(hidden("event__"))
 
 
 class Statement(models.Model):

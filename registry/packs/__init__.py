@@ -17,7 +17,7 @@ from django.utils import translation
 
 from checks import packs as checks_packs
 from checks.packs import BadPack, Problem, Writer
-from registry import log
+from registry import displays, log
 from registry.models import Candidate, Listing, LogEntry
 from registry.packs.reading import read
 from registry.packs.writing import write
@@ -44,6 +44,8 @@ def load(country: str, root: Path) -> dict[str, Counter[str]]:
         write(pack, side, writer)
         Listing.objects.link()  # what snapshots listed before its resource was known
         Candidate.objects.link()
+
+        displays.refresh(by=by, reason=f"country pack {country}")
     return writer.counts
 
 

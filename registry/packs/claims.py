@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from checks.packs import Folder, Row, Writer, told
+from registry import displays
 from registry.models import Act, Appeal, Authority, Event, FieldSource, Notice, OfficialFigure, Restriction, Source
 from registry.models.field_source import check_field
 from registry.packs.rows import SOURCE, check_existed, check_source, in_order
@@ -138,7 +139,9 @@ def write(
                 "sources": [source_of(row)],
                 "documents": [found["documents"][one] for one in row.items("documents")],
             }
-            written[key] = writer.put("appeals", Appeal, {"key": key}, values | about, links, told(row))
+            case = about["restriction"]
+            fields = displays.public(told(row), case.resource, displays.UNLOGGED) if case else told(row)
+            written[key] = writer.put("appeals", Appeal, {"key": key}, values | about, links, fields)
         return written[key]
 
     for key in claims.appeals:
@@ -150,7 +153,8 @@ def write(
             "authority": found["authorities"].get(row.cells["authority"]),
             "source": source_of(row),
         }
-        writer.put("notices", Notice, {"key": key}, values | about, {}, told(row))
+        fields = displays.public(told(row), case.resource, displays.UNLOGGED) if case else told(row)
+        writer.put("notices", Notice, {"key": key}, values | about, {}, fields)
     for key, (row, values) in claims.figures.items():
         about = {
             "ground": found["grounds"].get(row.cells["ground"]),
@@ -166,4 +170,6 @@ def write(
             "field": row.cells["field"],
             "source": source_of(row),
         }
-        writer.put("sources of fields", FieldSource, identity, {}, {}, told(row))
+        case = found["cases"].get(row.cells["case"])
+        fields = displays.public(told(row), case.resource) if case else told(row)
+        writer.put("sources of fields", FieldSource, identity, {}, {}, fields)

@@ -26,7 +26,7 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
-from registry.packs import claims, clocks, requests
+from registry.packs import categories, claims, clocks, requests
 from registry.packs.rows import SOURCE, check_existed, check_source, in_order
 
 NAMES = ("name_kk", "name_ru", "name_en")
@@ -38,7 +38,7 @@ CASE_ROLES = {  # and whose part no source tells
     "authorities": RestrictionRole.Role.UNKNOWN,
 }
 
-GROUND = (*NAMES, "law_ref")
+GROUND = (*NAMES, "law_ref", "display")
 AUTHORITY = (*NAMES, "role", "valid_from", "valid_to")
 ACT = ("type", "number", "date", "scope_ordered", "text", "language", "note", "confidence")
 DOCUMENT = ("title", "language", "media_type", "size", "sha256", "url")
@@ -90,6 +90,7 @@ class Pack:
     claims: claims.Claims
     clocks: clocks.Clocks
     requests: requests.Requests
+    categories: categories.Categories
 
 
 def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
@@ -133,6 +134,7 @@ def read(root: Path, country: str, asns: Collection[str], problems: list[Problem
         ),
         clocks=clocks.read(folder),
         requests=requests.read(folder, known | {"cases": {key for key, case in cases.items() if not case.is_event}}),
+        categories=categories.read(folder, {row.cells["key"]: row for row in keys["cases"]}),
     )
 
 

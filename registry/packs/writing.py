@@ -8,10 +8,12 @@ from typing import Any
 from checks import packs as checks_packs
 from checks.engine.names import Name
 from checks.packs import Row, Writer, told
+from registry import displays
 from registry.models import (
     Act,
     ActRole,
     Authority,
+    Display,
     Document,
     Event,
     Ground,
@@ -22,8 +24,9 @@ from registry.models import (
     RestrictionRole,
     Source,
     Statement,
+    strictest,
 )
-from registry.packs import claims, clocks, requests
+from registry.packs import categories, claims, clocks, requests
 from registry.packs.reading import CASE_ROLES, ROLES, Case, Pack
 from registry.packs.rows import SOURCE
 from registry.registers.entries import names_of
@@ -36,6 +39,7 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
     def linked(row: Row, *columns: str) -> dict[str, list[Any]]:
         return {column: [found[column][code] for code in row.items(column)] for column in columns}
 
+    categories.write(pack.categories, writer)
     for table, model, key in (("grounds", Ground, "code"), ("regions", Region, "iso")):
         rows = getattr(pack, table)
         found[table] = {
@@ -62,7 +66,8 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         links = linked(case.row, "grounds", "acts", "networks", "regions")
         links["sources"] = [sources.of(case.row)]
         values = case.values | {"resource": resources[key], "event": found["events"].get(case.row.cells["event"])}
-        restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, told(case.row))
+        fields = displays.public(told(case.row), resources[key], displays.UNLOGGED)
+        restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, fields)
     _write_roles(pack, writer, restrictions, found["authorities"])
     for key, (row, values) in pack.statements.items():
         about = {
@@ -71,7 +76,10 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
             "authority": found["authorities"].get(row.cells["authority"]),
             "source": sources.of(row),
         }
-        writer.put("statements", Statement, {"key": key}, values | about, {}, told(row))
+        fields = told(row)
+        if row.cells["case"]:
+            fields = displays.public(fields, resources[row.cells["case"]], displays.UNLOGGED)
+        writer.put("statements", Statement, {"key": key}, values | about, {}, fields)
     _write_listings(pack, writer, sources, resources)
     claims.write(pack.claims, found | {"cases": restrictions}, sources.of, writer)
     clocks.write(pack.clocks, writer, sources.of)
@@ -122,12 +130,14 @@ def _acts(
     documents: Mapping[str, Document],
 ) -> dict[str, Act]:
     written = {}
+    quiet = _acts_of_hidden(pack)
     for key, (row, values) in pack.acts.items():
         links: dict[str, list[Any]] = {
             "sources": [sources.of(row)],
             "documents": [documents[one] for one in row.items("documents")],
         }
-        act = written[key] = writer.put("acts", Act, {"key": key}, values, links, told(row))
+        told_of = {name: text for name, text in told(row).items() if key not in quiet or name not in displays.TEXTS}
+        act = written[key] = writer.put("acts", Act, {"key": key}, values, links, told_of)
         for column, role in ROLES.items():
             for code in row.items(column):
                 fields = {"act": key, "authority": code, "role": role.value}
@@ -168,23 +178,43 @@ def _write_roles(
         writer.put("roles in restrictions", RestrictionRole, identity, {}, {}, fields)
 
 
-def _resources(pack: Pack, writer: Writer) -> dict[str, Resource]:
-    """The resource of each case; several cases may be episodes of one. A category given once holds for it."""
+def _episodes(pack: Pack) -> dict[tuple[str, Name | str], list[Case]]:
+    """The cases of each resource."""
     cases: dict[tuple[str, Name | str], list[Case]] = {}
     for case in pack.cases.values():
         if not case.is_event:
             cases.setdefault((case.row.cells["type"], case.name), []).append(case)
+    return cases
+
+
+def _expected(pack: Pack, episodes: list[Case]) -> Display:
+    return categories.expected(pack.categories, [case.row for case in episodes], pack.grounds)
+
+
+def _acts_of_hidden(pack: Pack) -> set[str]:
+    """Acts whose words may name an address that is not shown in full."""
+    hidden = [many for many in _episodes(pack).values() if _expected(pack, many) != Display.FULL]
+    return {key for episodes in hidden for case in episodes for key in case.row.items("acts")}
+
+
+def _resources(pack: Pack, writer: Writer) -> dict[str, Resource]:
+    """The resource of each case; several cases may be episodes of one. A category given once holds for it."""
     written: dict[str, Resource] = {}
-    for (type, name), episodes in cases.items():
+    for (type, name), episodes in _episodes(pack).items():
         category, host = (max(case.row.cells[column] for case in episodes) for column in ("category", "host"))
         resource, created = Resource.objects.get_or_create_for(name, type, host=host, category=category)
+        own = categories.choice(pack.categories, [case.row for case in episodes])
+        wanted = {"category": category, "own_display": own.get("own_display", "")}
+        different = {name: text for name, text in wanted.items() if text not in ("", getattr(resource, name))}
         done = "created" if created else "unchanged"
-        if category not in ("", resource.category):
+        if different and not created:
             done = "changed" if writer.mine(resource) else "kept"
-        if done == "changed":
-            resource.category = category
-            resource.save(update_fields=["category"])
-        fields = {"type": resource.type, "name": resource.name, "slug": resource.slug, "category": resource.category}
+        if different and done != "kept":
+            for field, text in different.items():
+                setattr(resource, field, text)
+            resource.save(update_fields=list(different))
+        resource.display = strictest([resource.display, _expected(pack, episodes)])  # until all is written: no less
+        fields = displays.public_fields(resource) | own
         writer.count("resources", done, resource, fields)
         written |= {case.row.cells["key"]: resource for case in episodes}
     return written
@@ -195,9 +225,7 @@ def _write_listings(pack: Pack, writer: Writer, sources: _Sources, resources: Ma
         rest = dict(values)
         key = {column: rest.pop(column) for column in ("register_id", "address", "snapshot")}
         key["first"] = None  # entries of whole snapshots are none of the pack's
-        about: dict[str, Any] = {
-            "resource": resources[row.cells["case"]],
-            "source": sources.of(row),
-            **names_of(values["address"]),
-        }
-        writer.put("listings", Listing, key, rest | about, {}, told(row))
+        resource = resources[row.cells["case"]]
+        about: dict[str, Any] = {"resource": resource, "source": sources.of(row), **names_of(values["address"])}
+        fields = displays.public(told(row), resource, displays.UNLOGGED)
+        writer.put("listings", Listing, key, rest | about, {}, fields)

@@ -4,9 +4,22 @@ from registry.status.conclusion import Conclusion, Counts, Listing, NetworkState
 from registry.status.crossing import Recorded, Seen, Status, cross, is_over, observe
 from registry.status.reading import disputed, listings_of, of, of_many, of_many_and_targets, of_targets
 from registry.status.standings import CrossField, CrossTable, Place, count, count_if_due, cross_table, in_state, places
-from registry.status.terms import UNREACHABLE, Legal, Listed, Observed, Said, Situation, Sure, situation_of
+from registry.status.terms import (
+    ACT_KNOWN,
+    OVER,
+    UNREACHABLE,
+    Legal,
+    Listed,
+    Observed,
+    Said,
+    Situation,
+    Sure,
+    situation_of,
+)
 
 __all__ = [
+    "ACT_KNOWN",
+    "OVER",
     "UNREACHABLE",
     "Conclusion",
     "Counts",

@@ -15,8 +15,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from registry import dates
-from registry.models import Act, Statement
+from registry import dates, displays
+from registry.models import Act, Resource, Statement
 from registry.status.conclusion import Conclusion
 from registry.status.terms import OVER, Legal, Listed, Observed, Said, Situation
 
@@ -154,7 +154,7 @@ def of(found: Conclusion) -> str:
     clauses = [*legal, *measured] if found.act_known else [*measured, *legal]
     clauses += _register(found)
     if found.observed in (Observed.BLOCKED, Observed.THROTTLED):
-        clauses += [_claim(row) for row in quoted(found.spoken, found.said)]
+        clauses += [_claim(row, found.resource) for row in quoted(found.spoken, found.said)]
     text = "; ".join(clauses)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -233,8 +233,10 @@ def quoted(spoken: Sequence[Statement], said: Said) -> list[Statement]:
     return [*admitted, *(row for row in spoken if row.stance in (Said.DENIES, Said.TECHNICAL_WORKS))][:SPEAKERS]
 
 
-def _claim(row: Statement) -> str:
+def _claim(row: Statement, about: Resource) -> str:
     speaker = row.authority.name if row.authority else row.speaker
+    if displays.reveals(speaker, [about]):
+        speaker = _("somebody whose name is not shown")
     dated, undated = _SPOKEN[Statement.Stance(row.stance)]
     return str((dated if row.date else undated) % {"speaker": speaker, "date": dates.shown(row.date)})
 

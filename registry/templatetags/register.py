@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from django import template
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.core.paginator import Page
 from django.template.context import Context
 from django.urls import reverse
@@ -16,8 +18,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import claims, dates
-from registry.models import Act, Event, Restriction, Source
+from registry import claims, dates, displays
+from registry.models import Act, Event, Resource, Restriction, Source
 from registry.status import Status
 
 register = template.Library()
@@ -90,9 +92,27 @@ def shown(text: str) -> str:
     return dates.shown(text)
 
 
+def _hidden(about: Any) -> list[Resource]:
+    """What is not shown in full of what a text is about: itself, or of an act or an event its `unshown`."""
+    if isinstance(about, Resource):
+        return [about]
+    if isinstance(about, Restriction):
+        return [about.resource]
+    return [one.resource for one in getattr(about, "unshown", ())]
+
+
 @register.simple_tag
-def source_link(source: Source) -> SafeString:
+def told(text: str, about: Any) -> str:
+    """A text, unless it says more of an address than may be shown."""
+    return displays.told(text, _hidden(about))
+
+
+@register.simple_tag
+def source_link(source: Source, about: Any = None) -> SafeString:
     """Title and date of a source, linked where it has an address that a browser may follow."""
+    if displays.reveals(f"{source.title} {unquote(source.url)} {source.url}", _hidden(about)):
+        words = _("not shown here: it would give the address away")
+        return format_html("{}, {}", words, dates.shown(source.date)) if source.date else format_html("{}", words)
     title = source.title or source.url
     if source.url.startswith(("https://", "http://")):
         text = format_html('<a href="{}" rel="noopener noreferrer nofollow">{}</a>', source.url, title)
@@ -116,7 +136,7 @@ def _copy(source: Source) -> SafeString:
 def field_sources(record: Restriction | Act | Event, *fields: str) -> SafeString:
     """The sources of these fields of a record, to stand beside them; read the record with its `field_sources`."""
     found = [one.source for one in record.field_sources.all() if one.field in fields]
-    links = format_html_join("; ", "{}", ((source_link(source),) for source in found))
+    links = format_html_join("; ", "{}", ((source_link(source, record),) for source in found))
     return format_html(' <span class="small soft">({} {})</span>', _("source:"), links) if found else links
 
 
@@ -190,8 +210,9 @@ _BODIES = {
 
 
 @register.simple_tag
-def source_words(text: str) -> SafeString:
+def source_words(text: str, about: Any = None) -> SafeString:
     """A body as a source names it: in the reader's language where we have that, else as it stands."""
+    text = displays.told(text, _hidden(about))
     known = _BODIES.get(text)
     return format_html("{}", known) if known else format_html('<span lang="en">{}</span>', text)
 
@@ -200,6 +221,12 @@ def source_words(text: str) -> SafeString:
 def page_numbers(page: Page[Any]) -> list[int | str]:
     """The numbers to show under a list: first, last and those about here, with … between."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+@register.filter
+def language_names(codes: list[str]) -> str:
+    """Languages of a site, each by its own name; one that has no name here by its code."""
+    return ", ".join(LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
 
 
 class Language(NamedTuple):

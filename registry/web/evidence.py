@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -24,7 +24,7 @@ from checks.engine.records import SelfTest
 from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
-from registry import search, status
+from registry import displays, search, status
 from registry.api.serializers import with_display
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
@@ -66,8 +66,9 @@ def _public(rows: QuerySet[Any]) -> QuerySet[Any]:
 def _shown(row: Any) -> Shown:
     covering = [one.resource for one in row.target.coverage.all()]
     if row.withheld:
-        hidden = next(one for one in covering if one.display == Resource.Display.WITHHELD)
-        return Shown(row, hidden.display_name, None, full=False)
+        hidden = next((one for one in covering if one.display == Resource.Display.WITHHELD), None)
+        name = hidden.display_name if hidden else gettext("name withheld")
+        return Shown(row, name, hidden, full=False)
     if row.domain_only:
         limited = next(one for one in covering if one.display == Resource.Display.DOMAIN_ONLY)
         return Shown(row, unicode_host(row.target.host), limited, full=False)
@@ -247,6 +248,8 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
     controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network").order_by("pk"))
     record = row.record
+    if shown.full and displays.names_any(record, displays.withheld_hosts()):  # it led there
+        shown = replace(shown, full=False)
     origin = row.origin or {}
     name_of = _names(record, controls) if shown.full else lambda verdict: shown.name
     context = {

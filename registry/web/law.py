@@ -39,6 +39,7 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
+from registry.models.restriction import hidden
 from registry.web.names import alphabetical, sort_choices
 from registry.web.requests import by_due, lines
 
@@ -64,6 +65,8 @@ TABLES = (
     "requests",
     "deadlines",
     "holidays",
+    "categories",
+    "alarms",
     "networks",
     "episodes",
 )
@@ -107,7 +110,7 @@ def acts(request: HttpRequest) -> HttpResponse:
 
 def act(request: HttpRequest, key: str) -> HttpResponse:
     everything = Act.objects.with_display().prefetch_related(
-        "roles__authority", "sources", "documents", "field_sources__source"
+        "roles__authority", "sources", "documents", "field_sources__source", hidden()
     )
     row = get_object_or_404(everything, key=key)
     page = _restrictions(request, row.restrictions.public())
@@ -257,7 +260,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
     everything = Event.objects.prefetch_related(
-        "authorities", "regions", "networks", "sources", "field_sources__source"
+        "authorities", "regions", "networks", "sources", "field_sources__source", hidden()
     )
     row = get_object_or_404(everything.select_related("wave"), key=key)
     page = _restrictions(request, row.restrictions.public())
@@ -357,7 +360,8 @@ def _restrictions(request: HttpRequest, rows: QuerySet[Restriction]) -> Page[Res
 
 def _statements(rows: QuerySet[Statement]) -> QuerySet[Statement]:
     """Newest first."""
-    return rows.order_by("-date", "-id").select_related("authority", "event", "source", "restriction__resource")
+    shown = rows.select_related("authority", "event", "source", "restriction__resource")
+    return shown.order_by("-date", "-id").prefetch_related(hidden("event__"))
 
 
 def _with_counts(rows: QuerySet[Act]) -> QuerySet[Act]:

@@ -12,22 +12,25 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import CharField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, clocks, search, status
+from registry import appeals, claims, clocks, displays, search, status
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
     Act,
+    Category,
     Deadline,
+    FormerAddress,
     Holiday,
     InformationRequest,
     Listing,
@@ -46,6 +49,7 @@ FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 EPISODES = 300  # drawn in one timeline: more would not be seen
+BIGGEST = 2**63 - 1  # number that a database keeps
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
 REQUESTS = 20  # told there
@@ -210,10 +214,35 @@ def resources(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/resources.html", context)
 
 
+def _resources() -> QuerySet[Resource]:
+    """With the service and the category's name in the reader's language."""
+    category = Category.objects.filter(code=OuterRef("category")).values(f"name_{get_language()}")
+    return Resource.objects.select_related("service").annotate(category_name=Subquery(category[:1]))
+
+
+def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
+    """The address of what is not shown in full; of all else, a way to the address by name."""
+    if number > BIGGEST:
+        raise Http404
+    one = _resources().filter(pk=number).first()
+    if one is None:
+        former = get_object_or_404(FormerAddress.objects.select_related("resource"), number=number)
+        return redirect(former.resource, permanent=True)
+    return redirect(one) if one.display == Resource.Display.FULL else _resource(request, one)
+
+
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
+    one = _resources().filter(slug=slug).first()
+    if one is None:
+        former = get_object_or_404(FormerAddress.objects.select_related("resource"), slug=slug)
+        return redirect(former.resource, permanent=True)
+    return _resource(request, one) if one.display == Resource.Display.FULL else redirect(one)
+
+
+def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
-    one = get_object_or_404(Resource.objects.select_related("service"), slug=slug)
-    found = status.of(one, at=at)
+    group = one.mirrors.order_by("slug")
+    found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
     law = clocks.of(beside["deadlines"], beside["holidays"], at=at)
     context = {
@@ -223,12 +252,13 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
         "notices": beside["notices"],
         "status": found,
         "shown_in_full": one.display == Resource.Display.FULL,
-        "mirrors": beside["mirrors"][:ON_A_PAGE],
+        "mirrors": mirrors,
+        "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
         "listings": beside["listings"][:ON_A_PAGE],
         "timeline": _timeline(found, at),
-        "changes": [_change(entry, json.loads(entry.payload)) for entry in reversed(beside["entries"])],
+        "changes": [_change(entry, json.loads(entry.payload), one) for entry in reversed(beside["entries"])],
         "to_do": _to_do(found, law, at),
-        "requests": _asked(beside["requests"], beside["steps"], law, at),
+        "requests": _asked(beside["requests"], beside["steps"], found, law, at),
         "cited_at": f"{settings.SITE_URL}{request.path}",
         "at": at,
     }
@@ -241,7 +271,6 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     about = Q(resource=one) | Q(restriction__resource=one)
     asked = InformationRequest.objects.public().filter(about)
     return together(
-        mirrors=(one.mirrors.exclude(display=Resource.Display.WITHHELD), ()),
         notices=(one.notices.all(), ("authority", "source")),
         listings=(one.listings.with_days(), ("source",)),
         requests=(asked, ("authority",)),
@@ -291,13 +320,16 @@ def _to_do(found: Status, law: clocks.Clocks, at: datetime) -> ToDo:
 
 
 def _asked(
-    rows: list[InformationRequest], steps: Iterable[RequestStep], law: clocks.Clocks, at: datetime
+    rows: list[InformationRequest], steps: Iterable[RequestStep], found: Status, law: clocks.Clocks, at: datetime
 ) -> list[Line]:
     """The requests about a resource with where they stand, those that wait first."""
     of = defaultdict(list)
     for step in steps:
         of[step.request_id].append(step)
+    restrictions = {row.pk: row for row in found.restrictions}
     for row in rows:
+        row.resource = found.resource if row.resource_id else None
+        row.restriction = restrictions.get(row.restriction_id) if row.restriction_id else None
         keep(row, "steps", of[row.pk])
         for step in of[row.pk]:
             step.request = row
@@ -357,6 +389,11 @@ _OPERATIONS = {
     "update": _("changed"),
     "cover": _("another address joined"),
     "withdraw": _("withdrawn"),
+    "display": _("shown otherwise"),
+    "choose_display": _("an editor chose how much is shown"),
+    "categorise": _("put into a category"),
+    "describe": _("described"),
+    "merge": _("merged with another entry"),
     "dispute": _("disputed"),
     "settle": _("no longer disputed"),
 }
@@ -367,17 +404,19 @@ def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     """Ids of what the log says of the resource, its restrictions and its episodes that run."""
     subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
-    return LogEntry.objects.filter(subject__in=subjects).order_by("-id").values_list("pk", flat=True)[:CHANGES]
+    merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
+    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged))
+    return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
 
-def _change(entry: LogEntry, payload: dict[str, Any]) -> Change:
+def _change(entry: LogEntry, payload: dict[str, Any], about: Resource) -> Change:
     model = entry.subject.partition("/")[0]
     return Change(
         number=entry.pk,
         at=entry.at,
         operation=str(_OPERATIONS.get(entry.operation, entry.operation)),
         subject=str(_SUBJECTS.get(model, model)),
-        reason=_reason(str(payload.get("reason", ""))),
+        reason=displays.told(_reason(str(payload.get("reason", ""))), [about]),
         by=str(payload.get("by", "")),
     )
 
@@ -392,5 +431,6 @@ urlpatterns = [
     path("", front, name="front"),
     path("look-up/", look_up, name="look_up"),
     path("resources/", resources, name="resources"),
+    path("resources/<int:number>/", resource_by_number, name="resource_by_number"),
     path("resources/<str:slug>/", resource, name="resource"),
 ]

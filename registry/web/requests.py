@@ -20,7 +20,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from icalendar import Calendar, Event
 
-from registry import clocks, requests
+from registry import clocks, displays, requests
 from registry.models import Authority, InformationRequest
 from registry.requests import Standing, State
 from registry.web.names import sort_choices
@@ -37,6 +37,11 @@ class Line:
     request: InformationRequest
     standing: Standing
     sentence: str
+
+    @property
+    def to(self) -> str:
+        """Whom it asks, unless that names what must not be advertised."""
+        return displays.told(self.request.to, self.request.touches)
 
 
 def lines(rows: Iterable[InformationRequest], *, at: datetime, law: clocks.Clocks | None = None) -> list[Line]:
@@ -98,6 +103,7 @@ def request_page(request: HttpRequest, key: str) -> HttpResponse:
     context = {
         "line": line,
         "one": row,
+        "about": row.about or row.event,
         "standing": standing,
         "steps": row.steps.all(),
         "length": clocks.length_in_words(standing.deadline) if standing.deadline else "",
@@ -139,7 +145,7 @@ def _calendar(found: Iterable[Line], at: datetime) -> bytes:
 
 def _due(line: Line) -> Iterable[tuple[str, str, date, str]]:
     """Every day on which something of this request is due: its id, what it is called, the day, and more words."""
-    standing, to = line.standing, line.request.to
+    standing, to = line.standing, line.to
     if standing.due and standing.state in (State.WAITING, State.OVERDUE):
         article = standing.deadline.article if standing.deadline else ""
         yield "reply", gettext("Reply due: %(to)s") % {"to": to}, standing.due.day, f"{line.sentence} {article}"

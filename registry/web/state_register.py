@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from registry import dates, status
+from registry import dates, displays, status
 from registry.models import STATE_REGISTER, Candidate, Listing, Snapshot
 from registry.status import CrossTable, Listed, Observed
 
@@ -178,7 +178,8 @@ def _may_show(listing: Listing, name: str) -> bool:
 
 def _words(listing: Listing, name: str) -> str:
     text: Any = getattr(listing, name)
-    return (dates.shown(text) if name == "act_date" else str(text)) or "–"
+    words = dates.shown(text) if name == "act_date" else str(text)
+    return displays.told(words, [listing.resource] if listing.resource else []) or "–"
 
 
 urlpatterns = [

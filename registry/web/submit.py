@@ -33,7 +33,7 @@ from checks.models import AddressRange, Network, Verdict
 from checks.verdict.rules import BY_ID
 from registry import submissions
 from registry.api.throttles import Reports
-from registry.models import Region, Report
+from registry.models import Region, Report, Resource
 from registry.models.resource import readable, unicode_host
 from registry.web.names import explain, sort_choices
 
@@ -244,19 +244,27 @@ def receipt(request: HttpRequest) -> HttpResponse:
 def _about(report: Report) -> dict[str, Any]:
     return {
         "name": shown(report),
-        "results": [(verdict, sentence(verdict)) for verdict in submissions.verdicts(report)],
+        "results": [(verdict, sentence(verdict, _host(report, verdict))) for verdict in submissions.verdicts(report)],
         "control": submissions.control(report),
     }
 
 
-def sentence(verdict: Verdict) -> str:
+def _host(report: Report, verdict: Verdict) -> str:
+    if report.resource and report.resource.display == Resource.Display.WITHHELD:
+        return report.resource.display_name
+    return unicode_host(verdict.target.host)
+
+
+def sentence(verdict: Verdict, host: str) -> str:
     """The rule's sentence about the reported host, in the reader's language."""
     text = getattr(BY_ID[verdict.rule], f"sentence_{get_language()}")
-    return str(text).format(host=unicode_host(verdict.target.host))
+    return str(text).format(host=host)
 
 
 def shown(report: Report) -> str:
-    """What was reported, as people read it."""
+    """What was reported, as people read it; once the register has it, no more than may be shown."""
+    if report.resource and report.resource.display != Resource.Display.FULL:
+        return report.resource.display_name
     name = parse(report.name)
     return name.display_host if name.kind == "domain" else readable(report.name)
 

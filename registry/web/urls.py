@@ -1,12 +1,13 @@
 """The pages under /kk/, /ru/ and /en/; each module of pages names its own."""
 
-from registry.web import claims, deadlines, evidence, law, register, requests, state_register, submit
+from registry.web import claims, deadlines, evidence, law, register, requests, stale, state_register, submit
 
 urlpatterns = [
     *register.urlpatterns,
     *law.urlpatterns,
     *claims.urlpatterns,
     *evidence.urlpatterns,
+    *stale.urlpatterns,
     *state_register.urlpatterns,
     *requests.urlpatterns,
     *deadlines.urlpatterns,

@@ -31,6 +31,8 @@ RECORD = Record("0195", "https://orda.kz/", "2026-03-01T11:00:00Z", 0.1, "tizili
 def fill(resource: Resource | None = None) -> Resource:
     """One row in every table."""
     resource = resource or make.resource()
+    make.category()
+    make.alarm(resource)
     act = make.act(by=make.authority())
     made = make.restriction(resource, act)
     make.statement(made)

@@ -32,7 +32,9 @@ pytestmark = pytest.mark.django_db
 
 SOURCE = "https://source.example.com/,Title,2024"
 LAW = {
-    "grounds.csv": "code,name_kk,name_ru,name_en,law_ref\nfraud,алаяқтық,мошенничество,fraud,art. 41-1\n",
+    "grounds.csv": "code,name_kk,name_ru,name_en,law_ref,display\nfraud,алаяқтық,мошенничество,fraud,art. 41-1,full\n",
+    "categories.csv": "code,name_kk,name_ru,name_en,display\nNEWS,Б,Н,News,full\n",
+    "displays.csv": "case,display,reason\n",
     "regions.csv": "iso,name_kk,name_ru,name_en\nKZ-71,Астана,Астана,Astana\n",
     "authorities.csv": "code,name_kk,name_ru,name_en,role,valid_from,valid_to,predecessors,sources\n"
     "new,Ж,Н,New,,2020,,old,https://a.example.com/\nold,Е,С,Old,,2010,2024-02,,\n",
@@ -333,7 +335,7 @@ def test_every_mistake_of_every_file_is_told_at_once(folder):
 
 def test_of_very_many_mistakes_the_first_fifty_are_told(folder):
     file = path(folder, "grounds.csv")
-    file.write_text("code,name_kk,name_ru,name_en,law_ref\n" + "a b,х,х,x,\n" * 60, encoding="utf-8")
+    file.write_text("code,name_kk,name_ru,name_en,law_ref,display\n" + "a b,х,х,x,,full\n" * 60, encoding="utf-8")
     told = complaint(folder)
     assert told.count("grounds.csv:") <= 50
     assert "more\nNothing was loaded." in told
@@ -367,3 +369,37 @@ def test_of_a_file_that_cannot_be_read_only_that_is_told(folder, file, content):
     assert all(f"/{file}:" in line for line in lines[:-1])
     assert lines[-1] == "Nothing was loaded."
     assert nothing_is_loaded()
+
+
+def test_what_the_pack_withholds_is_named_in_no_entry_of_the_log(folder: Path) -> None:
+    """The category and the grounds are known before the first entry is written."""
+    for file, before, after in (
+        ("grounds.csv", "art. 41-1,full", "art. 41-1,withheld"),
+        ("acts.csv", "2024-01,,Жабылсын.,kk,,high", "2024-01,Close orda.kz,orda.kz жабылсын.,kk,It is orda.kz,high"),
+    ):
+        text = path(folder, file).read_text(encoding="utf-8")
+        assert before in text
+        path(folder, file).write_text(text.replace(before, after), encoding="utf-8")
+    packs.load("kz", folder)
+    one = Resource.objects.get(name="orda.kz")
+    assert one.display == "withheld"
+    assert not [entry.payload for entry in LogEntry.objects.all() if "orda.kz" in entry.payload]
+    before = LogEntry.objects.count()
+    packs.load("kz", folder)
+    assert LogEntry.objects.count() == before
+
+
+def test_the_packs_own_choice_stands_in_the_place_of_the_grounds_and_needs_a_reason(folder: Path) -> None:
+    text = path(folder, "grounds.csv").read_text(encoding="utf-8")
+    path(folder, "grounds.csv").write_text(text.replace("art. 41-1,full", "art. 41-1,withheld"), encoding="utf-8")
+    choices = path(folder, "displays.csv")
+    choices.write_text("case,display,reason\nx-1,full,\nx-9,full,Why.\nx-2,partly,Why.\n", encoding="utf-8")
+    told = complaint(folder)
+    assert "displays.csv:2: reason: a choice needs its case, its display and its reason" in told
+    assert "displays.csv:3: case: “x-9” is not in cases.csv" in told
+    assert "displays.csv:4: display: “partly” is none of full, domain_only, withheld" in told
+    choices.write_text("case,display,reason\nx-1,full,It is a newspaper.\n", encoding="utf-8")
+    packs.load("kz", folder)
+    one = Resource.objects.get(name="orda.kz")
+    assert (one.display, one.own_display) == ("full", "full")
+    assert "It is a newspaper." in LogEntry.objects.get(subject=f"resource/{one.pk}").payload

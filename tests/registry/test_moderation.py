@@ -203,6 +203,13 @@ def test_no_episode_is_marked_without_a_reason(act: Any, editor: User) -> None:
     assert not LogEntry.objects.exists()
 
 
+def test_the_log_names_no_address_of_a_withheld_site_that_was_measured_for_another_reason(editor: User) -> None:
+    make.resource("orda.kz", display="withheld")
+    row = make.episode(make.target("http://www.orda.kz/elsewhere"), make.network())
+    moderation.dispute(row, by=editor, reason="The probe moved house.")
+    assert "orda" not in LogEntry.objects.get().payload
+
+
 @pytest.mark.parametrize(
     ("display", "shown"), [("full", "https://orda.kz/a"), ("domain_only", "orda.kz"), ("withheld", "")]
 )

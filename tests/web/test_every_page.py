@@ -54,6 +54,7 @@ def fill(sites: int = SITES) -> None:
             make.figure(number)
             make.listing(one)
             make.request(one, ("sent", "2026-02-02"), {"kind": "answered", "date": "2026-03-02", "reply": "formal"})
+            make.alarm(one)
         for network, state in zip(networks, states, strict=False):
             mechanism = "tls.reset.sni" if state == State.BLOCKED else ""
             make.cell(one, network, state, mechanism=mechanism, witnesses=[seen])
@@ -163,6 +164,7 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
             "statements/contradictions/",
             "figures/",
             "notices/",
+            "stale/",
             f"acts/{Act.objects.first().key}/",
         )
         listed = ("state-register/", f"state-register/{newest.pk}/", f"state-register/{newest.pk}/?show=changed")

@@ -1,0 +1,50 @@
+"""A block that goes beyond its order, or outlives it: shown to everybody, and waiting for an editor."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.models.act import Act
+from registry.models.resource import Resource
+
+
+class Alarm(models.Model):
+    """Opened when it is found, renewed while it is found, closed when it is found no more; never deleted."""
+
+    class Kind(models.TextChoices):
+        COLLATERAL = "collateral", _("pages are ordered, the whole domain is unreachable")
+        ENDED = "ended", _("every recorded restriction has ended, and it is still unreachable")
+        GONE = "gone", _("the site is gone, and the block or its order stays")
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="alarms")
+    act = models.ForeignKey(Act, null=True, blank=True, on_delete=models.CASCADE, related_name="alarms")
+    pages = models.PositiveIntegerField(default=0)  # of one host that the act names
+    networks = models.JSONField(default=list)  # numbers of those where it is unreachable
+    measured = models.PositiveIntegerField(default=0)  # networks with sufficient evidence
+    since = models.DateTimeField(null=True, blank=True)  # the earliest beginning on these networks
+    since_at_least = models.BooleanField(default=False)
+    opened_on = models.DateField()
+    seen_on = models.DateField()  # the last day on which it was found
+    closed_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("alarm")
+        verbose_name_plural = _("alarms")
+        ordering = ["-opened_on", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "resource", "act"],
+                condition=models.Q(closed_on=None, act__isnull=False),
+                name="alarm_open_once",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "resource"],
+                condition=models.Q(closed_on=None, act=None),
+                name="alarm_open_once_without_act",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.resource}"

@@ -1,0 +1,28 @@
+"""Where a resource stood that an editor merged into another. Its old addresses lead there for ever."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from registry.models.resource import Resource
+
+
+class FormerAddress(models.Model):
+    """`resource` is always one that exists: what is merged again takes its former addresses along."""
+
+    number = models.BigIntegerField(unique=True)  # the id of the resource that is gone; ids are not used again
+    slug = models.CharField(max_length=280, unique=True)
+    type = models.CharField(max_length=10, choices=Resource.Type)
+    name = models.CharField(max_length=2048)  # whoever records this name again means the resource
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="former_addresses")
+    merged_on = models.DateField()
+
+    class Meta:
+        verbose_name = _("former address")
+        verbose_name_plural = _("former addresses")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["type", "name"], name="former_address_once")]
+
+    def __str__(self) -> str:
+        return f"{self.number} → {self.resource_id}"

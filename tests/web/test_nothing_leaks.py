@@ -1,0 +1,275 @@
+"""What must not be advertised stands nowhere: every page, every table, every export, the log, the receipt."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from checks.engine.records import Measurement as Record
+from checks.models import Measurement, State, Target
+from registry import displays, log, moderation, status, submissions
+from registry.api.urls import router
+from registry.ledger.__main__ import verify
+from registry.models import Act, Display, Event, FieldSource, InformationRequest, Resource
+from tests import make
+from tests.verdict.make import exchange
+from tests.web.test_every_page import walk
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "qzxv-shop"
+PATH = "price-qzxv-list"
+
+
+def record_of(url: str) -> Record:
+    return Record("0195", url, "2026-03-01T11:00:00Z", 0.1, "tizilim-engine/0", "certifi", "real", False)
+
+
+def fill(one: Resource, words: str) -> None:
+    """Everything that may be recorded about a resource, and each text names it."""
+    source = make.source(f"How {words} was closed", url=f"https://news.example.org/{words}")
+    decided = make.act(by=make.authority(), scope_ordered=f"Close {words}", note=f"It is {words}")
+    decided.sources.add(source)
+    event = Event.objects.create(key="a-wave", type="wave", name_kk="Т", name_ru="В", name_en="Wave", fact=words)
+    event.sources.add(source)
+    basis = make.restriction(
+        one, decided, kind="court", kind_reason=f"A court closed {words}", fact=f"{words} was closed",
+        authority_as_written=f"Court of {words}", networks_as_written=f"all, for {words}", scope_ordered=words,
+        scope_observed=words, event=event, conflicting=True,
+    )  # fmt: skip
+    basis.sources.add(source)
+    make.statement(basis, words=f"We closed {words}.", source=source)
+    make.listing(one, address=one.name, category=words, court=words, act_ref=words)
+    for table, row in (("restriction", basis), ("resource", one), ("act", decided), ("event", event)):
+        log.append("create", row, fields={"fact": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
+    networks = [make.network(9198), make.network(13082)]
+    for url in (one.targets.get().url, f"http://{one.host}/", f"https://www.{one.host}/elsewhere"):
+        target = make.target(url)
+        for network in networks:
+            made = make.measurement(record_of(url), target, by=make.run(network.vantages.get()))
+            make.verdict(made)
+            make.cell(target, network, State.BLOCKED, witnesses=[str(made.pk)])
+            row = make.episode(target, network, State.BLOCKED, witnesses=[str(made.pk)])
+            if target in one.targets.all():
+                moderation.dispute(row, by=User.objects.get(), reason=f"{words} moved.")
+    paper = make.document(title=f"Order on {words}", url=f"https://papers.example.org/{words}.pdf")
+    decided.documents.add(paper)
+    for about in (basis, None):
+        step = make.appeal(decided, restriction=about, note=f"The owner of {words} was not told.")
+        step.sources.add(source)
+        step.documents.add(make.document(title=f"Appeal of {words}", url=f"https://papers.example.org/a/{words}.pdf"))
+    Act.objects.filter(pk=decided.pk).update(text=f"{words} жабылсын.", language="kk")
+    notice = make.notice(
+        resource=one,
+        about=words,
+        fact=f"{words} may be closed",
+        source=source,
+        bound=f"staff of {words}",
+        alternative=f"not {words}",
+        speaker=f"the owner of {words}",
+    )
+    for field in ("fact", "acts"):
+        FieldSource.objects.create(restriction=basis, field=field, source=source)
+    FieldSource.objects.create(act=decided, field="number", source=source)
+    FieldSource.objects.create(event=event, field="fact", source=source)
+    make.statement(basis, stance="admits", speaker=f"owner of {words}", words=f"{words} is closed.", source=source)
+    make.statement(basis, stance="denies", words=f"{words} is open.", source=source)
+    for stance in ("admits", "denies"):
+        make.statement(event, stance=stance, words=f"Of {words}: {stance}.", source=source)
+    answered = {
+        "kind": "answered",
+        "date": "2026-03-02",
+        "reply": "formal",
+        "note": f"They say {words} is bad.",
+        "document_url": f"https://papers.example.org/r/{words}.pdf",
+        "source": source,
+    }
+    texts = {
+        "text": f"Why is {words} closed?",
+        "note": f"About {words}",
+        "addressee": f"Who closed {words}",
+        "source": source,
+    }
+    asked = [
+        make.request(one, ("sent", "2026-02-02"), answered, **texts),
+        make.request(None, ("sent", "2026-02-02"), answered, restriction=basis, **texts),
+        make.request(None, ("sent", "2026-02-02"), answered, event=event, **texts),
+    ]
+    InformationRequest.objects.filter(pk=asked[0].pk).update(withdrawn=f"{words} opened again.")
+    make.figure()
+    whole = one.name if one.type == "url" else f"https://{one.host}/"
+    make.snapshot(
+        make.entry(1, whole, name=f"Shop {words}", categoryname=f"About {words}", courtname=f"Court of {words}"),
+        on="2025-03-17",
+    )
+    make.snapshot(make.entry(1, whole, name=f"{words} again"), on="2025-03-18")
+    make.snapshot(make.entry(2, "https://another.kz/"), on="2025-03-19")
+    rows = {
+        "appeal": step,
+        "document": paper,
+        "notice": notice,
+        "informationrequest": asked[0],
+        "requeststep": asked[1].steps.first(),
+        "fieldsource": FieldSource.objects.first(),
+    }
+    for table, row in rows.items():
+        log.append("create", row, fields={"note": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
+    status.count(at=make.AT)
+    make.alarm(one)
+    make.alarm(one, kind="collateral", act=decided, pages=2)
+    make.resource("a service", type="service")
+    Resource.objects.filter(pk=one.pk).update(service=Resource.objects.get(type="service"))
+
+
+def everything_shown(client: Client) -> dict[str, str]:
+    """Every page of three languages and every answer of the API, by address."""
+    shown = {}
+    for language in ("kk", "ru", "en"):
+        pages = walk(client, f"/{language}/")
+        pages |= {f"{address} → ": answer for address, answer in pages.items() if answer.status_code in (301, 302)}
+        for address, answer in pages.items():
+            shown[address] = answer.content.decode() + str(answer.headers)
+    for prefix, _view, _name in router.registry:
+        shown |= _table(client, f"/api/{prefix}")
+    shown["log"] = _text(client.get("/api/v1/log/"))
+    shown["stats"] = _text(client.get("/api/v1/stats"))
+    return shown
+
+
+def _table(client: Client, address: str) -> dict[str, str]:
+    answer = client.get(address)
+    found = {address: _text(answer)}
+    for row in answer.json()["results"]:
+        one = f"{address}/{row['id']}"
+        found[one] = _text(client.get(one))
+        assert found[one], one
+    for format in ("csv", "jsonl"):
+        found[f"{address}?format={format}"] = _text(client.get(f"{address}?format={format}"))
+    if address.endswith("measurements"):
+        found["records"] = _text(client.get(f"{address}?format=jsonl&records=1"))
+        found["ooni"] = _text(client.get(f"{address}?format=jsonl&records=ooni"))
+    return found
+
+
+def _text(answer: Any) -> str:
+    body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return body.decode() + str(answer.headers)
+
+
+def leaks(client: Client, secret: str) -> list[str]:
+    return [
+        f"{address}: …{text[max(0, at.start() - 80) : at.end() + 40]}…"
+        for address, text in everything_shown(client).items()
+        if (at := re.search(re.escape(secret), address + text, re.IGNORECASE))
+    ]
+
+
+@pytest.fixture
+def _editor() -> None:
+    User.objects.create_user("editor")
+
+
+@pytest.fixture(autouse=True)
+def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.api.views.Door.throttle_classes", [])
+    monkeypatch.setattr("registry.api.views.Table.get_throttles", lambda self: [])
+    monkeypatch.setattr("registry.api.views.Log.throttle_classes", [])
+
+
+@pytest.mark.usefixtures("_editor")
+@pytest.mark.parametrize("through", ["own choice", "category", "ground"])
+def test_a_withheld_name_stands_nowhere_even_where_it_was_logged_before(client: Client, through: str) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    assert leaks(client, SECRET)  # the walk would see it
+    if through == "own choice":
+        displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    elif through == "category":
+        make.category("ALDR", Display.WITHHELD)
+        displays.categorise(one, "ALDR", by="editor-1", reason="It sells drugs.")
+    else:
+        one.restrictions.get().grounds.add(make.ground("drugs", Display.WITHHELD))
+        displays.refresh([one.pk], by="editor-1", reason="A ground was added.")
+    assert leaks(client, SECRET) == []
+    page = client.get(f"/en/resources/{one.pk}/")
+    assert page.status_code == 200
+    assert f"name withheld ({one.pk})" in page.content.decode()
+
+
+@pytest.mark.usefixtures("_editor")
+def test_of_a_page_whose_domain_alone_is_shown_the_path_stands_nowhere(client: Client) -> None:
+    one = make.resource(f"https://shop.kz/{PATH}")
+    fill(one, f"shop.kz/{PATH}")
+    displays.choose(one, Display.DOMAIN_ONLY, by="editor-1", reason="The page offers drugs.")
+    assert leaks(client, PATH) == []
+    assert leaks(client, one.slug) == []
+    assert "shop.kz" in client.get(f"/en/resources/{one.pk}/").content.decode()
+
+
+@pytest.mark.usefixtures("_editor")
+def test_an_app_that_is_withheld_is_named_nowhere(client: Client) -> None:
+    one = make.resource("Qzxv Market", type="app")
+    basis = make.restriction(one, make.act(), fact="Qzxv Market was closed")
+    basis.sources.add(make.source("Qzxv Market closed", url="https://news.example.org/qzxv-market"))
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    assert leaks(client, "qzxv") == []
+
+
+@pytest.mark.usefixtures("_editor")
+def test_no_address_filter_and_no_search_finds_a_withheld_name(client: Client) -> None:
+    one = make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    make.restriction(one, make.act(scope_ordered=f"Close {SECRET}.kz"))
+    for question in (f"resources?host={SECRET}.kz", f"resources?slug={SECRET}.kz", f"targets?host={SECRET}.kz"):
+        assert client.get(f"/api/v1/{question}").json()["results"] == []
+    assert "/en/acts/act-" not in client.get(f"/en/acts/?q={SECRET}").content.decode()
+    assert "No entry fits" in client.get(f"/en/resources/?q={SECRET}").content.decode()
+    assert client.get(f"/en/resources/{SECRET}.kz/").headers["Location"] == f"/en/resources/{one.pk}/"
+
+
+@pytest.mark.usefixtures("_editor")
+def test_a_receipt_shows_no_more_than_the_register(client: Client) -> None:
+    receipt = submissions.receive(f"https://{SECRET}.kz/a", at=make.AT)
+    one = moderation.accept(receipt.report, by=User.objects.get(), reason="It does not open.")
+    make.verdict(make.measurement(record_of(receipt.report.name), receipt.report.target))
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    page = client.post("/en/receipt/", {"code": receipt.code}).content.decode()
+    assert f"name withheld ({one.pk})" in page
+    assert SECRET not in page
+    assert client.get(f"/api/v1/reports/{receipt.code}").json()["name"] is None
+
+
+@pytest.mark.usefixtures("_editor")
+def test_the_log_still_verifies_where_an_old_entry_is_not_shown(client: Client) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    lines = b"".join(client.get("/api/v1/log/").streaming_content).decode().splitlines()
+    assert any(json.loads(line)["payload"] is None for line in lines)
+    assert verify(lines)[0] == len(lines)
+
+
+def test_a_site_that_leads_to_a_withheld_one_does_not_name_it(client: Client) -> None:
+    make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    there = f"https://{SECRET}.kz/"
+    record = replace(record_of("https://short.kz/"), exchanges=(exchange("https://short.kz/", location=there),))
+    made = make.measurement(record, make.resource("short.kz"))
+    make.verdict(made)
+    assert leaks(client, SECRET) == []
+    assert client.get(f"/api/v1/measurements/{made.pk}").json()["record"] is None
+    assert client.get(f"/api/v1/measurements/{made.pk}/ooni").status_code == 404
+    assert "short.kz" in client.get(f"/en/measurements/{made.pk}/").content.decode()
+
+
+def test_nothing_else_is_hidden_on_the_way(client: Client) -> None:
+    make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    make.restriction(make.resource("orda.kz"), make.act(note="A note"), fact="It was closed.")
+    page = client.get("/en/resources/orda.kz/").content.decode()
+    assert "It was closed." in page
+    assert Measurement.objects.count() == 0
+    assert Target.objects.count() == 2
