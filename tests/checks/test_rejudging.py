@@ -312,8 +312,8 @@ def test_the_page_of_a_measurement_tells_the_current_verdict_first(milder: str, 
 def test_the_method_page_has_the_rules_of_the_current_ruleset(milder: str, cut: Any, client: Client) -> None:
     cut(1)
     rejudge()
-    assert 'id="cut_proves_nothing"' not in client.get("/en/method/").content.decode()
+    assert 'id="cut_proves_nothing"' not in client.get("/en/method/rules/").content.decode()
     moderation.make_ruleset_current(Ruleset.objects.get(name=NEW), by=User.objects.create_user("e"), reason="why")
-    page = client.get("/en/method/").content.decode()
+    page = client.get("/en/method/rules/").content.decode()
     assert 'id="cut_proves_nothing"' in page
     assert NEW in page
