@@ -50,7 +50,8 @@ def judge_run(run: Run, *, at: datetime) -> None:
             return  # someone was faster
         measurements = list(run.measurements.select_related("target", "network", "run__round"))
         Verdict.objects.bulk_create(verdicts(measurements, rulesets(at=at)), ignore_conflicts=True)
-        for target in {m.target for m in measurements if run.round.plan_id}:
+        # In one order everywhere: two workers that judge runs of one network wait for each other, and not for ever.
+        for target in sorted({m.target for m in measurements if run.round.plan_id}, key=lambda one: one.pk):
             since = min(m.started_at for m in measurements if m.target == target)
             refresh(target, run.vantage.network, at=at, plan_period=_period(target), since=since)
 
@@ -203,9 +204,10 @@ def refresh(
     """Count a cell anew from its verdicts, and carry its episodes on.
 
     `since`: no verdict before this is new; what was decided before it stands, and what came after is decided again.
-    Without it everything is, from the first verdict on.
+    Without it everything is, from the first verdict on. Whoever began long ago takes nothing back that came meanwhile.
     """
     cell, _ = Cell.objects.select_for_update().get_or_create(target=target, network=network)
+    at = max(at, cell.measured_at or at)
     basis = _basis(Ruleset.objects.current(), plan_period)
     start = _start(cell, since, basis)
     begin = start.at - rules_of_state.memory_of(plan_period) if start and start.at else None

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks import judging
-from checks.models import Cell, Episode, Network, State, Target, Vantage, Verdict
+from checks.models import Cell, Episode, Network, Recount, State, Target, Vantage, Verdict
 from checks.verdict import rules
 from registry.models import Dispute
 from tests import make
@@ -145,6 +145,18 @@ def test_a_late_measurement_may_undo_a_change_with_all_that_followed():
     for hours in (4, 6, 8, *range(10, 18)):
         grown.comes_home("A", AT + hours * HOUR)
     assert [row.state for row in grown.episodes] == [State.ACCESSIBLE, State.CONTRADICTORY, State.ACCESSIBLE]
+
+
+def test_a_count_that_was_begun_long_ago_takes_nothing_back():
+    grown = Grown()
+    grown.says("AAABBBBB")
+    block = grown.episodes[1]
+    Dispute.objects.create(episode=block, reason="The probe moved house.", marked_on=AT.date())
+    Recount.objects.ask([(grown.target.pk, grown.network.pk)], at=AT)
+    assert len(list(judging.recount(at=AT + 3 * HOUR))) == 1
+    assert grown.cell.state == State.LIKELY_BLOCKED
+    assert (grown.episodes[1].pk, grown.episodes[1].seen_at) == (block.pk, AT + 7 * HOUR)
+    assert Dispute.objects.get().episode == block
 
 
 def test_an_ordinary_measurement_counts_on_from_where_the_cell_stood(django_assert_max_num_queries):
