@@ -30,7 +30,7 @@ from registry.models import (
 
 
 class NotWaiting(Exception):
-    """The report, or the wave, was decided already: someone was faster; or the episode is no longer there."""
+    """The report, the wave or the ruleset was decided already: someone was faster. Or the episode is gone."""
 
 
 class NoReason(ValueError):
@@ -202,10 +202,13 @@ def _public_target(target: Target) -> str:
 def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetime | None = None) -> Ruleset:
     """Let public states rest on another ruleset's verdicts. Every cell is then counted anew (`judging.recount`).
 
-    Raises NoReason, rejudging.NotApplicable, or rejudging.NotRejudged.
+    Raises NoReason, NotWaiting, rejudging.NotApplicable, or rejudging.NotRejudged.
     """
     _check_reason(reason)
+    Ruleset.objects.select_for_update().get(pk=ruleset.pk)  # who comes second waits here
     before = Ruleset.objects.current()
+    if before == ruleset.name:
+        raise NotWaiting("Public states rest on it already.")
     made = rejudging.make_current(ruleset, by=key_id(by), reason=reason, at=at or timezone.now())
     fields = {"ruleset": made.name, "before": before}
     log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))

@@ -295,6 +295,8 @@ def _made_current(request: HttpRequest, ruleset: Ruleset, reason: str) -> bool:
         moderation.make_ruleset_current(ruleset, by=by, reason=reason)
     except moderation.NoReason:
         messages.error(request, gettext("Write the reason for this decision."))
+    except moderation.NotWaiting:
+        messages.warning(request, gettext("Public states rest on this ruleset already: someone was faster."))
     except rejudging.NotApplicable:
         messages.error(request, gettext("This version of the software does not have this ruleset."))
     except rejudging.NotRejudged:

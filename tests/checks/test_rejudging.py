@@ -220,6 +220,19 @@ def test_a_ruleset_that_left_measurements_out_is_not_made_current(milder: str, c
     assert (Ruleset.objects.current(), LogEntry.objects.count(), Recount.objects.count()) == (OLD, 0, 0)
 
 
+def test_a_ruleset_is_made_current_once_however_often_it_is_asked(milder: str, cut: Any, client: Client) -> None:
+    cut(1)
+    rejudge()
+    ruleset = Ruleset.objects.get(name=NEW)
+    client.force_login(User.objects.create_superuser("editor"))
+    for words in ("Public states rest on ruleset 2099-01 now", "rest on this ruleset already: someone was faster"):
+        said = client.post(
+            f"/desk/checks/ruleset/{ruleset.pk}/changes/", {"reason": "why"}, headers=ENGLISH, follow=True
+        )
+        assert words in said.content.decode()
+    assert LogEntry.objects.count() == 1
+
+
 def test_a_ruleset_of_the_last_days_alone_would_delete_history_and_is_not_made_current(
     milder: str, cut: Any, client: Client
 ) -> None:
