@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
 from registry import candidates, moderation
-from registry.admin.decisions import AT_ONCE, DecisionForm, ids
-from registry.admin.reports import MergeForm
+from registry.admin.decisions import DecidesOnMany, DecisionForm, MergeForm
 from registry.models import Candidate, Mention, Resource, Snapshot
 
 
@@ -70,7 +64,13 @@ class StandsFilter(admin.SimpleListFilter):
 
 
 @admin.register(Candidate)
-class CandidateAdmin(ReadOnly):
+class CandidateAdmin(DecidesOnMany):
+    forms = {"accept": AcceptForm, "dismiss": DecisionForm, "join": MergeForm}
+    titles = {
+        "accept": _("Take these candidates into the register"),
+        "dismiss": _("Dismiss these candidates"),
+        "join": _("Join these candidates with a known resource"),
+    }
     list_display = ["url", "lists", "categories", "state"]
     list_filter = ["state", ListFilter, StandsFilter]
     search_fields = ["url"]
@@ -115,75 +115,37 @@ class CandidateAdmin(ReadOnly):
 
     @admin.action(description=_("Accept: take them into the register"), permissions=["decide"])
     def accept(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
-        return _to_decision("accept", rows)
+        return self.to_decision("accept", rows)
 
     @admin.action(description=_("Dismiss"), permissions=["decide"])
     def dismiss(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
-        return _to_decision("dismiss", rows)
+        return self.to_decision("dismiss", rows)
 
     @admin.action(description=_("Join with a known resource"), permissions=["decide"])
     def join(self, request: HttpRequest, rows: QuerySet[Candidate]) -> HttpResponse:
-        return _to_decision("join", rows)
+        return self.to_decision("join", rows)
 
-    def get_urls(self) -> list[URLPattern]:
-        decide = path("decide/<str:act>/", self.admin_site.admin_view(self.decide), name="registry_candidate_decide")
-        return [decide, *super().get_urls()]
-
-    def decide(self, request: HttpRequest, act: str) -> HttpResponse:
-        """Asks for the reason, then decides on each by itself: one decided meanwhile stops no other."""
-        if not self.has_decide_permission(request):
-            raise PermissionDenied
-        if act not in _FORMS:
-            raise Http404
-        rows = Candidate.objects.filter(pk__in=ids(request)[:AT_ONCE])
-        form = _FORMS[act](request.POST if request.method == "POST" else None)
-        if form.is_valid():
-            _decide(request, act, rows, form.cleaned_data)
-            return redirect("admin:registry_candidate_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _TITLES[act],
-            "rows": [(one.url, one.get_state_display()) for one in rows],
-            "form": form,
+    def decide_on(self, request: HttpRequest, act: str, rows: QuerySet[Any], fields: dict[str, Any]) -> None:
+        decide: dict[str, Callable[..., Any]] = {
+            "accept": candidates.accept,
+            "dismiss": candidates.dismiss,
+            "join": candidates.join,
         }
-        return TemplateResponse(request, "admin/registry/decide.html", context)
-
-
-_FORMS: dict[str, type[DecisionForm]] = {"accept": AcceptForm, "dismiss": DecisionForm, "join": MergeForm}
-_TITLES = {
-    "accept": _("Take these candidates into the register"),
-    "dismiss": _("Dismiss these candidates"),
-    "join": _("Join these candidates with a known resource"),
-}
-
-
-def _to_decision(act: str, rows: QuerySet[Candidate]) -> HttpResponseRedirect:
-    query = urlencode({"id": list(rows.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:registry_candidate_decide', args=[act])}?{query}")
-
-
-def _decide(request: HttpRequest, act: str, rows: Iterable[Candidate], fields: dict[str, Any]) -> None:
-    decide: dict[str, Callable[..., Any]] = {
-        "accept": candidates.accept,
-        "dismiss": candidates.dismiss,
-        "join": candidates.join,
-    }
-    given = {name: value for name, value in fields.items() if name in ("display", "into")}
-    by = cast(User, request.user)  # nobody else has the permission
-    decided = 0
-    for row in rows:
-        try:
-            decide[act](row, by=by, reason=fields["reason"], **given)
-            decided += 1
-        except moderation.NotWaiting:
-            late = gettext("The candidate %(name)s was decided already: someone was faster.")
-            messages.warning(request, late % {"name": row.url})
-        except moderation.NoReason:
-            messages.error(request, gettext("Write the reason for this decision."))
-    if decided:
-        done = ngettext("%(count)d candidate was decided.", "%(count)d candidates were decided.", decided)
-        messages.success(request, done % {"count": decided})
+        given = {name: value for name, value in fields.items() if name in ("display", "into")}
+        by = cast(User, request.user)  # nobody else has the permission
+        decided = 0
+        for row in rows:
+            try:
+                decide[act](row, by=by, reason=fields["reason"], **given)
+                decided += 1
+            except moderation.NotWaiting:
+                late = gettext("The candidate %(name)s was decided already: someone was faster.")
+                messages.warning(request, late % {"name": row.url})
+            except moderation.NoReason:
+                messages.error(request, gettext("Write the reason for this decision."))
+        if decided:
+            done = ngettext("%(count)d candidate was decided.", "%(count)d candidates were decided.", decided)
+            messages.success(request, done % {"count": decided})
 
 
 @admin.register(Snapshot)

@@ -13,13 +13,12 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +27,7 @@ from checks import rejudging
 from checks.admin import ReadOnly
 from checks.models import Episode, Recount, Ruleset, Verdict, Wave
 from registry import moderation, offers
-from registry.admin.decisions import AT_ONCE, WIDE, DecisionForm, ids
+from registry.admin.decisions import WIDE, DecidesOnMany, DecisionForm, ids
 from registry.models import (
     Dispute,
     Event,
@@ -39,9 +38,15 @@ SITES = 100  # of a wave that the desk lists
 
 
 @admin.register(Episode)
-class EpisodeAdmin(evidence.EpisodeAdmin):
+class EpisodeAdmin(DecidesOnMany, evidence.EpisodeAdmin):
     """An editor may mark an episode as disputed; what the machines found stays as it is."""
 
+    forms = {"dispute": DecisionForm, "settle": DecisionForm}
+    titles = {
+        "dispute": _("Mark these episodes as disputed"),
+        "settle": _("These episodes are no longer disputed"),
+    }
+    decision = "mark"
     actions = ["dispute", "settle"]
     readonly_fields = ["disputed"]
     list_select_related = ["target", "network", "dispute"]
@@ -56,44 +61,19 @@ class EpisodeAdmin(evidence.EpisodeAdmin):
 
     @admin.action(description=_("Mark as disputed"), permissions=["decide"])
     def dispute(self, request: HttpRequest, episodes: QuerySet[Episode]) -> HttpResponse:
-        return _to_mark("dispute", episodes)
+        return self.to_decision("dispute", episodes)
 
     @admin.action(description=_("Take the mark “disputed” back"), permissions=["decide"])
     def settle(self, request: HttpRequest, episodes: QuerySet[Episode]) -> HttpResponse:
-        return _to_mark("settle", episodes)
+        return self.to_decision("settle", episodes)
 
-    def get_urls(self) -> list[URLPattern]:
-        mark = path("mark/<str:act>/", self.admin_site.admin_view(self.mark), name="checks_episode_mark")
-        return [mark, *super().get_urls()]
-
-    def mark(self, request: HttpRequest, act: str) -> HttpResponse:
-        """Asks for the reason, then marks each episode."""
-        if not self.has_decide_permission(request):
-            raise PermissionDenied
-        if act not in _MARKS:
-            raise Http404
-        episodes = Episode.objects.filter(pk__in=ids(request)[:AT_ONCE]).select_related("target", "network")
-        form = DecisionForm(request.POST if request.method == "POST" else None)
-        if form.is_valid():
-            marked = sum(_marked(request, act, episode, form.cleaned_data["reason"]) for episode in episodes)
-            if marked < len(set(ids(request)[:AT_ONCE])):
-                messages.warning(request, gettext("Episodes that were counted anew meanwhile are no longer there."))
-            return redirect("admin:checks_episode_changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _TITLES[act],
-            "rows": [(str(one), one.get_state_display()) for one in episodes],
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/registry/decide.html", context)
+    def decide_on(self, request: HttpRequest, act: str, rows: QuerySet[Any], fields: dict[str, Any]) -> None:
+        marked = sum(_marked(request, act, episode, fields["reason"]) for episode in rows)
+        if marked < len(set(ids(request))):
+            messages.warning(request, gettext("Episodes that were counted anew meanwhile are no longer there."))
 
 
 _MARKS: dict[str, Callable[..., Any]] = {"dispute": moderation.dispute, "settle": moderation.settle}
-_TITLES = {
-    "dispute": _("Mark these episodes as disputed"),
-    "settle": _("These episodes are no longer disputed"),
-}
 
 
 def _marked(request: HttpRequest, act: str, episode: Episode, reason: str) -> bool:
@@ -102,11 +82,6 @@ def _marked(request: HttpRequest, act: str, episode: Episode, reason: str) -> bo
     except moderation.NotWaiting:
         return False
     return True
-
-
-def _to_mark(act: str, episodes: QuerySet[Episode]) -> HttpResponseRedirect:
-    query = urlencode({"id": list(episodes.values_list("pk", flat=True)[:AT_ONCE])}, doseq=True)
-    return HttpResponseRedirect(f"{reverse('admin:checks_episode_mark', args=[act])}?{query}")
 
 
 class NamesForm(DecisionForm):

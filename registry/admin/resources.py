@@ -18,8 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
 from registry import describing, displays, merging
-from registry.admin.decisions import WIDE, DecisionForm
-from registry.admin.reports import MergeForm
+from registry.admin.decisions import WIDE, DecisionForm, MergeForm
 from registry.admin.requests import draft_request
 from registry.models import Alarm, Category, Display, FormerAddress, Resource
 from registry.moderation import key_id

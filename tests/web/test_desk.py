@@ -151,7 +151,7 @@ def test_an_action_on_the_list_asks_for_the_reason_first(desk: Client) -> None:
     chosen = {"action": "accept", "_selected_action": [report.pk for report in reports]}
     response = desk.post(DESK, chosen, follow=True)
     assert 'name="reason"' in response.content.decode()
-    assert [report.state for report in response.context["reports"]] == ["new", "new"]
+    assert [report.state for report in response.context["chosen"]] == ["new", "new"]
     assert not Resource.objects.exists()
 
 
