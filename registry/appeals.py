@@ -52,9 +52,7 @@ def course_of_act(act: Act) -> tuple[Step, ...]:
 
 def _with_display(courses: Mapping[int, Sequence[Step]]) -> dict[int, tuple[Step, ...]]:
     acts = {pk for steps in courses.values() for step in steps if (pk := _act_of(step))}
-    restricted = Restriction.acts.through.objects.filter(act__in=acts)
-    hiding = restricted.exclude(restriction__resource__display=Resource.Display.FULL)
-    hidden = set(hiding.values_list("act", flat=True)) if acts else set()
+    hidden = set(Act.objects.with_display().filter(pk__in=acts, hidden=True).values_list("pk", flat=True))
 
     def shown(step: Step) -> bool:
         its_own = step.appeal.restriction if step.appeal else None

@@ -228,10 +228,11 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
         shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
         fields = {"target": shown.get(Resource.Display(resource.display), "")}
         log.append("cover", resource, fields=fields, reason=reason, by=by)
-    urls = [one.url for one in resource.targets.all()]
+    targets = list(resource.targets.all())
+    urls = [one.url for one in targets]
     Listing.objects.link(urls)
     Candidate.objects.link(urls)
-    planning.measure_regularly(*resource.targets.all())
+    planning.measure_regularly(*targets)
 
 
 def _decide(report: Report, state: Report.State, *, by: User, reason: str, resource: Resource | None = None) -> None:
