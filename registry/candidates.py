@@ -10,7 +10,7 @@ from checks.engine.names import parse
 from checks.models import Target
 from registry import displays, log, moderation
 from registry.models import Candidate, Display, Resource
-from registry.moderation import NoReason, NotWaiting
+from registry.moderation import NotWaiting
 
 
 @transaction.atomic
@@ -59,8 +59,7 @@ def _category(candidate: Candidate) -> str:
 
 def _decide(candidate: Candidate, state: Candidate.State, *, by: User, reason: str) -> None:
     """The database decides who was first."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")
+    log.check_reason(reason)
     waiting = Candidate.objects.filter(pk=candidate.pk, state=Candidate.State.NEW)
     if not waiting.update(state=state, reason=reason, decided_by=by, decided_on=timezone.localdate()):
         raise NotWaiting(f"The candidate {candidate.url} was decided already.")

@@ -57,10 +57,6 @@ NAMES = frozenset({"name", "host", "address", "slug"})
 UNLOGGED = TEXTS | NAMES | {"resource", "about", "title", "url", "document_url", "addressee"}
 
 
-class NoReason(ValueError):
-    """A choice without a reason; the reason is what others will check it by."""
-
-
 class NotShown(ValueError):
     """The editor's choice would change nothing: the category is stricter."""
 
@@ -137,8 +133,7 @@ def _chunks(resources: Iterable[int] | None) -> Iterable[list[Resource]]:
 @transaction.atomic
 def choose(resource: Resource, display: str, *, by: str, reason: str) -> None:
     """An editor's own choice; "" takes it back. Raises NoReason, or NotShown where the category is stricter."""
-    if not reason.strip():
-        raise NoReason(_("Write the reason for this decision."))
+    log.check_reason(reason)
     one = Resource.objects.select_for_update().get(pk=resource.pk)
     category = Category.objects.filter(code=one.category).first()
     if display and category and strictest([display, category.display]) != display:
@@ -153,8 +148,7 @@ def choose(resource: Resource, display: str, *, by: str, reason: str) -> None:
 @transaction.atomic
 def categorise(resource: Resource, category: str, *, by: str, reason: str) -> None:
     """Put a resource into a category, or with "" into none. Raises NoReason, Category.DoesNotExist."""
-    if not reason.strip():
-        raise NoReason(_("Write the reason for this decision."))
+    log.check_reason(reason)
     if category:
         Category.objects.get(code=category)
     one = Resource.objects.select_for_update().get(pk=resource.pk)

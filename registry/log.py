@@ -7,9 +7,20 @@ from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from registry.ledger.tree import canonical, leaf_hash
 from registry.models import LogEntry
+
+
+class NoReason(ValueError):
+    """A decision without a reason; the reason is what others will check it by."""
+
+
+def check_reason(reason: str) -> None:
+    """Raises NoReason."""
+    if not reason.strip():
+        raise NoReason(gettext("Write the reason for this decision."))
 
 
 @transaction.atomic

@@ -15,6 +15,8 @@ from checks import planning, rejudging, vantages
 from checks.engine.names import parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
 from registry import displays, log, offers
+from registry.log import NoReason as NoReason
+from registry.log import check_reason
 from registry.models import (
     Candidate,
     Coverage,
@@ -31,10 +33,6 @@ from registry.models import (
 
 class NotWaiting(Exception):
     """The report, the wave or the ruleset was decided already: someone was faster. Or the episode is gone."""
-
-
-class NoReason(ValueError):
-    """A decision without a reason; the reason is what others will check it by."""
 
 
 @transaction.atomic
@@ -108,7 +106,7 @@ def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) 
 @transaction.atomic
 def renew_event(wave: Wave, *, by: User, reason: str) -> Event:
     """Let the event of a wave say what has been seen since: its end, or more networks. Raises NotWaiting, NoReason."""
-    _check_reason(reason)
+    check_reason(reason)
     event = Event.objects.select_for_update().filter(wave=wave).first()
     if event is None or not offers.has_grown(wave, event):
         raise NotWaiting("The event says all that was seen.")
@@ -135,7 +133,7 @@ def dismiss_wave(wave: Wave, *, by: User, reason: str) -> None:
 
 def _decide_wave(wave: Wave, state: Wave.State, reason: str) -> None:
     """The database decides who was first; what is then told is what the row says now."""
-    _check_reason(reason)
+    check_reason(reason)
     if not Wave.objects.filter(pk=wave.pk, state=Wave.State.NEW).update(state=state):
         raise NotWaiting("The wave was decided already.")
     wave.refresh_from_db()
@@ -161,7 +159,7 @@ def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
 
     Raises NotWaiting for an episode that a recount took back, NoReason.
     """
-    _check_reason(reason)
+    check_reason(reason)
     if not Episode.objects.select_for_update().filter(pk=episode.pk).exists():
         raise NotWaiting("The episode is no longer there.")
     made, _ = Dispute.objects.update_or_create(
@@ -174,7 +172,7 @@ def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
 @transaction.atomic
 def settle(episode: Episode, *, by: User, reason: str) -> None:
     """Take the mark back. Of an episode that bears none nothing is logged."""
-    _check_reason(reason)
+    check_reason(reason)
     if Dispute.objects.filter(episode=episode).delete()[0]:
         log.append("settle", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
 
@@ -204,7 +202,7 @@ def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetim
 
     Raises NoReason, NotWaiting, rejudging.NotApplicable, or rejudging.NotRejudged.
     """
-    _check_reason(reason)
+    check_reason(reason)
     Ruleset.objects.select_for_update().get(pk=ruleset.pk)  # who comes second waits here
     before = Ruleset.objects.current()
     if before == ruleset.name:
@@ -237,15 +235,9 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
 
 def _decide(report: Report, state: Report.State, *, by: User, reason: str, resource: Resource | None = None) -> None:
     """The database decides who was first. Raises NotWaiting for everyone after, NoReason for an empty reason."""
-    _check_reason(reason)
+    check_reason(reason)
     waiting = Report.objects.filter(pk=report.pk, state=Report.State.NEW)
     if not waiting.update(state=state, resource=resource):
         raise NotWaiting(f"The report on {report.name} was decided already.")
     Decision.objects.create(report=report, state=state, by=by, reason=reason)
     report.refresh_from_db()
-
-
-def _check_reason(reason: str) -> None:
-    """Raises NoReason."""
-    if not reason.strip():
-        raise NoReason("Write the reason for this decision.")

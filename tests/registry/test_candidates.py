@@ -12,8 +12,9 @@ from django.test import Client
 from checks import planning
 from checks.models import Plan
 from registry import candidates
+from registry.log import NoReason
 from registry.models import Candidate, Listing, LogEntry, Resource
-from registry.moderation import NoReason, NotWaiting
+from registry.moderation import NotWaiting
 from tests import make
 
 pytestmark = pytest.mark.django_db

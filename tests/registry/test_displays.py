@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from registry import displays
+from registry import displays, log
 from registry.models import Category, Display, Ground, LogEntry, Resource, Restriction, strictest
 from tests import make
 
@@ -52,7 +52,7 @@ def test_a_page_of_a_withheld_site_is_withheld() -> None:
 def test_a_choice_needs_a_reason_and_must_change_something() -> None:
     make.category("ALDR", WITHHELD)
     one = make.resource(category="ALDR", display=WITHHELD)
-    with pytest.raises(displays.NoReason):
+    with pytest.raises(log.NoReason):
         displays.choose(one, WITHHELD, by="editor-1", reason=" ")
     with pytest.raises(displays.NotShown):
         displays.choose(one, FULL, **BY)
