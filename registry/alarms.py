@@ -97,18 +97,17 @@ def _outlived(at: datetime) -> Iterable[Finding]:
 
 def _collateral(at: datetime) -> Iterable[Finding]:
     day = timezone.localdate(at)
-    pages: dict[tuple[int, str], set[int]] = defaultdict(set)  # (act, host) → resources that the act names
+    pages: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # host → act → what it names there
     rows = Restriction.objects.public().filter(resource__type=Resource.Type.URL).exclude(acts=None).order_by()
     for act, host, pk, state, ended in rows.values_list("acts", "resource__host", "resource", "status", "ended"):
         if not status.is_over(state, ended, day):
-            pages[act, host].add(pk)
-    hosts = sorted({host for _act, host in pages})
+            pages[host][act].add(pk)
+    hosts = sorted(pages)
     for start in range(0, len(hosts), CHUNK):
-        some = hosts[start : start + CHUNK]
-        whole = _whole(some, at)
-        for (act, host), named in sorted(pages.items()):
-            if host in whole and any(one.state in UNREACHABLE for one in whole[host]):
-                yield _finding(Alarm.Kind.COLLATERAL, min(named), act, whole[host], pages=len(named))
+        for host, networks in _whole(hosts[start : start + CHUNK], at).items():
+            if any(one.state in UNREACHABLE for one in networks):
+                for act, named in sorted(pages[host].items()):
+                    yield _finding(Alarm.Kind.COLLATERAL, min(named), act, networks, pages=len(named))
 
 
 def _whole(hosts: Sequence[str], at: datetime) -> dict[str, Sequence[NetworkState]]:
