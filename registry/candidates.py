@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from checks.engine.names import parse
 from checks.models import Target
-from registry import displays, log, moderation
+from registry import discretion, displays, log, moderation
 from registry.models import Candidate, Display, Resource
 from registry.moderation import NotWaiting
 
@@ -22,7 +22,7 @@ def accept(candidate: Candidate, *, by: User, reason: str, display: Display = Di
         resource.own_display = "" if display == Display.FULL else display
         resource.display = displays.wanted([resource])[resource.pk]
         resource.save(update_fields=["own_display", "display"])
-        log.append("create", resource, fields=displays.public_fields(resource), reason=reason, by=moderation.key_id(by))
+        log.append("create", resource, after=discretion.fields_of(resource), reason=reason, by=moderation.key_id(by))
         displays.refresh([resource.pk], by=moderation.key_id(by), reason=reason)
         resource.refresh_from_db()
     _join(candidate, resource, by=by, reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -47,17 +48,20 @@ def describe(
     one = Resource.objects.select_for_update().get(pk=resource.pk)
     if service and (service.pk == one.pk or service.service_id or one.mirrors.exists()):
         raise NotDescribed(_("A group has one storey: put a site under a service that is in no group itself."))
-    before = (one.service_id, one.languages, one.condition, one.condition_since)
+    before = _described(one)
     one.service, one.languages = service, list(dict.fromkeys(languages))
     one.condition, one.condition_since = condition, condition_since
-    if before == (one.service_id, one.languages, one.condition, one.condition_since):
+    if before == _described(one):
         return
     one.save(update_fields=["service", "languages", "condition", "condition_since"])
-    fields = {
+    log.append("describe", one, before=before, after=_described(one), reason=reason, by=by)
+    resource.refresh_from_db()
+
+
+def _described(one: Resource) -> dict[str, Any]:
+    return {
         "service": one.service_id,
         "languages": one.languages,
         "condition": one.condition,
         "condition_since": one.condition_since,
     }
-    log.append("describe", one, fields=fields, reason=reason, by=by)
-    resource.refresh_from_db()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +13,14 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from registry.ledger.tree import canonical, leaf_hash
-from registry.models import LogEntry
+from registry import discretion
+from registry.ledger.tree import canonical, commitment, leaf_hash
+from registry.models import LogEntry, PrivatePart
+
+VERSION = 2
+SALT_BYTES = 32
+
+Fields = Mapping[str, Any]
 
 
 class NoReason(ValueError):
@@ -25,31 +35,80 @@ def check_reason(reason: str) -> None:
 
 @transaction.atomic
 def append(
-    operation: str, record: models.Model, *, fields: dict[str, Any], reason: str, by: str, at: datetime | None = None
+    operation: str,
+    record: models.Model,
+    *,
+    after: Fields,
+    before: Fields | None = None,
+    reason: str,
+    by: str,
+    at: datetime | None = None,
 ) -> LogEntry:
-    """Log one change of one public record: which fields it now has, why, and by whose key.
+    """Log one change of one public record: what its fields became, what they were, why, and by whose key.
 
+    Without `before` nothing was there. With it, a field that stayed as it was is not told. What may not be shown of
+    the resources that the record is about is told by the name of its field alone, and committed to.
     `by` is a pseudonymous key id ("editor-1", "pack:kz"): a name would make its bearer a target.
     """
-    subject = f"{record._meta.model_name}/{record.pk}"
+    subject = subject_of(record)
     hour = (at or timezone.now()).replace(minute=0, second=0, microsecond=0)
-    last = LogEntry.objects.filter(subject=subject).order_by("-id").first()
+    if before is not None:
+        after = {name: value for name, value in after.items() if name not in before or before[name] != value}
+        before = {name: value for name, value in before.items() if name in after}
+    parted = discretion.part(before or {}, after, reason, discretion.of_subjects([subject]).get(subject, ()))
+    salt = secrets.token_bytes(SALT_BYTES)
+    content = canonical(parted.kept)
+    last = _last(record, subject)
     payload = canonical(
         {
-            "v": 1,
+            "v": VERSION,
             "at": hour.isoformat(),
             "operation": operation,
             "subject": subject,
-            "fields": fields,
-            "reason": reason,
+            "before": parted.before,
+            "after": parted.after,
+            "withheld": parted.withheld,
+            "private": commitment(salt, content).hex() if parted.kept else "",
+            "reason": parted.reason,
             "by": by,
+            "role": role_of(by),
             "previous": last.leaf if last else "",
         }
     )
-    return LogEntry.objects.create(
+    entry = LogEntry.objects.create(
         at=hour,
         operation=operation,
         subject=subject,
         payload=payload.decode(),
         leaf=leaf_hash(payload).hex(),
+        previous=last.leaf if last else "",
     )
+    if parted.kept:
+        PrivatePart.objects.create(entry=entry, salt=salt.hex(), content=content.decode())
+    return entry
+
+
+def subject_of(record: models.Model) -> str:
+    return f"{record._meta.model_name}/{record.pk}"
+
+
+def role_of(by: str) -> str:
+    """What the bearer of a key is: editor, pack, import, operator."""
+    return re.split("[-:]", by, maxsplit=1)[0]
+
+
+def told_so_far(record: models.Model) -> dict[str, Any]:
+    """The fields of a record as its entries left them, with what they do not show."""
+    found: dict[str, Any] = {}
+    for entry in LogEntry.objects.filter(subject=subject_of(record)).select_related("private_part").order_by("pk"):
+        payload = json.loads(entry.payload)
+        found |= payload["fields"] if payload["v"] == 1 else payload["after"]
+        if hasattr(entry, "private_part"):
+            found |= json.loads(entry.private_part.content).get("after", {})
+    return found
+
+
+def _last(record: models.Model, subject: str) -> LogEntry | None:
+    """The record's last entry. Who logs a second change of it at the same time waits here."""
+    list(type(record)._base_manager.select_for_update().filter(pk=record.pk).values_list("pk"))
+    return LogEntry.objects.filter(subject=subject).order_by("-id").first()

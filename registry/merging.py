@@ -56,8 +56,8 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str) -> Resou
     old, new = locked[duplicate.pk], locked[into.pk]
     moved = {relation.related_model._meta.model_name: _pks(relation, old) for relation in _relations()}
     told = {name: pks for name, pks in moved.items() if pks and name in _PUBLIC}
-    log.append("merge", old, fields={"into": new.pk}, reason=reason, by=by)
-    log.append("merge", new, fields={"from": old.pk, "moved": told}, reason=reason, by=by)
+    log.append("merge", old, after={"into": new.pk}, reason=reason, by=by)
+    log.append("merge", new, after={"from": old.pk, "moved": told}, reason=reason, by=by)
     _take_description(old, new)
     _take_coverage(old, new)
     _take_alarms(old, new)

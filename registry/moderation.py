@@ -14,7 +14,7 @@ from django.utils import timezone
 from checks import planning, rejudging, vantages
 from checks.engine.names import parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
-from registry import displays, log, offers
+from registry import discretion, log, offers
 from registry.log import NoReason as NoReason
 from registry.log import check_reason
 from registry.models import (
@@ -41,7 +41,7 @@ def accept(report: Report, *, by: User, reason: str) -> Resource:
     resource, created = Resource.objects.get_or_create_for(parse(report.name))
     _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
     if created:
-        log.append("create", resource, fields=displays.public_fields(resource), reason=reason, by=key_id(by))
+        log.append("create", resource, after=discretion.fields_of(resource), reason=reason, by=key_id(by))
     cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
     return resource
 
@@ -76,7 +76,7 @@ def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Van
         "role": vantage.role,
         "takes_unreviewed": str(vantage.takes_unreviewed).lower(),
     }
-    log.append("admit", vantage, fields=fields, reason=reason, by=by)
+    log.append("admit", vantage, after=fields, reason=reason, by=by)
     return vantage
 
 
@@ -99,7 +99,7 @@ def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) 
         **{f"name_{language}": name for language, name in names.items()},
     )
     _link_evidence(event, seen)
-    log.append("create", event, fields=_event_fields(event), reason=reason, by=key_id(by))
+    log.append("create", event, after=_event_fields(event), reason=reason, by=key_id(by))
     return event
 
 
@@ -110,11 +110,11 @@ def renew_event(wave: Wave, *, by: User, reason: str) -> Event:
     event = Event.objects.select_for_update().filter(wave=wave).first()
     if event is None or not offers.has_grown(wave, event):
         raise NotWaiting("The event says all that was seen.")
-    seen = offers.seen(wave)
+    before, seen = _event_fields(event), offers.seen(wave)
     event.began, event.ended, event.intervals, event.fact = seen.began, seen.ended, wave.intervals, seen.fact
     event.save(update_fields=["began", "ended", "intervals", "fact"])
     _link_evidence(event, seen)
-    log.append("correct", event, fields=_event_fields(event), reason=reason, by=key_id(by))
+    log.append("correct", event, before=before, after=_event_fields(event), reason=reason, by=key_id(by))
     return event
 
 
@@ -128,7 +128,7 @@ def dismiss_wave(wave: Wave, *, by: User, reason: str) -> None:
         "intervals": wave.intervals,
         "networks": sorted(wave.networks.values_list("asn", flat=True)),
     }
-    log.append("dismiss", wave, fields=fields, reason=reason, by=key_id(by))
+    log.append("dismiss", wave, after=fields, reason=reason, by=key_id(by))
 
 
 def _decide_wave(wave: Wave, state: Wave.State, reason: str) -> None:
@@ -165,7 +165,7 @@ def dispute(episode: Episode, *, by: User, reason: str) -> Dispute:
     made, _ = Dispute.objects.update_or_create(
         episode=episode, defaults={"reason": reason, "marked_on": timezone.localdate()}
     )
-    log.append("dispute", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
+    log.append("dispute", episode, after=_public_episode(episode), reason=reason, by=key_id(by))
     return made
 
 
@@ -174,7 +174,7 @@ def settle(episode: Episode, *, by: User, reason: str) -> None:
     """Take the mark back. Of an episode that bears none nothing is logged."""
     check_reason(reason)
     if Dispute.objects.filter(episode=episode).delete()[0]:
-        log.append("settle", episode, fields=_public_episode(episode), reason=reason, by=key_id(by))
+        log.append("settle", episode, after=_public_episode(episode), reason=reason, by=key_id(by))
 
 
 def _public_episode(episode: Episode) -> dict[str, str]:
@@ -208,8 +208,9 @@ def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetim
     if before == ruleset.name:
         raise NotWaiting("Public states rest on it already.")
     made = rejudging.make_current(ruleset, by=key_id(by), reason=reason, at=at or timezone.now())
-    fields = {"ruleset": made.name, "before": before}
-    log.append("make_current", made, fields=fields, reason=reason, by=key_id(by))
+    log.append(
+        "make_current", made, before={"ruleset": before}, after={"ruleset": made.name}, reason=reason, by=key_id(by)
+    )
     return made
 
 
@@ -225,7 +226,7 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
     if created:
         shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
         fields = {"target": shown.get(Resource.Display(resource.display), "")}
-        log.append("cover", resource, fields=fields, reason=reason, by=by)
+        log.append("cover", resource, after=fields, reason=reason, by=by)
     targets = list(resource.targets.all())
     urls = [one.url for one in targets]
     Listing.objects.link(urls)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import models, transaction
 from django.template.loader import render_to_string
@@ -390,7 +391,7 @@ def draft(wanted: Draft, *, by: str, reason: str, at: datetime) -> InformationRe
         **about,
     )
     RequestStep.objects.create(request=request, kind=Kind.DRAFTED, date=day.isoformat())
-    log.append("create", request, fields=public_fields(request), reason=reason, by=by)
+    log.append("create", request, after=_fields(request), reason=reason, by=by)
     return request
 
 
@@ -436,10 +437,7 @@ def record_step(request: InformationRequest, new: NewStep, *, by: str, reason: s
     }
     if new.authority:
         fields["authority"] = new.authority.code
-    if not request.shown_in_full:
-        fields.pop("note", None)
-        fields.pop("document_url", None)
-    log.append("step", request, fields=fields, reason=reason, by=by)
+    log.append("step", request, after=fields, reason=reason, by=by)
     return step
 
 
@@ -451,18 +449,16 @@ def withdraw(request: InformationRequest, *, by: str, reason: str) -> None:
     if not InformationRequest.objects.filter(pk=request.pk, withdrawn="").update(withdrawn=reason):
         raise NotPossible(gettext("The request was withdrawn already."))
     request.refresh_from_db()
-    log.append("withdraw", request, fields={"key": request.key}, reason=reason, by=by)
+    log.append("withdraw", request, before={"withdrawn": ""}, after={"withdrawn": reason}, reason=reason, by=by)
 
 
-def public_fields(request: InformationRequest) -> dict[str, str]:
-    """What the log may show: words of a request about a resource that is not shown in full are left out."""
-    fields = {"key": request.key, "addressee": request.addressee, "asks": request.asks, "procedure": request.procedure}
-    fields |= {"language": request.language, "text": request.text if request.shown_in_full else ""}
+def _fields(request: InformationRequest) -> dict[str, Any]:
+    """What the log is told of a new request; what is empty is left out."""
+    names = ("key", "addressee", "asks", "procedure", "language", "text")
+    fields: dict[str, Any] = {name: getattr(request, name) for name in names}
     fields["authority"] = request.authority.code if request.authority else ""
-    for name in ("resource", "restriction", "event"):
-        if number := getattr(request, f"{name}_id"):
-            fields["about"] = f"{name}/{number}"
-    return {name: text for name, text in fields.items() if text}
+    fields |= {name: getattr(request, f"{name}_id") for name in ("resource", "restriction", "event")}
+    return {name: value for name, value in fields.items() if value}
 
 
 def _check_order(request: InformationRequest, steps: Sequence[RequestStep], new: NewStep, today: date) -> None:

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from checks.engine.ooni import export
 from checks.engine.records import Measurement as Record
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import alarms, claims, displays, requests, status, submissions
+from registry import alarms, claims, discretion, requests, status, submissions
 from registry.models import (
     Act,
     ActRole,
@@ -138,7 +138,7 @@ def _unshown(about: Any) -> list[Resource]:
 def _quiet(data: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any]:
     """A row about all of these resources."""
     for one in resources:
-        data = displays.public(data, one)
+        data = discretion.public(data, one)
     return data
 
 
@@ -208,8 +208,8 @@ class StatementRow(serializers.ModelSerializer[Statement]):
     def to_representation(self, row: Any) -> dict[str, Any]:
         data = super().to_representation(row)
         if row.restriction:
-            return displays.public(data, row.restriction.resource)
-        hushed: dict[str, Any] = displays.hushed(data, _unshown(row.event))
+            return discretion.public(data, row.restriction.resource)
+        hushed: dict[str, Any] = discretion.hushed(data, _unshown(row.event))
         return hushed
 
 
@@ -234,7 +234,7 @@ class NoticeRow(serializers.ModelSerializer[Notice]):
 
     def to_representation(self, row: Notice) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)
-        return displays.public(data, row.resource) if row.resource else data
+        return discretion.public(data, row.resource) if row.resource else data
 
 
 def _shown_in_full(resource: Resource | None) -> bool:
@@ -295,7 +295,7 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
         return list(dict.fromkeys(role.authority.code for role in row.roles.all()))
 
     def to_representation(self, row: Restriction) -> dict[str, Any]:
-        return displays.public(super().to_representation(row), row.resource)
+        return discretion.public(super().to_representation(row), row.resource)
 
 
 class IntervalField(serializers.Serializer[Any]):
@@ -321,7 +321,7 @@ class EventRow(serializers.ModelSerializer[Event]):
         ]  # fmt: skip
 
     def to_representation(self, row: Any) -> dict[str, Any]:
-        hushed: dict[str, Any] = displays.hushed(super().to_representation(row), _unshown(row))
+        hushed: dict[str, Any] = discretion.hushed(super().to_representation(row), _unshown(row))
         return hushed
 
 
@@ -350,7 +350,7 @@ class ListingRow(serializers.ModelSerializer[Listing]):
 
     def to_representation(self, row: Listing) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)
-        return displays.public(data, row.resource) if row.resource else data
+        return discretion.public(data, row.resource) if row.resource else data
 
 
 class SnapshotRow(serializers.ModelSerializer[Snapshot]):
@@ -436,7 +436,7 @@ class RequestRow(serializers.ModelSerializer[InformationRequest]):
 
     def to_representation(self, row: InformationRequest) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)
-        return displays.public(data, row.about) if row.about else displays.hushed(data, row.touches)
+        return discretion.public(data, row.about) if row.about else discretion.hushed(data, row.touches)
 
     def get_text(self, row: InformationRequest) -> str | None:
         return row.text if row.shown_in_full and not row.withdrawn else None
@@ -627,12 +627,12 @@ class MeasurementDetail(MeasurementRow):
 
     def _leads(self, record: Record) -> bool:
         """Does the visit name a site that is withheld, as one that redirects there does?"""
-        return displays.names_any(record, self._hosts)
+        return discretion.names_any(record, self._hosts)
 
     @cached_property
     def _hosts(self) -> frozenset[str]:
         """Once for all rows of an answer."""
-        return displays.withheld_hosts()
+        return discretion.withheld_hosts()
 
     def get_controls(self, row: Any) -> list[dict[str, Any]] | None:
         if row.withheld or row.domain_only:
@@ -793,7 +793,7 @@ class ResourceRow(serializers.Serializer[status.Status]):
     def to_representation(self, row: status.Status) -> dict[str, Any]:
         data = super().to_representation(row)
         for state in data["networks"]:
-            state["disputed"] = displays.told(state["disputed"], [row.resource])
+            state["disputed"] = discretion.told(state["disputed"], [row.resource])
         return data
 
     def get_sentence(self, row: status.Status) -> str:

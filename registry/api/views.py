@@ -31,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, displays, requests, search, status, submissions
+from registry import claims, clocks, discretion, requests, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -465,8 +465,8 @@ class Measurements(Table):
             for row in rows:
                 row.controls_read = controls.get(row.pk, [])
         if self._wanted() == "ooni":
-            hosts = displays.withheld_hosts()
-            rows = [row for row in rows if not displays.names_any(row.record, hosts)]
+            hosts = discretion.withheld_hosts()
+            rows = [row for row in rows if not discretion.names_any(row.record, hosts)]
         return rows
 
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)
@@ -648,9 +648,9 @@ class Log(Door):
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        about = displays.of_subjects(chunk)
+        about = discretion.of_subjects(row.subject for row in chunk)
         for row in chunk:
-            secret = displays.reveals(row.payload, about.get(row.subject, ()))
+            secret = discretion.reveals(row.payload, about.get(row.subject, ()))
             yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
         after = chunk[-1].pk
 

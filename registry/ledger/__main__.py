@@ -1,6 +1,7 @@
 """`python -m registry.ledger verify FILE`: does a downloaded log hold together?
 
-FILE holds one entry a line, as `/api/v1/log/` gives them: {"index", "payload", "leaf"}.
+FILE holds one entry a line, as `/api/v1/log/` gives them: {"index", "payload", "leaf"}. Of a payload its shape is
+checked too: in version 2 the fields before and after, and the hash that stands for what is withheld.
 Exit code 0: it does, and the tree head is printed. 1: it does not, and the line says where. 2: not readable.
 """
 
@@ -8,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from registry.ledger.tree import leaf_hash, root
 
@@ -30,7 +33,8 @@ def verify(lines: list[str]) -> tuple[int, str]:
             index, payload, leaf = entry["index"], entry["payload"], entry["leaf"]
             content = json.loads(payload) if payload is not None else {"subject": "", "previous": ""}
             subject, previous = content["subject"], content["previous"]
-        except (ValueError, KeyError, TypeError) as error:
+            misshapen = payload is not None and _misshapen(content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Broken(f"line {number}: not a log entry ({error!r})") from error
         if index <= previous_index:
             raise Broken(f"line {number}: index {index} does not follow {previous_index}")
@@ -39,6 +43,8 @@ def verify(lines: list[str]) -> tuple[int, str]:
             unseen.add(leaf)
             leaves.append(_hash_of(leaf, number))
             continue
+        if misshapen:
+            raise Broken(f"line {number}: {misshapen}")
         computed = leaf_hash(payload.encode())
         if computed.hex() != leaf:
             raise Broken(f"line {number}: the payload of entry {index} was changed (hash {computed.hex()})")
@@ -47,6 +53,32 @@ def verify(lines: list[str]) -> tuple[int, str]:
         heads[subject] = leaf
         leaves.append(computed)
     return len(leaves), root(leaves).hex()
+
+
+_KEYS = {
+    1: {"v", "at", "operation", "subject", "fields", "reason", "by", "previous"},
+    2: {"v", "at", "operation", "subject", "before", "after", "withheld", "private"}
+    | {"reason", "by", "role", "previous"},
+}
+
+
+def _misshapen(content: dict[str, Any]) -> str:
+    """What is wrong with the shape of a payload; empty: nothing."""
+    version = content["v"]
+    if version not in _KEYS:
+        return f"its version is {version!r}; get a newer program"
+    if content.keys() != _KEYS[version]:
+        return f"it has other keys than version {version}: {sorted(content.keys() ^ _KEYS[version])}"
+    if version == 1:
+        return ""
+    if not content["before"].keys() <= content["after"].keys():
+        return "a field was there before that is not told of afterwards"
+    told = {*content["before"], *content["after"], *(["reason"] if content["reason"] else [])}
+    if told & set(content["withheld"]):
+        return "it tells what it says to withhold"
+    if bool(content["withheld"]) != (re.fullmatch(r"[0-9a-f]{64}", content["private"]) is not None):
+        return "what is withheld needs a hash, and a hash something that is withheld"
+    return ""
 
 
 def _hash_of(leaf: str, number: int) -> bytes:

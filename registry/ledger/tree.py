@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,14 @@ def canonical(payload: dict[str, Any]) -> bytes:
 
 def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
+
+
+def commitment(salt: bytes, content: bytes) -> bytes:
+    """What stands in a leaf for words that are not public: without the salt nobody can try guesses on it.
+
+    HMAC-SHA-256 (RFC 2104) with the salt as its key. Whoever is given both can check them; erased, they are gone.
+    """
+    return hmac.digest(salt, content, "sha256")
 
 
 def root(leaves: Sequence[bytes]) -> bytes:

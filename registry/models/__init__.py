@@ -15,7 +15,7 @@ from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
 from registry.models.former_address import FormerAddress
 from registry.models.listing import Listing
-from registry.models.log import LogEntry
+from registry.models.log import LogEntry, PrivatePart
 from registry.models.notice import Notice
 from registry.models.report import Decision, Report
 from registry.models.request import InformationRequest, RequestStep
@@ -54,6 +54,7 @@ __all__ = [
     "Mention",
     "Notice",
     "OfficialFigure",
+    "PrivatePart",
     "Region",
     "Report",
     "RequestStep",

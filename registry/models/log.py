@@ -14,11 +14,35 @@ class LogEntry(models.Model):
     subject = models.CharField(max_length=80, db_index=True)  # "restriction/12"
     payload = models.TextField()
     leaf = models.CharField(max_length=64, unique=True)
+    # The leaf of the record's entry before it, "" for the first. NULL: of version 1, which has it in the payload only.
+    previous = models.CharField(max_length=64, null=True)  # noqa: DJ001 (of entries that have none there may be many)
 
     class Meta:
         verbose_name = _("log entry")
         verbose_name_plural = _("log entries")
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                name="log_of_a_record_has_no_fork",
+                fields=["subject", "previous"],
+                condition=models.Q(previous__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.pk} {self.operation} {self.subject}"
+
+
+class PrivatePart(models.Model):
+    """What an entry commits to and does not show. It can be erased, and the log still verifies."""
+
+    entry = models.OneToOneField(LogEntry, on_delete=models.PROTECT, related_name="private_part")
+    salt = models.CharField(max_length=64)  # 32 random bytes, hexadecimal
+    content = models.TextField()  # canonical JSON: {"before": {…}, "after": {…}, "reason": "…"}
+
+    class Meta:
+        verbose_name = _("private part of a log entry")
+        verbose_name_plural = _("private parts of log entries")
+
+    def __str__(self) -> str:
+        return f"{self.entry_id}"

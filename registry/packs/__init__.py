@@ -37,20 +37,21 @@ def load(country: str, root: Path) -> dict[str, Counter[str]]:
         raise BadPack([problem for problem in problems if problem.whole_file] or problems)
     by = f"pack:{country}"
     with transaction.atomic():
+        changes: list[tuple[str, models.Model, Mapping[str, Any]]] = []
         writer = Writer(
-            changed=lambda operation, record, fields: _log(operation, record, fields, country),
+            changed=lambda operation, record, fields: changes.append((operation, record, fields)),
             mine=lambda record: _last_changed_by(record) in ("", by),
         )
         write(pack, side, writer)
         Listing.objects.link()  # what snapshots listed before its resource was known
         Candidate.objects.link()
-
         displays.refresh(by=by, reason=f"country pack {country}")
+        # Only now is known which resources a record is about, and how much of them may be told.
+        for operation, record, fields in changes:
+            before = log.told_so_far(record) if operation == "change" else {}
+            after = {**dict.fromkeys(before, ""), **fields}  # a cell that is empty now is not among the fields
+            log.append(operation, record, before=before, after=after, reason=f"country pack {country}", by=by)
     return writer.counts
-
-
-def _log(operation: str, record: models.Model, fields: Mapping[str, Any], country: str) -> None:
-    log.append(operation, record, fields=dict(fields), reason=f"country pack {country}", by=f"pack:{country}")
 
 
 def _last_changed_by(record: models.Model) -> str:

@@ -10,7 +10,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from checks.packs import Folder, Row, Writer, told
-from registry import displays
 from registry.models import Act, Appeal, Authority, Event, FieldSource, Notice, OfficialFigure, Restriction, Source
 from registry.models.field_source import check_field
 from registry.packs.rows import SOURCE, check_existed, check_source, in_order
@@ -139,9 +138,7 @@ def write(
                 "sources": [source_of(row)],
                 "documents": [found["documents"][one] for one in row.items("documents")],
             }
-            case = about["restriction"]
-            fields = displays.public(told(row), case.resource, displays.UNLOGGED) if case else told(row)
-            written[key] = writer.put("appeals", Appeal, {"key": key}, values | about, links, fields)
+            written[key] = writer.put("appeals", Appeal, {"key": key}, values | about, links, told(row))
         return written[key]
 
     for key in claims.appeals:
@@ -153,8 +150,7 @@ def write(
             "authority": found["authorities"].get(row.cells["authority"]),
             "source": source_of(row),
         }
-        fields = displays.public(told(row), case.resource, displays.UNLOGGED) if case else told(row)
-        writer.put("notices", Notice, {"key": key}, values | about, {}, fields)
+        writer.put("notices", Notice, {"key": key}, values | about, {}, told(row))
     for key, (row, values) in claims.figures.items():
         about = {
             "ground": found["grounds"].get(row.cells["ground"]),
@@ -170,6 +166,4 @@ def write(
             "field": row.cells["field"],
             "source": source_of(row),
         }
-        case = found["cases"].get(row.cells["case"])
-        fields = displays.public(told(row), case.resource) if case else told(row)
-        writer.put("sources of fields", FieldSource, identity, {}, {}, fields)
+        writer.put("sources of fields", FieldSource, identity, {}, {}, told(row))

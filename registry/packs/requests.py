@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from checks.packs import Folder, Row, Writer, told
-from registry import displays
 from registry.models import Authority, Event, InformationRequest, RequestStep, Restriction, Source
 from registry.packs.rows import SOURCE, check_source
 
@@ -46,20 +45,12 @@ def write(
             "source": source_of(row),
         }
         identity = {"key": row.cells["key"]}
-        written[row.cells["key"]] = writer.put(
-            "requests", InformationRequest, identity, values | about, {}, _told(row, about["restriction"])
-        )
+        written[row.cells["key"]] = writer.put("requests", InformationRequest, identity, values | about, {}, told(row))
     for row, values in requests.steps:
         rest = dict(values)
         key = {"request": written[row.cells["request"]], "kind": rest.pop("kind"), "date": rest.pop("date")}
         about = {"authority": authorities.get(row.cells["authority"]), "source": source_of(row)}
-        fields = _told(row, written[row.cells["request"]].restriction)
-        writer.put("steps of requests", RequestStep, key, rest | about, {}, fields)
-
-
-def _told(row: Row, about: Any) -> dict[str, Any]:
-    """What the log shows of a row about a restriction, or about none."""
-    return displays.public(told(row), about.resource, displays.UNLOGGED) if about else dict(told(row))
+        writer.put("steps of requests", RequestStep, key, rest | about, {}, told(row))
 
 
 def _request(row: Row, known: Mapping[str, Collection[str]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from checks import packs as checks_packs
 from checks.engine.names import Name
 from checks.packs import Row, Writer, told
-from registry import displays
+from registry import discretion
 from registry.models import (
     Act,
     ActRole,
@@ -24,7 +24,6 @@ from registry.models import (
     RestrictionRole,
     Source,
     Statement,
-    strictest,
 )
 from registry.packs import categories, claims, clocks, requests
 from registry.packs.reading import CASE_ROLES, ROLES, Case, Pack
@@ -66,8 +65,7 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
         links = linked(case.row, "grounds", "acts", "networks", "regions")
         links["sources"] = [sources.of(case.row)]
         values = case.values | {"resource": resources[key], "event": found["events"].get(case.row.cells["event"])}
-        fields = displays.public(told(case.row), resources[key], displays.UNLOGGED)
-        restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, fields)
+        restrictions[key] = writer.put("restrictions", Restriction, {"pack_key": key}, values, links, told(case.row))
     _write_roles(pack, writer, restrictions, found["authorities"])
     for key, (row, values) in pack.statements.items():
         about = {
@@ -76,10 +74,7 @@ def write(pack: Pack, side: checks_packs.Side, writer: Writer) -> None:
             "authority": found["authorities"].get(row.cells["authority"]),
             "source": sources.of(row),
         }
-        fields = told(row)
-        if row.cells["case"]:
-            fields = displays.public(fields, resources[row.cells["case"]], displays.UNLOGGED)
-        writer.put("statements", Statement, {"key": key}, values | about, {}, fields)
+        writer.put("statements", Statement, {"key": key}, values | about, {}, told(row))
     _write_listings(pack, writer, sources, resources)
     claims.write(pack.claims, found | {"cases": restrictions}, sources.of, writer)
     clocks.write(pack.clocks, writer, sources.of)
@@ -130,14 +125,12 @@ def _acts(
     documents: Mapping[str, Document],
 ) -> dict[str, Act]:
     written = {}
-    quiet = _acts_of_hidden(pack)
     for key, (row, values) in pack.acts.items():
         links: dict[str, list[Any]] = {
             "sources": [sources.of(row)],
             "documents": [documents[one] for one in row.items("documents")],
         }
-        told_of = {name: text for name, text in told(row).items() if key not in quiet or name not in displays.TEXTS}
-        act = written[key] = writer.put("acts", Act, {"key": key}, values, links, told_of)
+        act = written[key] = writer.put("acts", Act, {"key": key}, values, links, told(row))
         for column, role in ROLES.items():
             for code in row.items(column):
                 fields = {"act": key, "authority": code, "role": role.value}
@@ -191,12 +184,6 @@ def _expected(pack: Pack, episodes: list[Case]) -> Display:
     return categories.expected(pack.categories, [case.row for case in episodes], pack.grounds)
 
 
-def _acts_of_hidden(pack: Pack) -> set[str]:
-    """Acts whose words may name an address that is not shown in full."""
-    hidden = [many for many in _episodes(pack).values() if _expected(pack, many) != Display.FULL]
-    return {key for episodes in hidden for case in episodes for key in case.row.items("acts")}
-
-
 def _resources(pack: Pack, writer: Writer) -> dict[str, Resource]:
     """The resource of each case; several cases may be episodes of one. A category given once holds for it."""
     written: dict[str, Resource] = {}
@@ -213,9 +200,10 @@ def _resources(pack: Pack, writer: Writer) -> dict[str, Resource]:
             for field, text in different.items():
                 setattr(resource, field, text)
             resource.save(update_fields=list(different))
-        resource.display = strictest([resource.display, _expected(pack, episodes)])  # until all is written: no less
-        fields = displays.public_fields(resource) | own
-        writer.count("resources", done, resource, fields)
+        if created:  # so that nothing of it is told before all is written
+            resource.display = _expected(pack, episodes)
+            resource.save(update_fields=["display"])
+        writer.count("resources", done, resource, discretion.fields_of(resource) | own)
         written |= {case.row.cells["key"]: resource for case in episodes}
     return written
 
@@ -227,5 +215,4 @@ def _write_listings(pack: Pack, writer: Writer, sources: _Sources, resources: Ma
         key["first"] = None  # entries of whole snapshots are none of the pack's
         resource = resources[row.cells["case"]]
         about: dict[str, Any] = {"resource": resource, "source": sources.of(row), **names_of(values["address"])}
-        fields = displays.public(told(row), resource, displays.UNLOGGED)
-        writer.put("listings", Listing, key, rest | about, {}, fields)
+        writer.put("listings", Listing, key, rest | about, {}, told(row))

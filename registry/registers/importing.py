@@ -197,7 +197,7 @@ class _Import:
         self._candidates(snapshot, [entry for entry in fresh if entry.url])
         self._gone(snapshot, reading, difference)
         if self.is_register:  # of other lists nothing is public
-            log.append("import", snapshot, fields=_public(snapshot), reason="snapshot", by=by, at=self.at)
+            log.append("import", snapshot, after=_public(snapshot), reason="snapshot", by=by, at=self.at)
         return replace(report, snapshot=snapshot)
 
     def _snapshot(self, reading: Reading, difference: Difference) -> Snapshot:

@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from registry import dates, displays
+from registry import dates, discretion
 from registry.models import Act, Resource, Statement
 from registry.status.conclusion import Conclusion
 from registry.status.terms import OVER, Legal, Listed, Observed, Said, Situation
@@ -235,7 +235,7 @@ def quoted(spoken: Sequence[Statement], said: Said) -> list[Statement]:
 
 def _claim(row: Statement, about: Resource) -> str:
     speaker = row.authority.name if row.authority else row.speaker
-    if displays.reveals(speaker, [about]):
+    if discretion.reveals(speaker, [about]):
         speaker = _("somebody whose name is not shown")
     dated, undated = _SPOKEN[Statement.Stance(row.stance)]
     return str((dated if row.date else undated) % {"speaker": speaker, "date": dates.shown(row.date)})

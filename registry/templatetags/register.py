@@ -18,7 +18,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import claims, dates, displays
+from registry import claims, dates, discretion
 from registry.models import Act, Event, Resource, Restriction, Source
 from registry.status import Status
 
@@ -104,13 +104,13 @@ def _hidden(about: Any) -> list[Resource]:
 @register.simple_tag
 def told(text: str, about: Any) -> str:
     """A text, unless it says more of an address than may be shown."""
-    return displays.told(text, _hidden(about))
+    return discretion.told(text, _hidden(about))
 
 
 @register.simple_tag
 def source_link(source: Source, about: Any = None) -> SafeString:
     """Title and date of a source, linked where it has an address that a browser may follow."""
-    if displays.reveals(f"{source.title} {unquote(source.url)} {source.url}", _hidden(about)):
+    if discretion.reveals(f"{source.title} {unquote(source.url)} {source.url}", _hidden(about)):
         words = _("not shown here: it would give the address away")
         return format_html("{}, {}", words, dates.shown(source.date)) if source.date else format_html("{}", words)
     title = source.title or source.url
@@ -212,7 +212,7 @@ _BODIES = {
 @register.simple_tag
 def source_words(text: str, about: Any = None) -> SafeString:
     """A body as a source names it: in the reader's language where we have that, else as it stands."""
-    text = displays.told(text, _hidden(about))
+    text = discretion.told(text, _hidden(about))
     known = _BODIES.get(text)
     return format_html("{}", known) if known else format_html('<span lang="en">{}</span>', text)
 

@@ -24,7 +24,7 @@ from checks.engine.records import SelfTest
 from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
-from registry import displays, search, status
+from registry import discretion, search, status
 from registry.api.serializers import with_display
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
@@ -248,7 +248,7 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
     controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network").order_by("pk"))
     record = row.record
-    if shown.full and displays.names_any(record, displays.withheld_hosts()):  # it led there
+    if shown.full and discretion.names_any(record, discretion.withheld_hosts()):  # it led there
         shown = replace(shown, full=False)
     origin = row.origin or {}
     name_of = _names(record, controls) if shown.full else lambda verdict: shown.name

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, clocks, displays, search, status
+from registry import appeals, claims, clocks, discretion, search, status
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
@@ -416,7 +416,7 @@ def _change(entry: LogEntry, payload: dict[str, Any], about: Resource) -> Change
         at=entry.at,
         operation=str(_OPERATIONS.get(entry.operation, entry.operation)),
         subject=str(_SUBJECTS.get(model, model)),
-        reason=displays.told(_reason(str(payload.get("reason", ""))), [about]),
+        reason=discretion.told(_reason(str(payload.get("reason", ""))), [about]),
         by=str(payload.get("by", "")),
     )
 

@@ -20,7 +20,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from icalendar import Calendar, Event
 
-from registry import clocks, displays, requests
+from registry import clocks, discretion, requests
 from registry.models import Authority, InformationRequest
 from registry.requests import Standing, State
 from registry.web.names import sort_choices
@@ -41,7 +41,7 @@ class Line:
     @property
     def to(self) -> str:
         """Whom it asks, unless that names what must not be advertised."""
-        return displays.told(self.request.to, self.request.touches)
+        return discretion.told(self.request.to, self.request.touches)
 
 
 def lines(rows: Iterable[InformationRequest], *, at: datetime, law: clocks.Clocks | None = None) -> list[Line]:

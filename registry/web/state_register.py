@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from registry import dates, displays, status
+from registry import dates, discretion, status
 from registry.models import STATE_REGISTER, Candidate, Listing, Snapshot
 from registry.status import CrossTable, Listed, Observed
 
@@ -179,7 +179,7 @@ def _may_show(listing: Listing, name: str) -> bool:
 def _words(listing: Listing, name: str) -> str:
     text: Any = getattr(listing, name)
     words = dates.shown(text) if name == "act_date" else str(text)
-    return displays.told(words, [listing.resource] if listing.resource else []) or "–"
+    return discretion.told(words, [listing.resource] if listing.resource else []) or "–"
 
 
 urlpatterns = [

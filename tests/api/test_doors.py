@@ -211,7 +211,7 @@ def test_who_asks_too_often_is_told_when_to_go_on_and_no_address_is_stored(clien
 def test_the_log_is_what_the_verifier_reads(api) -> None:
     resource = make.resource()
     for reason in ("first", "second"):
-        log.append("create", resource, fields={"name": "orda.kz"}, reason=reason, by="editor-1")
+        log.append("create", resource, after={"name": "orda.kz"}, reason=reason, by="editor-1")
     lines = b"".join(api("log/").streaming_content).decode().splitlines()
     assert verify(lines)[0] == 2
     assert b"".join(api(f"log/?after={json.loads(lines[0])['index']}").streaming_content).decode() == lines[1] + "\n"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from registry import displays, log
+from registry import discretion, displays, log
 from registry.models import Category, Display, Ground, LogEntry, Resource, Restriction, strictest
 from tests import make
 
@@ -125,10 +125,10 @@ def test_every_change_of_a_display_is_in_the_log_and_names_nothing() -> None:
 
 def test_a_short_name_hides_the_word_and_not_every_text_with_its_letter() -> None:
     one = make.resource("X", type="app", display=WITHHELD)
-    assert displays.reveals("They closed X.", [one])
-    assert displays.reveals("Users of «x» wrote", [one])
-    assert not displays.reveals("An exact text about taxes", [one])
-    row = displays.public({"kind": "x", "fact": "anything", "source": {"title": "X is gone", "date": "2026"}}, one)
+    assert discretion.reveals("They closed X.", [one])
+    assert discretion.reveals("Users of «x» wrote", [one])
+    assert not discretion.reveals("An exact text about taxes", [one])
+    row = discretion.public({"kind": "x", "fact": "anything", "source": {"title": "X is gone", "date": "2026"}}, one)
     assert row == {"kind": "x", "fact": "", "source": {"title": "", "date": "2026"}}
 
 
@@ -144,4 +144,4 @@ def test_a_short_name_hides_the_word_and_not_every_text_with_its_letter() -> Non
     ],
 )
 def test_a_text_reveals_a_page_in_whatever_spelling(display: str, text: str, reveals: bool) -> None:
-    assert displays.reveals(text, [make.resource("https://shop.kz/price-list", display=display)]) is reveals
+    assert discretion.reveals(text, [make.resource("https://shop.kz/price-list", display=display)]) is reveals

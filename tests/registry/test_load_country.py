@@ -140,7 +140,7 @@ def test_what_an_editor_changed_since_is_kept(folder):
     load(folder)
     orda = Restriction.objects.get(pack_key="x-1")
     Restriction.objects.filter(pk=orda.pk).update(fact="An editor knows better.")
-    log.append("correct", orda, fields={"fact": "An editor knows better."}, reason="A letter.", by="editor-1")
+    log.append("correct", orda, after={"fact": "An editor knows better."}, reason="A letter.", by="editor-1")
     assert "restrictions: 1 kept, 1 unchanged" in load(folder)
     orda.refresh_from_db()
     assert orda.fact == "An editor knows better."

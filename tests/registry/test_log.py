@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
 
 from registry import log
-from registry.ledger.__main__ import main
-from registry.ledger.tree import canonical, leaf_hash
+from registry.ledger.__main__ import Broken, main, verify
+from registry.ledger.tree import canonical, commitment, leaf_hash
 from registry.models import LogEntry, Resource
 from tests import make
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def entry(of: Resource, operation: str = "create", **fields: Any) -> LogEntry:
-    return log.append(operation, of, fields=fields, reason="seen", by="editor-1", at=make.AT)
+    return log.append(operation, of, after=fields, reason="seen", by="editor-1", at=make.AT)
 
 
 @pytest.fixture
@@ -67,12 +67,12 @@ def test_a_payload_is_canonical_and_the_leaf_is_its_hash() -> None:
     content = json.loads(kept.payload)
     assert canonical(content) == kept.payload.encode()
     assert leaf_hash(kept.payload.encode()).hex() == kept.leaf
-    assert content["fields"] == {"name": "Қазақша", "slug": ""}
+    assert content["after"] == {"name": "Қазақша", "slug": ""}
 
 
 def test_of_the_time_only_the_hour_is_told() -> None:
     at = datetime(2026, 3, 1, 12, 34, 56, 789, tzinfo=UTC)
-    kept = log.append("create", make.resource(), fields={}, reason="seen", by="editor-1", at=at)
+    kept = log.append("create", make.resource(), after={}, reason="seen", by="editor-1", at=at)
     assert json.loads(kept.payload)["at"] == "2026-03-01T12:00:00+00:00" == kept.at.isoformat()
 
 
@@ -80,6 +80,92 @@ def test_each_subject_has_a_chain_of_its_own() -> None:
     one, other = make.resource("orda.kz"), make.resource("other.kz")
     first, second, third = entry(one), entry(other), entry(one, "correct")
     assert [json.loads(row.payload)["previous"] for row in (first, second, third)] == ["", "", first.leaf]
+
+
+def test_a_correction_tells_the_fields_that_changed_before_and_after() -> None:
+    before, after = {"number": "1", "date": "2024"}, {"number": "2", "date": "2024", "note": "found"}
+    kept = log.append("correct", make.act(), before=before, after=after, reason="A letter.", by="editor-1")
+    content = json.loads(kept.payload)
+    assert (content["before"], content["after"]) == ({"number": "1"}, {"number": "2", "note": "found"})
+
+
+@pytest.mark.parametrize(("by", "role"), [("editor-1", "editor"), ("pack:kz", "pack"), ("operator", "operator")])
+def test_an_entry_tells_the_role_of_its_hand(by: str, role: str) -> None:
+    kept = log.append("create", make.resource(), after={}, reason="seen", by=by)
+    assert json.loads(kept.payload)["role"] == role
+
+
+def test_what_may_not_be_shown_is_committed_to_and_told_by_the_names_of_its_fields() -> None:
+    hidden = make.restriction(make.resource("hidden.kz", display="withheld"))
+    before, after = {"fact": "It was closed."}, {"fact": "hidden.kz was closed.", "status": "lifted"}
+    kept = log.append("correct", hidden, before=before, after=after, reason="hidden.kz says so.", by="editor-1")
+    content = json.loads(kept.payload)
+    assert "hidden" not in kept.payload
+    assert (content["after"], content["withheld"]) == ({"status": "lifted"}, ["fact", "reason"])
+    private = kept.private_part
+    assert commitment(bytes.fromhex(private.salt), private.content.encode()).hex() == content["private"]
+    assert json.loads(private.content) == {
+        "before": before,
+        "after": {"fact": after["fact"]},
+        "reason": "hidden.kz says so.",
+    }
+    assert log.told_so_far(hidden) == after
+
+
+def test_a_private_part_can_be_erased_and_the_log_still_verifies(client: Client) -> None:
+    hidden = make.restriction(make.resource("hidden.kz", display="withheld"))
+    kept = log.append("create", hidden, after={"fact": "hidden.kz"}, reason="seen", by="editor-1")
+    kept.private_part.delete()
+    lines = b"".join(client.get("/api/v1/log/").streaming_content).decode().splitlines()
+    assert verify(lines)[0] == 1
+
+
+def test_the_same_words_never_have_the_same_commitment() -> None:
+    hidden = make.restriction(make.resource("hidden.kz", display="withheld"))
+    for _again in range(2):
+        log.append("correct", hidden, after={"fact": "hidden.kz"}, reason="seen", by="editor-1")
+    told = {json.loads(payload)["private"] for payload in LogEntry.objects.values_list("payload", flat=True)}
+    assert len(told) == 2
+
+
+def test_the_database_refuses_a_second_entry_after_the_same_one() -> None:
+    first = entry(make.resource())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        LogEntry.objects.create(at=first.at, operation="x", subject=first.subject, payload="{}", leaf="0", previous="")
+
+
+def test_an_entry_of_the_first_version_still_verifies_and_is_followed() -> None:
+    resource = make.resource()
+    old = {"v": 1, "at": "2026-03-01T12:00:00+00:00", "operation": "create", "subject": f"resource/{resource.pk}"}
+    payload = canonical(old | {"fields": {"name": "orda.kz"}, "reason": "seen", "by": "editor-1", "previous": ""})
+    leaf = leaf_hash(payload).hex()
+    LogEntry.objects.create(at=make.AT, operation="create", subject=old["subject"], payload=payload.decode(), leaf=leaf)
+    new = entry(resource, "correct", category="NEWS")
+    assert log.told_so_far(resource) == {"name": "orda.kz", "category": "NEWS"}
+    lines = [
+        json.dumps({"index": row.pk, "payload": row.payload, "leaf": row.leaf})
+        for row in LogEntry.objects.order_by("pk")
+    ]
+    assert json.loads(new.payload)["previous"] == leaf
+    assert verify(lines)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"v": 3}, "its version is 3"),
+        ({"more": 1}, "other keys"),
+        ({"before": {"note": ""}}, "not told of afterwards"),
+        ({"withheld": ["number"], "private": "0" * 64}, "says to withhold"),
+        ({"withheld": ["fact"]}, "needs a hash"),
+        ({"private": "0" * 64}, "needs a hash"),
+    ],
+)
+def test_an_entry_of_another_shape_is_no_entry(change: dict[str, Any], told: str) -> None:
+    kept = entry(make.resource(), number="1")
+    payload = canonical(json.loads(kept.payload) | change)
+    with pytest.raises(Broken, match=told):
+        verify([json.dumps({"index": 1, "payload": payload.decode(), "leaf": leaf_hash(payload).hex()})])
 
 
 def test_an_entry_goes_when_the_change_that_it_tells_fails() -> None:

@@ -84,7 +84,7 @@ def test_the_log_of_both_tells_it(client: Client) -> None:
     old, new = make.resource("old.kz"), make.resource("new.kz")
     basis = make.restriction(old)
     merging.merge(old, new, **BY)
-    entries = [(entry.subject, json.loads(entry.payload)["fields"]) for entry in LogEntry.objects.all()]
+    entries = [(entry.subject, json.loads(entry.payload)["after"]) for entry in LogEntry.objects.all()]
     assert entries == [
         (f"resource/{old.pk}", {"into": new.pk}),
         (f"resource/{new.pk}", {"from": old.pk, "moved": {"restriction": [basis.pk]}}),

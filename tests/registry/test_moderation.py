@@ -68,7 +68,7 @@ def test_an_acceptance_is_logged_with_its_reason_and_no_name_of_an_editor(editor
     [entry] = logged()
     assert entry["operation"] == "create"
     assert entry["subject"] == f"resource/{resource.pk}"
-    assert entry["fields"]["name"] == "orda.kz"
+    assert entry["after"]["name"] == "orda.kz"
     assert (entry["reason"], entry["by"]) == (REASON, f"editor-{editor.pk}")
 
 
@@ -79,7 +79,7 @@ def test_a_merged_report_adds_its_target_to_the_resource(editor: User) -> None:
     assert Coverage.objects.get(target=report.target).canonical is False
     assert measured() == {"https://orda.kz/", "https://m.orda.kz/"}
     [entry] = logged()
-    assert (entry["operation"], entry["fields"]) == ("cover", {"target": "https://m.orda.kz/"})
+    assert (entry["operation"], entry["after"]) == ("cover", {"target": "https://m.orda.kz/"})
 
 
 def test_the_first_target_of_an_app_is_its_canonical_one(editor: User) -> None:
@@ -92,7 +92,7 @@ def test_the_first_target_of_an_app_is_its_canonical_one(editor: User) -> None:
 def test_the_log_tells_no_more_of_a_target_than_the_display_allows(editor: User, display: str, shown: str) -> None:
     resource = make.resource(display=display)
     moderation.merge(a_report("casino.kz/bets?bonus=1"), resource, by=editor, reason="the same site")
-    assert logged()[0]["fields"] == {"target": shown}
+    assert logged()[0]["after"] == {"target": shown}
 
 
 def test_a_rejection_is_kept_with_its_reason_and_stays_out_of_the_public_log(editor: User) -> None:
@@ -186,7 +186,7 @@ def test_a_disputed_episode_bears_its_reason_and_the_log_has_it(editor: User) ->
         ("settle", "A mistake."),
     ]
     assert logged()[0]["subject"] == f"episode/{row.pk}"
-    assert logged()[0]["fields"] == {
+    assert logged()[0]["after"] == {
         "target": "https://orda.kz/",
         "asn": "9198",
         "state": "blocked",
@@ -216,4 +216,4 @@ def test_the_log_names_no_address_of_a_withheld_site_that_was_measured_for_anoth
 def test_the_log_shows_of_a_disputed_site_what_its_display_allows(display: str, shown: str, editor: User) -> None:
     row = make.episode(make.resource("https://orda.kz/a", display=display), make.network())
     moderation.dispute(row, by=editor, reason=REASON)
-    assert logged()[0]["fields"]["target"] == shown
+    assert logged()[0]["after"]["target"] == shown

@@ -59,7 +59,7 @@ def test_a_snapshot_is_kept_whole_and_each_row_is_an_entry() -> None:
     assert (entry.court, entry.act_date, entry.snapshot) == ("", "2024-11-27", "2025-03-17")
     [logged] = LogEntry.objects.filter(subject=f"snapshot/{made.pk}")
     told = json.loads(logged.payload)
-    assert (told["by"], told["fields"]["sha256"], told["fields"]["added"]) == ("import:state-register", made.sha256, 3)
+    assert (told["by"], told["after"]["sha256"], told["after"]["added"]) == ("import:state-register", made.sha256, 3)
 
 
 def test_a_day_without_a_change_adds_a_snapshot_and_no_row() -> None:

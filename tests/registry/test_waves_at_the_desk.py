@@ -76,7 +76,7 @@ def test_an_accepted_wave_is_an_event_of_what_was_measured(editor: User) -> None
     [entry] = logged()
     assert (entry["operation"], entry["subject"]) == ("create", f"event/{event.pk}")
     assert (entry["reason"], entry["by"]) == (REASON, f"editor-{editor.pk}")
-    assert (entry["fields"]["networks"], entry["fields"]["intervals"]) == ([9198, 29355], gaps)
+    assert (entry["after"]["networks"], entry["after"]["intervals"]) == ([9198, 29355], gaps)
 
 
 def test_a_dismissed_wave_is_no_event_and_the_log_says_why(editor: User) -> None:
@@ -88,7 +88,7 @@ def test_a_dismissed_wave_is_no_event_and_the_log_says_why(editor: User) -> None
     assert not Event.objects.exists()
     [entry] = logged()
     assert (entry["operation"], entry["subject"], entry["reason"]) == ("dismiss", f"wave/{wave.pk}", "a cable broke")
-    assert entry["fields"]["networks"] == [9198, 29355]
+    assert entry["after"]["networks"] == [9198, 29355]
     assert "casino" not in json.dumps(entry)
 
 

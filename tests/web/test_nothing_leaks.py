@@ -47,7 +47,7 @@ def fill(one: Resource, words: str) -> None:
     make.statement(basis, words=f"We closed {words}.", source=source)
     make.listing(one, address=one.name, category=words, court=words, act_ref=words)
     for table, row in (("restriction", basis), ("resource", one), ("act", decided), ("event", event)):
-        log.append("create", row, fields={"fact": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
+        log.append("create", row, after={"fact": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
     networks = [make.network(9198), make.network(13082)]
     for url in (one.targets.get().url, f"http://{one.host}/", f"https://www.{one.host}/elsewhere"):
         target = make.target(url)
@@ -119,7 +119,7 @@ def fill(one: Resource, words: str) -> None:
         "fieldsource": FieldSource.objects.first(),
     }
     for table, row in rows.items():
-        log.append("create", row, fields={"note": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
+        log.append("create", row, after={"note": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
     status.count(at=make.AT)
     make.alarm(one)
     make.alarm(one, kind="collateral", act=decided, pages=2)

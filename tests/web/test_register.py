@@ -45,7 +45,7 @@ def full_record(name: str = "orda.kz") -> Resource:
     for asn, state in ((9198, State.BLOCKED), (21299, State.ACCESSIBLE)):
         make.cell(one, make.network(asn), state, mechanism="tls.reset.sni" if state == State.BLOCKED else "")
         make.episode(one, make.network(asn), state, began=make.AT - timedelta(days=3))
-    log.append("create", one, fields={}, reason="a reader reported it", by="editor-1")
+    log.append("create", one, after={}, reason="a reader reported it", by="editor-1")
     return one
 
 
@@ -182,7 +182,7 @@ def test_a_disputed_episode_is_marked_and_its_history_told(client: Client) -> No
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_of_an_entry_of_the_log_only_the_day_is_told(client: Client, language: str) -> None:
     resource = full_record()
-    log.append("update", resource, fields={}, reason="country pack kz", by="pack:kz", at=make.AT)
+    log.append("update", resource, after={}, reason="country pack kz", by="pack:kz", at=make.AT)
     page = text(client, f"/{language}/resources/orda.kz/")
     [entry] = re.findall(r'<time datetime="2026-03-01">([^<]+)</time>', page)
     assert ":" not in entry

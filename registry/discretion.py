@@ -1,0 +1,215 @@
+"""What may be told of resources whose names are not shown in full: in pages, in the API, and in the log."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext
+
+from checks.engine.records import Measurement as Record
+from checks.models import Episode
+from registry.models import (
+    Act,
+    ActRole,
+    Appeal,
+    Display,
+    Document,
+    Event,
+    FieldSource,
+    FormerAddress,
+    InformationRequest,
+    Listing,
+    Notice,
+    RequestStep,
+    Resource,
+    Restriction,
+    RestrictionRole,
+    Statement,
+)
+from registry.models.resource import readable, unicode_host
+
+SHORTEST = 3  # letters of a path that gives a page away
+# Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
+TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note", "text"})
+CODES = frozenset({"kind", "status", "type", "stance", "confidence"})  # words of ours, which name nobody
+# Words that the log leaves out where a resource is not shown in full, whether they are seen to name it or not.
+UNLOGGED = TEXTS | {"resource", "about", "title", "url", "document_url", "addressee"}
+
+
+def reveals(text: str, resources: Iterable[Resource]) -> bool:
+    """Does a text say more of one of these names than may be shown?"""
+    letters = text.casefold()
+    return any(_stands_in(needle, letters) for one in resources for needle in _needles(one))
+
+
+def _stands_in(needle: str, letters: str) -> bool:
+    """As a word of its own: an app may be called X, and other words have an x too."""
+    return re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", letters) is not None if needle in letters else False
+
+
+def _needles(resource: Resource) -> set[str]:
+    """Spellings that may not be shown, casefolded."""
+    if resource.display == Display.FULL:
+        return set()
+    found = set()
+    if resource.type == Resource.Type.URL:
+        for url in (resource.name, readable(resource.name)):
+            path = url.partition("://")[2].partition("/")[2].rstrip("/")
+            if len(path) >= SHORTEST:
+                found.add(path)
+        found.add(resource.slug)
+    if resource.display == Display.WITHHELD:
+        found |= {resource.name, resource.slug, resource.host, unicode_host(resource.host)}
+    return {text.casefold() for text in found if text}
+
+
+def told(text: str, resources: Iterable[Resource]) -> str:
+    """The text, or that it is not shown."""
+    return gettext("not shown here: it would give the address away") if reveals(text, resources) else text
+
+
+def public(fields: Mapping[str, Any], resource: Resource, texts: Collection[str] = TEXTS) -> dict[str, Any]:
+    """What an API row or an entry of the log may say about one resource: its texts empty, its name nowhere."""
+    if resource.display == Display.FULL:
+        return dict(fields)
+    quiet = {name: "" if name in texts and value is not None else value for name, value in fields.items()}
+    return {name: value if name in CODES else hushed(value, [resource]) for name, value in quiet.items()}
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A change, parted into what the log tells and what it only commits to."""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    withheld: list[str]  # names of what is kept
+    kept: dict[str, Any]  # empty where all is told
+
+
+def part(before: Mapping[str, Any], after: Mapping[str, Any], reason: str, about: Collection[Resource]) -> Parted:
+    """`about` are the resources not shown in full that the record is about."""
+    fields = {name for name in (*before, *after) if _is_kept(name, (before.get(name), after.get(name)), about)}
+    kept: dict[str, Any] = {
+        side: found
+        for side, values in (("before", before), ("after", after))
+        if (found := {name: value for name, value in values.items() if name in fields})
+    }
+    if reveals(reason, about):
+        kept["reason"] = reason
+    told_before, told_after = (
+        {name: value for name, value in values.items() if name not in fields} for values in (before, after)
+    )
+    names = sorted(fields | {"reason"} if "reason" in kept else fields)
+    return Parted(told_before, told_after, "" if "reason" in kept else reason, names, kept)
+
+
+def _is_kept(name: str, values: Iterable[Any], about: Collection[Resource]) -> bool:
+    if not about or name in CODES:
+        return False
+    return any(
+        (name in UNLOGGED and isinstance(value, str) and value != "") or hushed(value, about) != value
+        for value in values
+    )
+
+
+def fields_of(resource: Resource) -> dict[str, str]:
+    """What the log is told of a resource that joins the register."""
+    names = ("type", "name", "host", "slug", "category", "display")
+    return {name: str(getattr(resource, name)) for name in names}
+
+
+def hushed(value: Any, resources: Collection[Resource]) -> Any:
+    """The same with every text empty that says too much."""
+    if isinstance(value, str):
+        return "" if reveals(value, resources) else value
+    if isinstance(value, Mapping):
+        return {name: hushed(one, resources) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [hushed(one, resources) for one in value]
+    return value
+
+
+def withheld_hosts() -> frozenset[str]:
+    """Sites whose name no record of a visit may show: another site may have led there."""
+    rows = Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
+    return frozenset(rows.values_list("host", flat=True))
+
+
+def names_any(record: Record, hosts: Collection[str]) -> bool:
+    """Does the record of a visit name one of these hosts?"""
+    urls = [text for one in record.exchanges for text in (one.url, one.location)]
+    named = {urlsplit(url).hostname for url in urls if url} | {one.name for one in record.queries}
+    named |= {one.server_name for one in record.handshakes}
+    return any(name and (name in hosts or name.removeprefix("www.") in hosts) for name in named)
+
+
+def of_subjects(subjects: Iterable[str]) -> dict[str, list[Resource]]:
+    """The resources not shown in full that records are about, by how the log names these ("restriction/12")."""
+    ids: dict[str, set[int]] = defaultdict(set)
+    for subject in subjects:
+        model, _slash, pk = subject.partition("/")
+        if pk.isdecimal():
+            ids[model].add(int(pk))
+    about: dict[str, list[Resource]] = defaultdict(list)
+    for model, rows in _about(ids):
+        pairs = [(number, resource) for number, resource in rows.order_by() if resource]
+        hidden = Resource.objects.exclude(display=Display.FULL).in_bulk({resource for _number, resource in pairs})
+        for number, resource in pairs:
+            if resource in hidden:
+                about[f"{model}/{number}"].append(hidden[resource])
+    for former in FormerAddress.objects.filter(number__in=ids["resource"]).select_related("resource"):
+        about[f"resource/{former.number}"] += [former.resource, _as_it_was(former)]
+    return about
+
+
+def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[Any, Any]]]:
+    """Pairs of a record's id and a resource that it is about, by the record's model."""
+    through: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+        "resource": (Resource, ("pk",)),
+        "restriction": (Restriction, ("resource",)),
+        "restrictionrole": (RestrictionRole, ("restriction__resource",)),
+        "listing": (Listing, ("resource",)),
+        "statement": (Statement, ("restriction__resource", "event__restrictions__resource")),
+        "act": (Act, ("restrictions__resource",)),
+        "actrole": (ActRole, ("act__restrictions__resource",)),
+        "appeal": (Appeal, ("restriction__resource", "act__restrictions__resource")),
+        "document": (
+            Document,
+            ("acts__restrictions__resource", "appeals__restriction__resource", "appeals__act__restrictions__resource"),
+        ),
+        "notice": (Notice, ("resource",)),
+        "informationrequest": (
+            InformationRequest,
+            ("resource", "restriction__resource", "event__restrictions__resource"),
+        ),
+        "requeststep": (
+            RequestStep,
+            ("request__resource", "request__restriction__resource", "request__event__restrictions__resource"),
+        ),
+        "fieldsource": (
+            FieldSource,
+            ("restriction__resource", "act__restrictions__resource", "event__restrictions__resource"),
+        ),
+        "event": (Event, ("restrictions__resource",)),
+        "episode": (Episode, ("target__coverage__resource",)),
+    }
+    for model, (table, paths) in through.items():
+        if asked := ids.get(model):
+            for path in paths:
+                yield model, table._default_manager.filter(pk__in=asked).values_list("pk", path)
+
+
+def _as_it_was(former: FormerAddress) -> Resource:
+    """A resource that was merged: its name may be shown as far as that of the one it became."""
+    url = former.type == Resource.Type.URL
+    host = former.name.partition("://")[2].partition("/")[0].partition(":")[0] if url else former.name
+    one = Resource(type=former.type, name=former.name, slug=former.slug, host=host if "." in host else "")
+    one.display = former.resource.display
+    return one
