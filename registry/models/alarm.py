@@ -15,6 +15,7 @@ class Alarm(models.Model):
     class Kind(models.TextChoices):
         COLLATERAL = "collateral", _("pages are ordered, the whole domain is unreachable")
         ENDED = "ended", _("every recorded restriction has ended, and it is still unreachable")
+        REVERSED = "reversed", _("the act was reversed on appeal, and it is still unreachable")
         GONE = "gone", _("the site is gone, and the block or its order stays")
 
     kind = models.CharField(max_length=12, choices=Kind)
