@@ -7,6 +7,7 @@ at the first day it may mean. An hour is in UTC, and pages show it in the countr
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ def check_partial_time(text: str) -> None:
         if _HOUR.fullmatch(text):
             first_day(text)
             return
-    except ValueError:
+    except (ValueError, OverflowError):  # the last hour of 9999 is no hour here
         pass
     try:
         check_partial_date(text)
@@ -76,8 +77,7 @@ def last_day(text: str) -> date:
     if len(text) == 4:
         return date(first.year, 12, 31)
     if len(text) == 7:
-        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        return following - timedelta(days=1)
+        return first.replace(day=monthrange(first.year, first.month)[1])
     return first
 
 
