@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 class LogEntry(models.Model):
     """One leaf of the log: `payload` is canonical JSON (RFC 8785), `leaf` its RFC 6962 leaf hash."""
 
-    at = models.DateTimeField()  # rounded to the hour: an editor's minute is nobody's business
-    operation = models.CharField(max_length=40)
-    subject = models.CharField(max_length=80, db_index=True)  # "restriction/12"
-    payload = models.TextField()
-    leaf = models.CharField(max_length=64, unique=True)
+    at = models.DateTimeField(_("moment"))  # rounded to the hour: an editor's minute is nobody's business
+    operation = models.CharField(_("operation"), max_length=40)
+    subject = models.CharField(_("record"), max_length=80, db_index=True)  # "restriction/12"
+    payload = models.TextField(_("content"))
+    leaf = models.CharField(_("leaf hash"), max_length=64, unique=True)
 
     class Meta:
         verbose_name = _("log entry")
