@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
-from registry.dates import first_day, last_day
+from registry.dates import is_before
 from registry.models import Act, Appeal, Resource, Restriction
 
 STEPS = 12  # from act to appeal to act: more than there are instances
@@ -148,7 +148,7 @@ def fallen(restrictions: Sequence[Restriction]) -> dict[int, Act]:
 def _replaced(act: Act, by: Iterable[Act]) -> bool:
     """An interim measure holds until the decision."""
     return act.type == Act.Type.INTERIM_MEASURE and any(
-        one.type == Act.Type.COURT_DECISION and _day_before(act.date, one.date) for one in by
+        one.type == Act.Type.COURT_DECISION and is_before(act.date, one.date) for one in by
     )
 
 
@@ -185,9 +185,4 @@ def _ancestors(appeal: Appeal, appeals: Iterable[Appeal]) -> set[int]:
 
 
 def _earlier(one: Appeal, other: Appeal) -> bool:
-    return one.outcome not in _OPEN and _day_before(one.decided, other.decided)
-
-
-def _day_before(one: str, other: str) -> bool:
-    """Is the one date, as far as both are known, before the other?"""
-    return bool(one and other) and last_day(one) < first_day(other)
+    return one.outcome not in _OPEN and is_before(one.decided, other.decided)

@@ -86,6 +86,11 @@ def has_come(text: str, day: date) -> bool:
     return bool(text) and first_day(text) <= day
 
 
+def is_before(one: str, other: str) -> bool:
+    """Is the one before the other, whichever days they may mean? What is not known is before nothing."""
+    return bool(one and other) and last_day(one) < first_day(other)
+
+
 def come_by(column: str, day: date) -> models.Q:
     """Rows in whose column stands a known date that `has_come`."""
     midnight = datetime.combine(day + timedelta(days=1), time(), timezone.get_current_timezone()).astimezone(UTC)
