@@ -181,7 +181,7 @@ class Plan(models.Model):
     name = models.SlugField(pgettext_lazy("heading", "name"), max_length=60, unique=True)
     targets = models.ManyToManyField(Target, verbose_name=_("targets"), blank=True, related_name="plans")
     vantages = models.ManyToManyField(Vantage, verbose_name=_("vantages"), blank=True, related_name="plans")
-    period = models.DurationField(_("period"))
+    period = models.DurationField(_("how often"))
     due_at = models.DateTimeField(_("due"), db_index=True)
     enabled = models.BooleanField(_("enabled"), default=True)
 
@@ -404,7 +404,7 @@ class Verdict(models.Model):
     rule = models.CharField(_("rule"), max_length=60)
     ruleset = models.CharField(_("ruleset"), max_length=20)
     confidence = models.CharField(_("confidence"), max_length=6)
-    artefact = models.BooleanField(_("proof of interference was seen"), default=False)
+    artefact = models.BooleanField(_("a trace that only a censor leaves"), default=False)
     confirmed = models.BooleanField(_("confirmed by a second look"), default=False)
     notes = models.JSONField(_("notes"), default=list)
     controls = models.JSONField(_("control measurements"), default=list)  # ids of the control measurements it rests on
@@ -600,7 +600,7 @@ class Recount(models.Model):
 
     target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.CASCADE, related_name="recounts")
     network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.CASCADE, related_name="recounts")
-    asked_at = models.DateTimeField(_("asked"))
+    asked_at = models.DateTimeField(_("asked at"))
 
     objects = RecountQuerySet.as_manager()
 
