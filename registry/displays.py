@@ -2,8 +2,8 @@
 
 Three things have a say. A *category* is our own judgement of what a site is about. A *ground* is what a body says
 of it, right or not (a court once closed who.int for suicide). An editor's *own choice* stands in the place of the
-grounds, with its reason in the log, but never shows more than the category allows. A page is shown no further than
-the whole site that it belongs to.
+grounds, with its reason in the log, but never shows more than the category allows. What is on a withheld site or
+below it (its pages, its subdomains), and what a withheld service groups, is withheld with it: each spells its name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -43,10 +43,9 @@ from registry.models import (
     Statement,
     strictest,
 )
-from registry.models.resource import readable, unicode_host
+from registry.models.resource import host_and_above, readable, unicode_host
 
 CHUNK = 500  # resources in one query
-WHOLE = (Resource.Type.DOMAIN, Resource.Type.SERVICE, Resource.Type.IP)
 LESS = (Display.DOMAIN_ONLY, Display.WITHHELD)
 SHORTEST = 3  # letters of a path that gives a page away
 # Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
@@ -67,18 +66,34 @@ class NotShown(ValueError):
 def wanted(resources: Collection[Resource]) -> dict[int, Display]:
     """What each one's display ought to be, by its id."""
     categories = dict(Category.objects.values_list("code", "display"))
-    pages = [one for one in resources if one.type == Resource.Type.URL]
-    above = Resource.objects.filter(type__in=WHOLE, host__in={one.host for one in pages})
-    sites = {one.pk: one for one in above}
-    grounds = _grounds({one.pk for one in resources} | set(sites))
-    by_host: dict[str, list[Display]] = defaultdict(list)
-    for site in sites.values():
-        by_host[site.host].append(effective(site.own_display, categories.get(site.category), grounds[site.pk]))
-    found = {one.pk: effective(one.own_display, categories.get(one.category), grounds[one.pk]) for one in resources}
-    for page in pages:
-        whole = Display.WITHHELD if Display.WITHHELD in by_host[page.host] else Display.FULL
-        found[page.pk] = strictest([found[page.pk], whole])
+    every = {one.pk: one for one in resources} | _above(resources)
+    grounds = _grounds(set(every))
+    found = {pk: effective(one.own_display, categories.get(one.category), grounds[pk]) for pk, one in every.items()}
+    _spread(found, every.values())
+    return {one.pk: found[one.pk] for one in resources}
+
+
+def _above(resources: Iterable[Resource]) -> dict[int, Resource]:
+    """The whole sites that these are on or below, the services that group them, and so on up."""
+    found: dict[int, Resource] = {}
+    fresh = list(resources)
+    while fresh:
+        hosts = {host for one in fresh for host in host_and_above(one.host)}
+        whole = Q(host__in=hosts) & ~Q(type=Resource.Type.URL)
+        rows = Resource.objects.filter(whole | Q(pk__in={one.service_id for one in fresh if one.service_id}))
+        fresh = [one for one in rows if one.pk not in found]
+        found |= {one.pk: one for one in fresh}
     return found
+
+
+def _spread(found: dict[int, Display], resources: Collection[Resource]) -> None:
+    """Withhold what a withheld one names or groups, until nothing more is."""
+    withheld: set[int] = set()
+    while len(withheld) < len(withheld := {pk for pk, display in found.items() if display == Display.WITHHELD}):
+        hosts = {one.host for one in resources if one.pk in withheld and one.type != Resource.Type.URL} - {""}
+        for one in resources:
+            if one.service_id in withheld or not hosts.isdisjoint(host_and_above(one.host)):
+                found[one.pk] = Display.WITHHELD
 
 
 def effective(own: str, category: str | None, grounds: Iterable[str]) -> Display:
@@ -96,7 +111,7 @@ def _grounds(resources: Collection[int]) -> dict[int, set[str]]:
 
 @transaction.atomic
 def refresh(resources: Iterable[int] | None = None, *, by: str, reason: str) -> int:
-    """Bring `display` to what holds now, of these resources and the pages of their sites, or of all.
+    """Bring `display` to what holds now, of these resources and whatever they name or group, or of all.
 
     Whatever changes a category, an own choice, a restriction's grounds, or what a category or a ground stands for,
     calls this in its own transaction. Answers how many changed; each is an entry of the log.
@@ -117,10 +132,7 @@ def refresh(resources: Iterable[int] | None = None, *, by: str, reason: str) -> 
 def _chunks(resources: Iterable[int] | None) -> Iterable[list[Resource]]:
     rows = Resource.objects.order_by("pk")
     if resources is not None:
-        given = set(resources)
-        hosts = set(rows.filter(pk__in=given, type__in=WHOLE).exclude(host="").values_list("host", flat=True))
-        pages = rows.filter(type=Resource.Type.URL, host__in=hosts)
-        pks = sorted(given | set(pages.values_list("pk", flat=True)))
+        pks = sorted(_and_below(set(resources)))
         for start in range(0, len(pks), CHUNK):
             yield list(rows.filter(pk__in=pks[start : start + CHUNK]).select_for_update())
         return
@@ -128,6 +140,18 @@ def _chunks(resources: Iterable[int] | None) -> Iterable[list[Resource]]:
     while chunk := list(rows.filter(pk__gt=last).select_for_update()[:CHUNK]):
         yield chunk
         last = chunk[-1].pk
+
+
+def _and_below(found: set[int]) -> set[int]:
+    """These, the pages and names below their sites, what they group, and so on down."""
+    rows = list(Resource.objects.order_by().values_list("pk", "type", "host", "service"))
+    before = 0
+    while before < (before := len(found)):
+        hosts = {host for pk, type, host, _ in rows if pk in found and type != Resource.Type.URL} - {""}
+        found = found | {
+            pk for pk, _, host, service in rows if service in found or not hosts.isdisjoint(host_and_above(host))
+        }
+    return found
 
 
 @transaction.atomic
@@ -224,16 +248,15 @@ def hushed(value: Any, resources: Collection[Resource]) -> Any:
 
 def withheld_hosts() -> frozenset[str]:
     """Sites whose name no record of a visit may show: another site may have led there."""
-    rows = Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
-    return frozenset(rows.values_list("host", flat=True))
+    return frozenset(Resource.objects.withheld_sites().values_list("host", flat=True))
 
 
 def names_any(record: Record, hosts: Collection[str]) -> bool:
-    """Does the record of a visit name one of these hosts?"""
+    """Does the record of a visit name one of these hosts, or a name below one?"""
     urls = [text for one in record.exchanges for text in (one.url, one.location)]
     named = {urlsplit(url).hostname for url in urls if url} | {one.name for one in record.queries}
     named |= {one.server_name for one in record.handshakes}
-    return any(name and (name in hosts or name.removeprefix("www.") in hosts) for name in named)
+    return any(above in hosts for name in named if name for above in host_and_above(name.casefold()))
 
 
 def of_subjects(entries: Collection[LogEntry]) -> dict[str, list[Resource]]:

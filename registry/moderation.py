@@ -29,6 +29,7 @@ from registry.models import (
     Resource,
     Source,
 )
+from registry.models.resource import host_and_above
 
 
 class NotWaiting(Exception):
@@ -188,9 +189,8 @@ def _public_episode(episode: Episode) -> dict[str, str]:
 
 def _public_target(target: Target) -> str:
     """What every resource that it stands for, and the whole site that it is on, allow to be shown of it."""
-    site = Q(host__in={target.host, target.host.removeprefix("www.")}) & ~Q(type=Resource.Type.URL)
-    hidden = Q(display=Resource.Display.WITHHELD)
-    found = set(Resource.objects.filter(Q(targets=target) | site & hidden).values_list("display", flat=True))
+    site = Q(pk__in=Resource.objects.withheld_sites().filter(host__in=host_and_above(target.host)))
+    found = set(Resource.objects.filter(Q(targets=target) | site).values_list("display", flat=True))
     if Resource.Display.WITHHELD in found:
         return ""
     return target.host if Resource.Display.DOMAIN_ONLY in found else target.url

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, When, prefetch_related_objects
-from django.db.models.functions import Substr
+from django.db.models import Exists, OuterRef, QuerySet, Value, prefetch_related_objects
+from django.db.models.functions import StrIndex, Substr
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -47,6 +47,7 @@ from registry.models import (
 )
 
 BULK_LIMIT = 1000  # names in one look-up
+LABELS = 4  # of a measured host that may stand before a withheld one
 NAME_LIMIT = 4096  # characters; what is longer than a name may be is still told so by its own reason
 
 
@@ -527,19 +528,22 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     reported = Report.objects.filter(target=OuterRef(target))
     planned = Plan.targets.through.objects.filter(target=OuterRef(target))
     unreviewed = Exists(reported) & ~Exists(covering) & ~Exists(planned)
-    # Any address of a withheld site names it, whether it stands for the resource or was measured for another reason.
+    # Any address of a withheld site, or below it, names it, whatever it was measured for.
     host = "host" if target == "pk" else f"{target}__host"
-    whole = Resource.objects.filter(display=Resource.Display.WITHHELD).exclude(type=Resource.Type.URL)
-    bare = Case(When(**{f"{host}__startswith": "www."}, then=Substr(host, 5)), default=F(host))
-    site = Exists(whole.filter(host=OuterRef("bare_host")).exclude(host="")) | Exists(
-        whole.filter(host=OuterRef(host)).exclude(host="")
-    )
-    shown: QuerySet[Any] = rows.alias(bare_host=bare).annotate(
+    above = {f"above_{number}": _above("above_" + str(number - 1) if number else host) for number in range(LABELS)}
+    named = [OuterRef(one) for one in (host, *above)]
+    site = Exists(Resource.objects.withheld_sites().filter(host__in=named))
+    shown: QuerySet[Any] = rows.alias(**above).annotate(
         unreviewed=unreviewed,
         withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | site | unreviewed,
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
+
+
+def _above(host: str) -> Substr:
+    """The host without its first label; one without a dot as it is."""
+    return Substr(host, StrIndex(host, Value(".")) + 1)
 
 
 def _shown(url: str, row: Any) -> str | None:
