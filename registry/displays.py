@@ -8,7 +8,6 @@ below it (its pages, its subdomains), and what a withheld service groups, is wit
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -21,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Measurement as Record
 from checks.models import Episode
-from registry import log
+from registry import log, veil
 from registry.models import (
     Act,
     ActRole,
@@ -43,14 +42,16 @@ from registry.models import (
     Statement,
     strictest,
 )
-from registry.models.resource import host_and_above, readable, unicode_host
+from registry.models.resource import host_and_above
 
 CHUNK = 500  # resources in one query
 LESS = (Display.DOMAIN_ONLY, Display.WITHHELD)
 SHORTEST = 3  # letters of a path that gives a page away
 # Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
 TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note", "text"})
-CODES = frozenset({"kind", "status", "type", "stance", "confidence"})  # words of ours, which name nobody
+# Words of ours, which name nobody: a site that is called as a ground is must not take that ground away.
+CODES = frozenset({"kind", "status", "type", "stance", "confidence", "grounds", "regions", "networks", "role"})
+CODES |= {"authority", "authorities"}
 NAMES = frozenset({"name", "host", "address", "slug"})
 # What the log leaves out where a resource is not shown in full.
 UNLOGGED = TEXTS | NAMES | {"resource", "about", "title", "url", "document_url", "addressee"}
@@ -187,30 +188,33 @@ def categorise(resource: Resource, category: str, *, by: str, reason: str) -> No
 
 
 def reveals(text: str, resources: Iterable[Resource]) -> bool:
-    """Does a text say more of one of these names than may be shown?"""
-    letters = text.casefold()
-    return any(_stands_in(needle, letters) for one in resources for needle in _needles(one))
-
-
-def _stands_in(needle: str, letters: str) -> bool:
-    """As a word of its own: an app may be called X, and other words have an x too."""
-    return re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", letters) is not None if needle in letters else False
+    """Does a text about these resources say more of one of their names than may be shown, in whatever spelling?"""
+    words = ""
+    for one in resources:
+        needles = _needles(one)
+        words = words or (veil.slugged(text) if needles else "")
+        if any(needle in words for needle in needles):
+            return True
+    return False
 
 
 def _needles(resource: Resource) -> set[str]:
-    """Spellings that may not be shown, casefolded."""
+    """What may not be shown, as words with hyphens between: an app may be called X, and other words have an x too."""
     if resource.display == Display.FULL:
         return set()
     found = set()
     if resource.type == Resource.Type.URL:
-        for url in (resource.name, readable(resource.name)):
-            path = url.partition("://")[2].partition("/")[2].rstrip("/")
-            if len(path) >= SHORTEST:
-                found.add(path)
-        found.add(resource.slug)
+        path = resource.name.partition("://")[2].partition("/")[2].rstrip("/")
+        found |= {resource.slug, *([path] if len(path) >= SHORTEST else [])}
     if resource.display == Display.WITHHELD:
-        found |= {resource.name, resource.slug, resource.host, unicode_host(resource.host)}
-    return {text.casefold() for text in found if text}
+        found |= {resource.name, resource.slug, resource.host, *_telling(resource.host)}
+    return {veil.slugged(text) for text in found} - {"--"}
+
+
+def _telling(host: str) -> list[str]:
+    """The label that makes a host known: shop of www.shop.kz."""
+    labels = [label for label in host.split(".")[:-1] if len(label) > SHORTEST and not label.isdecimal()]
+    return labels[-1:]
 
 
 def told(text: str, resources: Iterable[Resource]) -> str:
@@ -240,7 +244,7 @@ def hushed(value: Any, resources: Collection[Resource]) -> Any:
     if isinstance(value, str):
         return "" if reveals(value, resources) else value
     if isinstance(value, Mapping):
-        return {name: hushed(one, resources) for name, one in value.items()}
+        return {name: one if name in CODES else hushed(one, resources) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [hushed(one, resources) for one in value]
     return value

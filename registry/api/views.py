@@ -31,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, displays, requests, search, status, submissions
+from registry import claims, clocks, displays, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -647,10 +647,11 @@ class Log(Door):
 
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
+    withheld = veil.read()
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         about = displays.of_subjects(chunk)
         for row in chunk:
-            secret = displays.reveals(row.payload, about.get(row.subject, ()))
+            secret = displays.reveals(row.payload, about.get(row.subject, ())) or withheld.spells(row.payload)
             yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
         after = chunk[-1].pk
 
