@@ -109,11 +109,17 @@ class Resources(filters.FilterSet):
     observed = _standing("observed", status.Observed.choices)
 
     host = filters.CharFilter(method="by_address", label="A-label host; a withheld name is not found by it")
+    service = filters.ModelChoiceFilter(
+        queryset=Resource.objects.all(), method="of_service", label="Id of the service that groups it; not if withheld"
+    )
     slug = filters.CharFilter(method="by_address", label="As in a page's address; of names that are shown in full")
 
     class Meta:
         model = Resource
         fields = ["type", "category", "display", "condition", "host", "slug", "service"]
+
+    def of_service(self, rows: QuerySet[Resource], name: str, value: Resource) -> QuerySet[Resource]:
+        return rows.exclude(display=Resource.Display.WITHHELD).filter(service=value)
 
     def by_address(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
         shown = rows.exclude(display=Resource.Display.WITHHELD)

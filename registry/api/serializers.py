@@ -771,7 +771,7 @@ class ResourceRow(serializers.Serializer[status.Status]):
         help_text="What became of the site itself; empty: nothing is known.",
     )
     condition_since = serializers.CharField(source="resource.condition_since", help_text="A partial date")
-    service = serializers.IntegerField(source="resource.service_id", allow_null=True)
+    service = serializers.SerializerMethodField(help_text="Id; null where one of the two is withheld.")
     sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
     situation = serializers.ChoiceField(choices=status.Situation.choices)
     legal = serializers.ChoiceField(choices=status.Legal.choices)
@@ -789,6 +789,10 @@ class ResourceRow(serializers.Serializer[status.Status]):
     counts = CountsField()
     networks = NetworkStateField(many=True)
     imitated = serializers.BooleanField()
+
+    def get_service(self, row: status.Status) -> int | None:
+        """What a withheld service groups is withheld too (registry.displays)."""
+        return None if row.resource.display == Resource.Display.WITHHELD else row.resource.service_id
 
     def get_name(self, row: status.Status) -> str | None:
         hidden = row.resource.display == Resource.Display.WITHHELD

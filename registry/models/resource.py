@@ -29,7 +29,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
 
     def by_name(self) -> ResourceQuerySet:
         """In the alphabet's order; a withheld name stands at the end, where its place says nothing of its letters."""
-        return self.order_by(*alphabetical())
+        return self.order_by(*name_order())
 
     @transaction.atomic
     def get_or_create_for(
@@ -65,7 +65,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
         return resource, made
 
 
-def alphabetical(path: str = "") -> list[Any]:
+def name_order(path: str = "") -> list[Any]:
     """What to order rows by whose resource is at the end of `path`."""
     hidden = models.Q(**{f"{path}display": levels.Display.WITHHELD})
     letters = models.Case(models.When(hidden, then=models.Value("")), default=models.F(f"{path}slug"))

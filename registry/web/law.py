@@ -39,6 +39,7 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
+from registry.models.resource import name_order
 from registry.models.restriction import hidden
 from registry.web.names import alphabetical, sort_choices
 from registry.web.requests import by_due, lines
@@ -353,8 +354,9 @@ def _statuses(restrictions: Iterable[Restriction]) -> dict[int, status.Status]:
 
 def _restrictions(request: HttpRequest, rows: QuerySet[Restriction]) -> Page[Restriction]:
     """By name, or the newest first where the reader asks for that."""
-    order = ("-began", "-id") if request.GET.get("sort") == "-began" else ("resource__slug", "began", "id")
-    ordered = rows.select_related("resource").order_by(*order)
+    asked = request.GET.get("sort")
+    by_name = (*name_order("resource__"), "began", "id")
+    ordered = rows.select_related("resource").order_by(*(("-began", "-id") if asked == "-began" else by_name))
     return Paginator(ordered, ROWS).get_page(request.GET.get("page"))
 
 

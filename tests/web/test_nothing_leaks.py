@@ -13,10 +13,11 @@ from django.test import Client
 
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement, State, Target
-from registry import displays, log, moderation, status, submissions
+from registry import displays, log, merging, moderation, status, submissions
 from registry.api.urls import router
 from registry.ledger.__main__ import verify
 from registry.models import Act, Display, Event, FieldSource, InformationRequest, Resource
+from registry.web.register import Filters
 from tests import make
 from tests.verdict.make import exchange
 from tests.web.test_every_page import walk
@@ -229,7 +230,72 @@ def test_no_address_filter_and_no_search_finds_a_withheld_name(client: Client) -
         assert client.get(f"/api/v1/{question}").json()["results"] == []
     assert "/en/acts/act-" not in client.get(f"/en/acts/?q={SECRET}").content.decode()
     assert "No entry fits" in client.get(f"/en/resources/?q={SECRET}").content.decode()
-    assert client.get(f"/en/resources/{SECRET}.kz/").headers["Location"] == f"/en/resources/{one.pk}/"
+
+
+NOBODY = "qzxv-shap"  # as long, and in no table
+
+
+@pytest.mark.usefixtures("_editor")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "/en/resources/{}.kz/",
+        "/en/resources/old-{}.kz/",
+        "/en/look-up/?q={}.kz",
+        "/en/look-up/?q=https://www.{}.kz/a",
+        "/en/look-up/?q=http://{}.kz",
+        "/en/look-up/?q=https://shop.kz/{}",
+        "/kk/resources/?q={}.kz",
+        "/en/acts/?q={}.kz",
+        "/en/matrix/?q={}.kz",
+        "/api/v1/lookup?q={}.kz",
+        "/api/v1/lookup?q=https://{}.kz/price",
+        "/api/v1/lookup?q=a.b.{}.kz",
+        "/api/v1/lookup?q=https://shop.kz/{}",
+        "/api/v1/resources?host={}.kz",
+        "/api/v1/resources?slug={}.kz",
+        "/api/v1/targets?host=www.{}.kz",
+    ],
+)
+def test_a_withheld_name_is_answered_like_one_that_nobody_knows(client: Client, question: str) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    make.resource("shop.kz")
+    make.resource(f"https://shop.kz/{SECRET}", display=Display.WITHHELD)
+    merging.merge(make.resource(f"old-{SECRET}.kz"), one, by="editor-1", reason="The same shop.")
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    answer, other = client.get(question.format(SECRET)), client.get(question.format(NOBODY))
+    assert answer.status_code == other.status_code
+    assert answer.content.decode().replace(SECRET, NOBODY) == other.content.decode()
+
+
+def test_no_place_in_a_list_tells_the_letters_of_a_withheld_name(client: Client) -> None:
+    network, by = make.network(9198), make.act()
+    for name in ("m.kz", "a.kz", "z.kz"):
+        make.cell(make.resource(name, display=Display.WITHHELD if name == "a.kz" else ""), network, State.BLOCKED)
+        make.restriction(Resource.objects.get(name=name), by)
+    status.count(at=make.AT)
+    for page in ("resources/", "resources/?sort=-created", "matrix/", "networks/9198/", f"acts/{by.key}/"):
+        shown = client.get(f"/en/{page}").content.decode()
+        names = re.findall(r"<bdi>(m\.kz|z\.kz|name withheld)", shown)
+        assert names[-1] == "name withheld" or "created" in page, page
+    Resource.objects.update(created_at=make.AT)
+    assert [one.name for one in Filters({"sort": "-created"}, status.cross_table()).rows()] == ["m.kz", "z.kz", "a.kz"]
+    assert [one.name for one in Filters({"sort": "-began"}, status.cross_table()).rows()] == ["m.kz", "z.kz", "a.kz"]
+
+
+def test_nothing_ties_a_withheld_site_to_its_service(client: Client) -> None:
+    service = make.resource("The Shop", type="service")
+    mirrors = [make.resource(f"{name}.kz", display=shown) for name, shown in ((SECRET, "withheld"), ("mirror", ""))]
+    Resource.objects.filter(pk__in=[one.pk for one in mirrors]).update(service=service)
+    rows = {row["id"]: row["service"] for row in client.get("/api/v1/resources").json()["results"]}
+    assert [rows[one.pk] for one in mirrors] == [None, service.pk]
+    found = client.get(f"/api/v1/resources?service={service.pk}").json()["results"]
+    assert [row["id"] for row in found] == [mirrors[1].pk]
+    page = client.get(service.get_absolute_url()).content.decode()
+    assert "mirror.kz" in page
+    assert "name withheld" not in page
+    assert "The Shop" not in client.get(mirrors[0].get_absolute_url()).content.decode()
 
 
 @pytest.mark.usefixtures("_editor")
