@@ -35,6 +35,7 @@ from registry.models import (
     Listing,
     LogEntry,
     Notice,
+    Report,
     RequestStep,
     Resource,
     Restriction,
@@ -248,6 +249,13 @@ def hushed(value: Any, resources: Collection[Resource]) -> Any:
     if isinstance(value, list | tuple):
         return [hushed(one, resources) for one in value]
     return value
+
+
+def of_report(report: Report) -> Display:
+    """How much of a reported name a receipt may show: while it waits, too, no more than the register shows."""
+    named = Resource.objects.withheld_sites().filter(host__in=host_and_above(report.target.host)).values("pk")
+    known = Q(pk=report.resource_id) | Q(targets=report.target) | Q(pk__in=named)
+    return strictest(Resource.objects.filter(known).order_by().values_list("display", flat=True))
 
 
 def withheld_hosts() -> frozenset[str]:

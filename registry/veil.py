@@ -26,7 +26,7 @@ from registry.models import Display, Resource
 BLACK = "█████"
 ESCAPES = 3  # layers of percent signs that are taken off
 SHORTEST = 4  # letters of a free name that is looked for in texts about something else
-TELLING = 6  # letters of a label that gives a site away inside a key
+TELLING = 6  # letters of a label or a path that gives a site away inside a key
 # These name no site, and are asked for by machines all day.
 NAMELESS = ("/healthz", "/api/v1/echo")
 DESK = "/desk/"
@@ -117,10 +117,11 @@ class Veil:
 
     @cached_property
     def _slugs(self) -> frozenset[str]:
-        """How a key would spell a site: its host, or the telling label of it."""
+        """How a key would spell a site: by its host, or by a telling part of it or of a page's path."""
         hosts = {slugged(host) for host in self.sites}
-        labels = {f"-{'-'.join(_WORD.findall(label))}-" for host in self.sites for label in host.split(".")[:-1]}
-        return frozenset(hosts | {one for one in labels if len(one) - 2 >= TELLING} | self.phrases)
+        labels = {slugged(label) for host in self.sites for label in host.split(".")[:-1]}
+        paths = {slugged(path) for many in self.pages.values() for path in many}
+        return frozenset(hosts | self.phrases | {one for one in labels | paths if len(one) - 2 >= TELLING})
 
     @cached_property
     def _lengths(self) -> frozenset[int]:
@@ -131,6 +132,12 @@ class Veil:
         words = slugged(key).strip("-").split("-")
         runs = (f"-{'-'.join(words[at : at + length])}-" for length in self._lengths for at in range(len(words)))
         return any(run in self._slugs for run in runs)
+
+    def holds(self, letters: str) -> bool:
+        """Are these letters a part of one of them?"""
+        wanted, pages = folded(letters), (f"{host}{path}" for host, paths in self.pages.items() for path in paths)
+        names = (*self.sites, *pages, *(phrase.replace("-", " ") for phrase in self.phrases), *self.words)
+        return any(wanted in name.casefold() for name in names)
 
     def black(self, text: str, asked: Iterable[str] = (), *, markup: bool = False) -> str:
         """The text with what it spells blacked out, but for what was `asked` for by that very name."""

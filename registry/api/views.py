@@ -120,7 +120,8 @@ class Door(APIView):
         return str(lang)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {"request": self.request, "view": self, "lang": self.language()}
+        veiled = veil.of(self.request._request)
+        return {"request": self.request, "view": self, "lang": self.language(), "veil": veiled}
 
 
 class Echo(Door):
@@ -357,7 +358,7 @@ class Events(Table):
 class Listings(Table):
     """Listings: entries of the state register, each version once. Listed is not the same as blocked."""
 
-    queryset = Listing.objects.with_days().select_related("resource", "source")
+    queryset = Listing.objects.with_days().with_display().select_related("resource", "source")
     serializer_class = serializers.ListingRow
     filterset_class = filters.Listings
 

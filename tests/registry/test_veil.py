@@ -14,7 +14,7 @@ from tests import make
 
 NAMES = 5000
 PAGE = 30_000  # bytes: as large as a page may be
-SLOWEST = 0.1  # seconds for one page; measured: 0.02
+SLOWEST = 0.15  # seconds of work for one page; measured: 0.03
 
 
 @pytest.fixture
@@ -133,9 +133,9 @@ def test_a_page_is_read_in_little_time_however_many_names_are_withheld(django_as
     body = ('<li><a href="/en/resources/orda.kz/">orda.kz</a>, қазақша, 2026-01-04</li>' * 400)[:PAGE]
     request: HttpRequest = RequestFactory().get("/en/")
     answer_of(HttpResponse(body))
-    began = time.perf_counter()
+    began = time.process_time()
     with django_assert_num_queries(1):
         answer = veil.Middleware(lambda _: HttpResponse(body))(request)
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert answer.content.decode() == body  # type: ignore[attr-defined]
     assert took < SLOWEST, took
