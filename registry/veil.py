@@ -243,8 +243,9 @@ class Middleware:
         asked = veil.names(f"{request.path} {request.META.get('QUERY_STRING', '')}", visible=True)
         if veil.names(headers) - asked:
             return _refused(request)
-        markup = answer["Content-Type"].startswith("text/html")
-        if "calendar" in answer["Content-Type"]:
+        kind = answer.get("Content-Type", "")  # a redirect may have none
+        markup = kind.startswith("text/html")
+        if "calendar" in kind:
             body = body.replace("\r\n ", "")  # long lines are folded there, in the midst of a word
         told = veil.black(body, asked, markup=markup) if _spells(veil, body, markup) - asked else None
         if told is None:
