@@ -8,6 +8,7 @@ below it (its pages, its subdomains), and what a withheld service groups, is wit
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -45,6 +46,7 @@ from registry.models import (
 )
 from registry.models.resource import host_and_above
 
+_GROUPED = re.compile(r'"service":\d')
 CHUNK = 500  # resources in one query
 LESS = (Display.DOMAIN_ONLY, Display.WITHHELD)
 SHORTEST = 3  # letters of a path that gives a page away
@@ -288,6 +290,11 @@ def of_subjects(entries: Collection[LogEntry]) -> dict[str, list[Resource]]:
     for former in FormerAddress.objects.filter(number__in=ids["resource"]).select_related("resource"):
         about[f"resource/{former.number}"] += [former.resource, _as_it_was(former)]
     return about
+
+
+def ties(entry: LogEntry, resources: Iterable[Resource]) -> bool:
+    """Does an entry say which service groups a withheld resource?"""
+    return _GROUPED.search(entry.payload) is not None and any(one.display == Display.WITHHELD for one in resources)
 
 
 def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[Any, Any]]]:

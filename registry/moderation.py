@@ -223,9 +223,7 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
     first = not resource.coverage.filter(canonical=True).exists()
     _, created = Coverage.objects.get_or_create(resource=resource, target=target, defaults={"canonical": first})
     if created:
-        shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
-        fields = {"target": shown.get(Resource.Display(resource.display), "")}
-        log.append("cover", resource, fields=fields, reason=reason, by=by)
+        log.append("cover", resource, fields={"target": _public_target(target)}, reason=reason, by=by)
     targets = list(resource.targets.all())
     urls = [one.url for one in targets]
     Listing.objects.link(urls)

@@ -30,6 +30,8 @@ TELLING = 6  # letters of a label or a path that gives a site away inside a key
 # These name no site, and are asked for by machines all day.
 NAMELESS = ("/healthz", "/api/v1/echo")
 DESK = "/desk/"
+ECHOES = frozenset({"look_up", "resources", "acts", "matrix", "report", "api-lookup"})  # they say `q` again
+_OWN = "\0"
 
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
 _AFTER = re.compile(r"(?::\d+)?(/[^\s\"'<>\\]*)")  # a port, and a path
@@ -213,8 +215,9 @@ def of(request: HttpRequest) -> Veil:
 class Middleware:
     """Innermost: it reads what a view has made, before anything packs it.
 
-    Nothing is blacked out that the reader has typed: what is asked for by name is answered as for any other name. An
-    answer to POST is the asker's own and is left as it is.
+    What the reader has typed is told as it was typed, or the black would say that the guess was right; and no more
+    than that, or a guess would lift the black from the rest of a page. An answer to POST is the asker's own and is
+    left as it is.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -240,22 +243,31 @@ class Middleware:
         if not headers and not body:
             return answer
         veil = of(request)
-        asked = veil.names(f"{request.path} {request.META.get('QUERY_STRING', '')}", visible=True)
-        if veil.names(headers) - asked:
-            return _refused(request)
         kind = answer.get("Content-Type", "")  # a redirect may have none
         markup = kind.startswith("text/html")
         if "calendar" in kind:
             body = body.replace("\r\n ", "")  # long lines are folded there, in the midst of a word
-        told = veil.black(body, asked, markup=markup) if _spells(veil, body, markup) - asked else None
-        if told is None:
+        typed = veil.names(f"{request.path} {request.META.get('QUERY_STRING', '')}", visible=True)
+        if veil.names(headers) - typed:
+            return _refused(request)
+        own = html.escape(request.get_full_path()[4:]) if typed and markup else ""  # the page in other languages
+        hidden = body.replace(own, _OWN) if own else body
+        asked = typed if answer.status_code >= 400 or _echoes(request) else set()
+        if not _spells(veil, hidden, markup) - asked:
             return answer
+        told = veil.black(hidden, asked, markup=markup)
         if _spells(veil, told, markup) - asked:
             return _refused(request)
-        answer.content = told.encode(answer.charset)
+        answer.content = (told.replace(_OWN, own) if own else told).encode(answer.charset)
         if "Content-Length" in answer:
             answer["Content-Length"] = str(len(answer.content))
         return answer
+
+
+def _echoes(request: HttpRequest) -> bool:
+    """Does the page say again what was looked for? Nothing on it is about what it does not find."""
+    found = request.resolver_match
+    return found is not None and found.url_name in ECHOES and "q" in request.GET
 
 
 def _spells(veil: Veil, body: str, markup: bool) -> set[str]:

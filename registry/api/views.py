@@ -652,7 +652,8 @@ def _log_entries(after: int) -> Iterator[dict[str, Any]]:
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         about = displays.of_subjects(chunk)
         for row in chunk:
-            secret = displays.reveals(row.payload, about.get(row.subject, ())) or withheld.spells(row.payload)
+            near = about.get(row.subject, ())
+            secret = displays.reveals(row.payload, near) or displays.ties(row, near) or withheld.spells(row.payload)
             yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
         after = chunk[-1].pk
 

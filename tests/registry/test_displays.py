@@ -82,6 +82,13 @@ def test_a_name_below_a_withheld_site_comes_into_the_register_unnamed() -> None:
     assert not any("secret" in entry.payload for entry in LogEntry.objects.all())
 
 
+def test_an_address_of_a_withheld_site_that_stands_for_another_is_not_logged() -> None:
+    make.resource("secret.kz", display=WITHHELD)
+    moderation.cover(make.resource("orda.kz"), make.target("https://shop.secret.kz/a"), **BY)
+    assert [entry.operation for entry in LogEntry.objects.all()] == ["cover"]
+    assert "secret" not in LogEntry.objects.get().payload
+
+
 def test_a_choice_needs_a_reason_and_must_change_something() -> None:
     make.category("ALDR", WITHHELD)
     one = make.resource(category="ALDR", display=WITHHELD)

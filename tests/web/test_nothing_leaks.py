@@ -15,7 +15,7 @@ from django.test import Client
 from checks.engine.records import Measurement as Record
 from checks.engine.records import SelfTest
 from checks.models import Measurement, State, Target
-from registry import displays, log, merging, moderation, status, submissions, veil
+from registry import describing, displays, log, merging, moderation, status, submissions, veil
 from registry.api.urls import router
 from registry.ledger.__main__ import verify
 from registry.models import Act, Display, Event, FieldSource, InformationRequest, LogEntry, Resource
@@ -315,7 +315,12 @@ def test_no_place_in_a_list_tells_the_letters_of_a_withheld_name(client: Client)
 def test_nothing_ties_a_withheld_site_to_its_service(client: Client) -> None:
     service = make.resource("The Shop", type="service")
     mirrors = [make.resource(f"{name}.kz", display=shown) for name, shown in ((SECRET, "withheld"), ("mirror", ""))]
-    Resource.objects.filter(pk__in=[one.pk for one in mirrors]).update(service=service)
+    by: Any = {"by": "editor-1", "reason": "One shop."}
+    for one in mirrors:
+        describing.describe(one, service=service, languages=[], condition="", condition_since="", **by)
+    payloads = [json.loads(line)["payload"] for line in _text(client.get("/api/v1/log/")).splitlines()[:2]]
+    assert payloads[0] is None
+    assert f'"service":{service.pk}' in payloads[1]
     rows = {row["id"]: row["service"] for row in client.get("/api/v1/resources").json()["results"]}
     assert [rows[one.pk] for one in mirrors] == [None, service.pk]
     found = client.get(f"/api/v1/resources?service={service.pk}").json()["results"]
