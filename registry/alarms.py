@@ -1,6 +1,7 @@
 """Blocks that go beyond their order, or outlive it: found from record and evidence, told in a sentence.
 
-*Collateral*: an act names pages of a host, no known act orders the host itself, and the whole of it is unreachable.
+*Collateral*: an act names pages of a host, no known act orders the host itself, and the whole of it is unreachable:
+it was measured so, or its pages are cut off before a page is asked for, where a network sees the host alone.
 *Ended*: every recorded restriction has ended, and it is still unreachable. *Reversed*: no end is recorded, yet every
 known act was reversed, and it is still unreachable. *Gone*: the site is dead, parked or for sale, and it is still
 unreachable or its order is not known to have ended. Who wanted it so, nobody knows from this.
@@ -9,11 +10,14 @@ unreachable or its order is not known to have ended. Who wanted it so, nobody kn
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -27,6 +31,8 @@ from registry.models.resource import unicode_host
 from registry.status import ACT_KNOWN, OVER, UNREACHABLE, NetworkState, Observed
 
 CHUNK = 300  # resources whose status is asked for at once
+# Whoever cuts here does not know which page is wanted: of an https page nobody in between ever does.
+WHOLE_HOST = ("dns.", "tcp.", "tls.")
 
 
 @dataclass(frozen=True)
@@ -135,13 +141,15 @@ def _collateral(at: datetime) -> Iterable[Finding]:
             pages[host][act].add(pk)
     hosts = sorted(pages)
     for start in range(0, len(hosts), CHUNK):
-        for host, networks in _whole(hosts[start : start + CHUNK], at).items():
+        chunk = hosts[start : start + CHUNK]
+        named = {pk for host in chunk for many in pages[host].values() for pk in many}
+        for host, networks in _whole(chunk, named, at).items():
             if any(one.state in UNREACHABLE for one in networks):
                 for act, named in sorted(pages[host].items()):
                     yield _finding(Alarm.Kind.COLLATERAL, min(named), act, networks, pages=len(named))
 
 
-def _whole(hosts: Sequence[str], at: datetime) -> dict[str, Sequence[NetworkState]]:
+def _whole(hosts: Sequence[str], named: Collection[int], at: datetime) -> dict[str, Sequence[NetworkState]]:
     """What networks do with the whole of each host, but for hosts that are ordered themselves or from above."""
     above = {host: _host_and_above(host) for host in hosts}
     every = {one for many in above.values() for one in many}
@@ -151,15 +159,31 @@ def _whole(hosts: Sequence[str], at: datetime) -> dict[str, Sequence[NetworkStat
         known[one.resource.host].append(one)
     roots = {target.host: target for target in Target.objects.filter(url__in=[f"https://{host}/" for host in hosts])}
     measured = status.of_targets(roots.values())
+    through = _through_pages(named, at)
     found: dict[str, Sequence[NetworkState]] = {}
     for host in hosts:
         if any(one.legal in ACT_KNOWN for name in above[host] for one in known[name]):
             continue
         own = [one.networks for one in known[host] if one.resource.type == Resource.Type.DOMAIN]
-        if own:
-            found[host] = own[0]
-        elif host in roots:
-            found[host] = measured[roots[host].pk]
+        whole = own[0] if own else measured[roots[host].pk] if host in roots else ()
+        states = {one.network.pk: one for one in whole if one.state != State.INSUFFICIENT}
+        found[host] = list(({one.network.pk: one for one in whole} | through[host] | states).values())
+    return found
+
+
+def _through_pages(named: Collection[int], at: datetime) -> dict[str, dict[int, NetworkState]]:
+    """What networks do with a host, as far as its pages tell: one that opens, or is cut off as only a host can be."""
+    found: dict[str, dict[int, NetworkState]] = defaultdict(dict)
+    cut = reduce(or_, (Q(targets__cells__mechanism__startswith=prefix) for prefix in WHOLE_HOST))
+    hosts = Resource.objects.filter(cut, pk__in=named, targets__cells__state__in=UNREACHABLE).values("host")
+    pages = Resource.objects.filter(pk__in=named, host__in=hosts).order_by("pk")
+    for one in status.of_many(list(pages), at=at):
+        told = found[one.resource.host]
+        for state in one.networks:
+            opens = state.state == State.ACCESSIBLE
+            gone = state.state in UNREACHABLE and state.mechanism.startswith(WHOLE_HOST)
+            if opens or (gone and state.network.pk not in told):
+                told[state.network.pk] = state
     return found
 
 
@@ -228,9 +252,8 @@ def _why(alarm: Alarm) -> str:
         Resource.Condition.PARKED: _("The domain %(name)s was seen to be parked (%(day)s)."),
         Resource.Condition.FOR_SALE: _("The domain %(name)s was seen to be for sale (%(day)s)."),
     }.get(Resource.Condition(alarm.resource.condition) if alarm.resource.condition else Resource.Condition.DEAD, "")
-    if not alarm.networks:
-        return f"{gone % told} {_('No end of its restriction is recorded.')}"
-    return gone % told
+    unended = _("No end of its restriction is recorded.")
+    return gone % told if alarm.networks else f"{gone % told} {unended}"
 
 
 def _where(alarm: Alarm) -> str:

@@ -39,6 +39,10 @@ class ListingQuerySet(models.QuerySet["Listing"]):
         )
         return self.annotate(last_seen=last, gone_on=Coalesce(F("gone__taken_on"), Value("")))
 
+    def with_display(self) -> Self:
+        """Annotates `named`: may the domain of one without a resource be said? Not if that is a withheld site."""
+        return self.annotate(named=~Exists(Resource.objects.withheld_sites().filter(host=OuterRef("domain"))))
+
     def link(self, urls: Collection[str] | None = None) -> int:
         """Give entries without a resource the one that their address stands for; of these addresses, or of all."""
         covering = Coverage.objects.filter(target__url=OuterRef("url")).order_by("-canonical", "id")
@@ -130,9 +134,12 @@ class Listing(models.Model):
 
     @property
     def shown_address(self) -> str:
-        """What may be shown of the address. Of one that no editor has taken into the register, only the domain."""
+        """What may be shown of the address. Of one that no editor has taken into the register, only the domain.
+
+        Read it `with_display`: where that was forgotten, no domain is shown.
+        """
         if self.resource is None:
-            return self.domain
+            return self.domain if getattr(self, "named", False) else ""
         match self.resource.display:
             case Resource.Display.FULL:
                 return self.address

@@ -21,6 +21,17 @@ from registry.models.category import Category
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
+    def withheld_sites(self) -> ResourceQuerySet:
+        """Whole sites whose name may stand nowhere, not even inside a longer one."""
+        return self.filter(display=levels.Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
+
+    def not_withheld(self) -> ResourceQuerySet:
+        return self.exclude(display=levels.Display.WITHHELD)
+
+    def by_name(self) -> ResourceQuerySet:
+        """In the alphabet's order; a withheld name stands at the end, where its place says nothing of its letters."""
+        return self.order_by(*name_order())
+
     @transaction.atomic
     def get_or_create_for(
         self, name: Name | str, type: str = "", *, host: str = "", category: str = ""
@@ -43,15 +54,24 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
         if self.filter(models.Q(slug=slug) | models.Q(former_addresses__slug=slug)).exists():
             slug += "-" + _digest(f"{type} {text}")  # an app and a service of one name
         known = Category.objects.filter(code=category).first()
-        fields = {"slug": slug, "host": host, "category": category}
-        if known:
-            fields["display"] = known.display
+        shown = known.display if known else levels.Display.FULL
+        if self.withheld_sites().filter(host__in=host_and_above(host)).exists():
+            shown = levels.Display.WITHHELD
+        fields = {"slug": slug, "host": host, "category": category, "display": shown}
         resource, made = self.get_or_create(type=type, name=text, defaults=fields)
         if isinstance(name, Name) and made:
             url = name.url if type == Resource.Type.URL else replace(name, scheme="https", port=443).url
             target, _new = Target.objects.get_or_create(url=url, defaults={"host": host, "category": category})
             Coverage.objects.create(resource=resource, target=target, canonical=True)
         return resource, made
+
+
+def name_order(path: str = "") -> list[Any]:
+    """What to order rows by whose resource is at the end of `path`."""
+    hidden = models.Q(**{f"{path}display": levels.Display.WITHHELD})
+    letters = models.Case(models.When(hidden, then=models.Value("")), default=models.F(f"{path}slug"))
+    last = models.Case(models.When(hidden, then=1), default=0)
+    return [last, letters, f"{path}pk"]
 
 
 def slug_for(type: str, name: str, host: str) -> str:
@@ -164,6 +184,12 @@ class Resource(models.Model):
         if self.host and self.type in (self.Type.DOMAIN, self.Type.SERVICE):
             return unicode_host(self.host)
         return readable(self.name) if self.type == self.Type.URL else self.name
+
+
+def host_and_above(host: str) -> list[str]:
+    """A host and the domains that it is below: whoever names it names them too."""
+    labels = host.split(".")
+    return [".".join(labels[start:]) for start in range(max(len(labels) - 1, 1))] if host else []
 
 
 def unicode_host(host: str) -> str:

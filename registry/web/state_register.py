@@ -138,7 +138,7 @@ _TABS = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
 
 
 def _rows(one: Snapshot, show: str) -> QuerySet[Listing]:
-    rows = Listing.objects.select_related("resource", "previous").order_by("pk")
+    rows = Listing.objects.with_display().select_related("resource", "previous").order_by("pk")
     match show:
         case "added":
             return rows.filter(first=one, previous=None)

@@ -66,6 +66,42 @@ def test_many_pages_of_one_host_in_one_act_are_one_alarm_and_another_act_is_anot
     assert sorted(Alarm.objects.values_list("pages", flat=True)) == [1, 5]
 
 
+@pytest.mark.parametrize("mechanism", ["dns.nxdomain", "tcp.timeout", "tls.reset.sni"])
+def test_a_page_that_is_cut_off_as_only_a_host_can_be_tells_that_the_host_is_gone(mechanism: str) -> None:
+    page, other, decided = make.resource("https://vice.com/video"), make.resource("https://vice.com/other"), make.act()
+    for one in (page, other):
+        make.restriction(one, decided)
+    first, second, third, fourth = networks()
+    for network in (first, second):
+        make.cell(page, network, State.BLOCKED, mechanism=mechanism)
+    make.cell(other, second, State.ACCESSIBLE)  # so the host is not gone there
+    make.cell(page, third, State.BLOCKED, mechanism="http.blockpage")  # of the host this tells nothing
+    make.cell(page, fourth, State.ACCESSIBLE)
+    assert alarms.refresh(at=AT) == {"opened": 1}
+    row = Alarm.objects.get()
+    assert (row.kind, row.pages, row.networks, row.measured) == (Alarm.Kind.COLLATERAL, 2, [first.asn], 3)
+    site = make.resource("vice.com")
+    make.cell(site, first, State.ACCESSIBLE)  # whoever measured the host itself knows better
+    assert alarms.refresh(at=AT) == {"closed": 1}
+
+
+def test_a_page_that_is_blocked_alone_is_no_collateral() -> None:
+    page = make.resource("https://vice.com/video")
+    make.restriction(page, make.act())
+    for network in networks():
+        make.cell(page, network, State.BLOCKED, mechanism="http.blockpage")
+    assert alarms.refresh(at=AT) == {}
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_every_sentence_is_told_in_the_readers_language(language: str) -> None:
+    one = make.resource("orda.kz", condition="dead", condition_since="2026-02")
+    make.restriction(one, make.act())
+    alarms.refresh(at=AT)
+    with translation.override(language):
+        assert "recorded" not in alarms.sentence(Alarm.objects.get())
+
+
 @pytest.mark.parametrize("case", ["domain ordered", "parent ordered", "not measured", "open", "order over", "no act"])
 def test_what_is_no_collateral_raises_no_alarm(case: str) -> None:
     page, site = make.resource("https://www.vice.com/video"), make.resource("www.vice.com")
