@@ -214,8 +214,10 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
             if one.number == pk:
                 return redirect("record_history", model, one.resource_id, permanent=True)
             former.append(one.number)
+    subject = f"{model}/{pk}"
     rows = list(history.of_record(model, pk, former))
-    entries = history.compared(history.read(rows))
+    about = discretion.of_subjects({subject, *(row.subject for row in rows)})
+    entries = history.compared(history.entry(row, about.get(row.subject, ())) for row in rows)
     page = Paginator(_weighed(entries), 1, allow_empty_first_page=True).get_page(request.GET.get("page"))
     shown = page.object_list[0] if page.object_list else []
     itself = Reference(model, "pk", str(pk))
@@ -223,13 +225,10 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     row = records.get(itself)
     if not entries and (row is None or not getattr(row, "public", True)):
         raise Http404
-    subject = f"{model}/{pk}"
-    own = [one for one in entries if one.subject == subject]
-    about = own[0].about if own else ()
     context = {
         "subject": subject,
         "table": labels.table(model),
-        "name": discretion.told(labels.called(row), about) if row else "",
+        "name": discretion.told(labels.called(row), about.get(subject, ())) if row else "",
         "pk": pk,
         "address": address(row),
         "page": page,
