@@ -75,7 +75,7 @@ def entry(row: LogEntry, about: Collection[Resource]) -> Entry:
         withheld=tuple(sorted({*payload.get("withheld", ()), *told.withheld})),
         reason=told.reason,
         by=payload["by"],
-        role=log.role_of(payload["by"]),
+        role=payload.get("role", log.role_of(payload["by"])),
         leaf=row.leaf,
         previous=payload["previous"],
         about=tuple(about),

@@ -86,7 +86,7 @@ def test_all_changes_stand_newest_first_with_what_was_before(client: Client) -> 
     page = text(client, "/en/history/")
     assert page.index("corrected</strong>") < page.index("recorded</strong>")
     assert "<del>kind not known</del> → <ins>court</ins>" in page
-    assert "<del>nothing</del> → <ins>May 2026</ins>" in page
+    assert '<span class="soft">nothing</span> → <ins>May 2026</ins>' in page
     assert "Restriction: <bdi>orda.kz</bdi>" in page
     assert "an editor (<code>editor-1</code>)" in page
     assert "1 March 2026, about 17:00" in page  # of the hour in the country
