@@ -1,8 +1,9 @@
 """Blocks that go beyond their order, or outlive it: found from record and evidence, told in a sentence.
 
 *Collateral*: an act names pages of a host, no known act orders the host itself, and the whole of it is unreachable.
-*Ended*: every recorded restriction has ended, and it is still unreachable. *Gone*: the site is dead, parked or for
-sale, and it is still unreachable or its order is not known to have ended. Who wanted it so, nobody knows from this.
+*Ended*: every recorded restriction has ended, and it is still unreachable. *Reversed*: no end is recorded, yet every
+known act was reversed, and it is still unreachable. *Gone*: the site is dead, parked or for sale, and it is still
+unreachable or its order is not known to have ended. Who wanted it so, nobody knows from this.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,8 +21,8 @@ from django.utils.translation import ngettext
 
 from checks.engine.names import BadName, parse
 from checks.models import State, Target
-from registry import dates, status
-from registry.models import Alarm, Display, Resource, Restriction
+from registry import appeals, dates, status
+from registry.models import Act, Alarm, Appeal, Display, Resource, Restriction, Standing
 from registry.models.resource import unicode_host
 from registry.status import ACT_KNOWN, OVER, UNREACHABLE, NetworkState, Observed
 
@@ -42,9 +43,14 @@ class Finding:
     since_at_least: bool
 
 
-@transaction.atomic
 def refresh(*, at: datetime) -> Counter[str]:
     """Open what is new, renew what is still so, close what is no more. Twice in a row, the second changes nothing."""
+    status.count_if_due(at=at)  # by itself: nobody waits at a lock while all is counted
+    return _refresh(at)
+
+
+@transaction.atomic
+def _refresh(at: datetime) -> Counter[str]:
     found = {(one.kind.value, one.resource, one.act): one for one in find(at=at)}
     day = timezone.localdate(at)
     done: Counter[str] = Counter()
@@ -77,22 +83,47 @@ def find(*, at: datetime) -> list[Finding]:
 
 
 def _outlived(at: datetime) -> Iterable[Finding]:
-    ended = {
-        pk
-        for pk, (legal, _listed, observed) in status.places(at=at).items()
-        if legal in OVER and observed == Observed.BLOCKED
-    }
-    gone = set(Resource.objects.exclude(condition="").values_list("pk", flat=True))
-    pks = sorted(ended | gone)
+    """Which to look at is as it was last counted; what is found of them is as it is now."""
+    ended = Standing.objects.filter(legal__in=status.OVER, observed=Observed.BLOCKED)
+    gone = Resource.objects.exclude(condition="")
+    reversals = Appeal.objects.public().filter(outcome=Appeal.Outcome.REVERSED)
+    challenged = Restriction.objects.public().filter(acts__in=reversals.values("act"))
+    pks = sorted(
+        {
+            *ended.values_list("pk", flat=True),
+            *gone.values_list("pk", flat=True),
+            *challenged.values_list("resource", flat=True),
+        }
+    )
     for start in range(0, len(pks), CHUNK):
         rows = list(Resource.objects.filter(pk__in=pks[start : start + CHUNK]).order_by("pk"))
-        for one in status.of_many(rows, at=at):
+        statuses = status.of_many(rows, at=at)
+        reversed_of = _reversed(statuses, timezone.localdate(at))
+        for one in statuses:
             blocked = one.observed == Observed.BLOCKED
             act = one.current_acts[0].pk if one.current_acts else None
             if one.resource.condition and (blocked or one.legal in ACT_KNOWN):
                 yield _finding(Alarm.Kind.GONE, one.resource.pk, act, one.networks)
             elif one.legal in OVER and blocked:
                 yield _finding(Alarm.Kind.ENDED, one.resource.pk, None, one.networks)
+            elif one.resource.pk in reversed_of and blocked:
+                yield _finding(Alarm.Kind.REVERSED, one.resource.pk, reversed_of[one.resource.pk].pk, one.networks)
+
+
+def _reversed(statuses: Iterable[status.Status], day: date) -> dict[int, Act]:
+    """By a resource's id the newest act that was reversed, where no known act keeps any of its restrictions."""
+    running = {
+        one.resource.pk: [row for row in one.restrictions if not status.is_over(row.status, row.ended, day)]
+        for one in statuses
+    }
+    fallen = appeals.fallen([row for rows in running.values() for row in rows])
+    found: dict[int, Act] = {}
+    for resource, rows in running.items():
+        acts = [fallen.get(row.pk) for row in rows if row.acts.all()]
+        gone = [act for act in acts if act]
+        if gone and len(gone) == len(acts):
+            found[resource] = max(gone, key=lambda act: (act.date, act.pk))
+    return found
 
 
 def _collateral(at: datetime) -> Iterable[Finding]:
@@ -184,6 +215,11 @@ def _why(alarm: Alarm) -> str:
             "The act names %(pages)d pages of %(name)s; no act is known that orders the whole domain.",
             alarm.pages,
         ) % {"pages": alarm.pages, "name": name(alarm)}
+    if alarm.kind == Alarm.Kind.REVERSED:
+        return _(
+            "An act that restricts %(name)s was reversed on appeal. No other act is known to be in force, "
+            "and no end of the restriction is recorded."
+        ) % {"name": name(alarm)}
     if alarm.kind == Alarm.Kind.ENDED:
         return _("Every recorded restriction of %(name)s has ended.") % {"name": name(alarm)}
     told = {"name": name(alarm), "day": dates.shown(alarm.resource.condition_since)}

@@ -86,8 +86,6 @@ ROLES = {
     "demo": _("the demo"),
 }
 
-_TABLES = {"restrictionrole": _("part of a body in a restriction"), "actrole": _("part of a body in an act")}
-
 # What the log tells beside the columns of a table: columns of the pack, and what an act of an editor was about.
 _COLUMNS = {
     "key": _("key"),
@@ -171,8 +169,6 @@ def hand(role: str) -> str:
 
 def table(model: str) -> str:
     """What a record of this table is."""
-    if model in _TABLES:
-        return str(_TABLES[model])
     return str(TABLES[model]._meta.verbose_name) if model in TABLES else model
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0012_history")]
+    dependencies = [("registry", "0013_names_of_columns")]
 
     operations = [
         # NULL without a default: SQLite adds it to the table as it is, with its triggers. What stands there already
@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="logentry",
             name="role",
-            field=models.CharField(max_length=40, null=True),
+            field=models.CharField(max_length=40, null=True, verbose_name="hand"),
         ),
         migrations.AddIndex(
             model_name="logentry",

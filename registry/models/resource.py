@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from checks.engine.names import BadName, Name, parse
 from checks.models import Target
@@ -92,21 +93,35 @@ class Resource(models.Model):
 
     Display = levels.Display
 
-    type = models.CharField(max_length=10, choices=Type)
-    name = models.CharField(max_length=2048)  # canonical: A-label host, full URL, or the free name of an app
-    slug = models.CharField(max_length=280, unique=True)  # made by slug_for; a host keeps its dots
-    host = models.CharField(max_length=255, blank=True, default="", db_index=True)  # A-label; "" for free names
-    search = models.TextField(default="", editable=False)  # the name as typed and in Unicode, casefolded
-    category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    type = models.CharField(_("type"), max_length=10, choices=Type)
+    # Canonical: A-label host, full URL, or the free name of an app.
+    name = models.CharField(pgettext_lazy("heading", "name"), max_length=2048)
+    # Made by slug_for; a host keeps its dots.
+    slug = models.CharField(_("name in the address"), max_length=280, unique=True)
+    # A-label; "" for free names.
+    host = models.CharField(_("host"), max_length=255, blank=True, default="", db_index=True)
+    # The name as typed and in Unicode, casefolded.
+    search = models.TextField(_("text to search in"), default="", editable=False)
+    category = models.CharField(_("category"), max_length=10, blank=True, default="")  # Citizen Lab code
     # The strictest of what holds for it, kept by registry.displays; every page and query reads this one.
-    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
-    own_display = models.CharField(max_length=12, choices=Display, blank=True, default="")  # an editor's choice
-    languages = models.JSONField(default=list, blank=True)  # of the site: ["kk", "ru"]
-    condition = models.CharField(max_length=8, choices=Condition, blank=True, default="")  # "": nothing is known
-    condition_since = PartialDateField()
-    service = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mirrors")
-    targets = models.ManyToManyField(Target, through="Coverage", related_name="resources")
-    created_at = models.DateTimeField(auto_now_add=True)
+    display = models.CharField(_("how much of the name is shown"), max_length=12, choices=Display, default=Display.FULL)
+    own_display = models.CharField(
+        _("an editor’s choice of display"), max_length=12, choices=Display, blank=True, default=""
+    )
+    languages = models.JSONField(_("languages of the site"), default=list, blank=True)  # of the site: ["kk", "ru"]
+    # "": nothing is known.
+    condition = models.CharField(_("what became of the site"), max_length=8, choices=Condition, blank=True, default="")
+    condition_since = PartialDateField(_("seen so on"))
+    service = models.ForeignKey(
+        "self",
+        verbose_name=_("service that groups it"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="mirrors",
+    )
+    targets = models.ManyToManyField(Target, verbose_name=_("targets"), through="Coverage", related_name="resources")
+    created_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
 
     objects = ResourceQuerySet.as_manager()
 
@@ -184,9 +199,11 @@ def _letters(escaped: re.Match[str]) -> str:
 class Coverage(models.Model):
     """Which targets stand for a resource; its state on a network is that of the canonical one."""
 
-    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="coverage")
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="coverage")
-    canonical = models.BooleanField(default=False)
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), on_delete=models.CASCADE, related_name="coverage"
+    )
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="coverage")
+    canonical = models.BooleanField(_("canonical"), default=False)
 
     class Meta:
         verbose_name = _("address that is measured")

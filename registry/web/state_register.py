@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry import dates, discretion, status
 from registry.models import STATE_REGISTER, Candidate, Listing, Snapshot
@@ -147,10 +148,10 @@ def _rows(one: Snapshot, show: str) -> QuerySet[Listing]:
 
 
 _FIELDS = {
-    "address": _("address"),
+    "address": pgettext_lazy("heading", "address"),
     "title": _("title"),
     "category": _("category"),
-    "court": _("court"),
+    "court": pgettext_lazy("heading", "court"),
     "act_ref": _("act"),
     "act_date": _("date of the act"),
 }
