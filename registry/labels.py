@@ -103,6 +103,7 @@ _COLUMNS = {
     "into": _("merged into"),
     "from": _("merged with it"),
     "moved": _("what moved along"),
+    "type": _("type of the resource"),  # beside the kind of a restriction
     "target": _("address that is measured"),
     "vantage": _("vantage"),
     "reason": _("reason"),
