@@ -5,12 +5,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from registry.web import requests, views
+from registry.web import history, requests, views
 
 urlpatterns = [
     path("", views.choose_language, name="root"),
     path("healthz", views.healthy, name="healthy"),
     path("requests.ics", requests.calendar, name="requests_calendar"),
+    path("history.atom", history.feed, name="history_feed"),
     path("api/", include("registry.api.urls")),
     path("desk/language/", set_language, name="set_language"),
     path("desk/", admin.site.urls),

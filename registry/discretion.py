@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet, Value
 from django.utils.translation import gettext
 
 from checks.engine.records import Measurement as Record
@@ -183,14 +183,16 @@ def of_subjects(subjects: Iterable[str]) -> dict[str, list[Resource]]:
         if pk.isdecimal():
             ids[model].add(int(pk))
     about: dict[str, list[Resource]] = defaultdict(list)
-    for model, rows in _about(ids):
-        pairs = [(number, resource) for number, resource in rows.order_by() if resource]
-        hidden = Resource.objects.exclude(display=Display.FULL).in_bulk({resource for _number, resource in pairs})
-        for number, resource in pairs:
-            if resource in hidden:
-                about[f"{model}/{number}"].append(hidden[resource])
+    parts = list(_about(ids))
+    if not parts:
+        return about
+    pairs = [(subject, resource) for *subject, resource in parts[0].union(*parts[1:]) if resource]
+    hidden = Resource.objects.exclude(display=Display.FULL).in_bulk({resource for _subject, resource in pairs})
+    for (model, number), resource in pairs:
+        if resource in hidden:
+            about[f"{model}/{number}"].append(hidden[resource])
     for former in FormerAddress.objects.filter(number__in=ids["resource"]).select_related("resource"):
-        about[f"resource/{former.number}"] += [former.resource, _as_it_was(former)]
+        about[f"resource/{former.number}"] += [former.resource, as_it_was(former, former.resource)]
     return about
 
 
@@ -199,8 +201,8 @@ def ties(entry: LogEntry, resources: Iterable[Resource]) -> bool:
     return _GROUPED.search(entry.payload) is not None and any(one.display == Display.WITHHELD for one in resources)
 
 
-def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[Any, Any]]]:
-    """Pairs of a record's id and a resource that it is about, by the record's model."""
+def _about(ids: Mapping[str, Collection[int]]) -> Iterable[QuerySet[Any, Any]]:
+    """(model, record's id, a resource that it is about)."""
     through: dict[str, tuple[type[Model], tuple[str, ...]]] = {
         "resource": (Resource, ("pk",)),
         "restriction": (Restriction, ("resource",)),
@@ -233,13 +235,16 @@ def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[A
     for model, (table, paths) in through.items():
         if asked := ids.get(model):
             for path in paths:
-                yield model, table._default_manager.filter(pk__in=asked).values_list("pk", path)
+                rows = table._default_manager.filter(pk__in=asked).order_by()
+                yield rows.values_list(Value(model), F("pk"), F(path))
 
 
-def _as_it_was(former: FormerAddress) -> Resource:
+def as_it_was(former: FormerAddress, now: Resource) -> Resource:
     """A resource that was merged: its name may be shown as far as that of the one it became."""
     url = former.type == Resource.Type.URL
     host = former.name.partition("://")[2].partition("/")[0].partition(":")[0] if url else former.name
-    one = Resource(type=former.type, name=former.name, slug=former.slug, host=host if "." in host else "")
-    one.display = former.resource.display
+    one = Resource(
+        pk=former.number, type=former.type, name=former.name, slug=former.slug, host=host if "." in host else ""
+    )
+    one.display = now.display
     return one

@@ -79,6 +79,7 @@ def append(
         at=hour,
         operation=operation,
         subject=subject,
+        role=role_of(by),
         payload=payload.decode(),
         leaf=leaf_hash(payload).hex(),
         previous=last.leaf if last else "",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from registry import displays, log
-from registry.models import Alarm, Coverage, FormerAddress, Resource, strictest
+from registry.models import Alarm, Coverage, FormerAddress, Resource, Standing, strictest
 
 
 class NotMerged(ValueError):
@@ -85,8 +85,8 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str, across_t
 
 _PUBLIC = {"restriction", "listing", "resource"}  # tables whose ids the log may name: reports are nobody's business
 
-# What `_take` moves blindly, but for these, which know which of two rows stays.
-_OWN_WAY = (Coverage, Alarm)
+# What `_take` moves blindly, but for these: two know which row stays, and a standing is counted anew.
+_OWN_WAY = (Coverage, Alarm, Standing)
 
 
 def _relations() -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ from registry.models import (
 from registry.models.restriction import hidden
 
 CHUNK = 500  # entries of the log read at once
+SUBJECT = re.compile(r"[a-z]{1,40}/[0-9]{1,18}")  # of an entry
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
 LANGUAGES = ("en", "ru", "kk")
 
@@ -635,7 +637,10 @@ class Log(Door):
 
     @extend_schema(
         operation_id="log",
-        parameters=[OpenApiParameter("after", OpenApiTypes.INT, description="Only entries after this index.")],
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.INT, description="Only entries after this index."),
+            OpenApiParameter("subject", description="Only entries of this record: restriction/12."),
+        ],
         responses={(200, JSONLinesRenderer.media_type): serializers.LogLine},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
@@ -643,13 +648,17 @@ class Log(Door):
         after = request.query_params.get("after", "0")
         if not (after.isascii() and after.isdigit() and len(after) <= 18):
             raise ValidationError({"after": "Write the index of an entry."})
-        lines = JSONLinesRenderer().lines(_log_entries(int(after)), ["index", "payload", "leaf"])
+        subject = request.query_params.get("subject")
+        if subject is not None and not SUBJECT.fullmatch(subject):
+            raise ValidationError({"subject": "Write a record as payloads name it, such as restriction/12."})
+        rows = LogEntry.objects.filter(subject=subject) if subject else LogEntry.objects.all()
+        lines = JSONLinesRenderer().lines(_log_entries(rows, int(after)), ["index", "payload", "leaf"])
         return StreamingHttpResponse(lines, content_type=f"{JSONLinesRenderer.media_type}; charset=utf-8")
 
 
-def _log_entries(after: int) -> Iterator[dict[str, Any]]:
+def _log_entries(rows: QuerySet[LogEntry], after: int) -> Iterator[dict[str, Any]]:
     withheld = veil.read()
-    while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
+    while chunk := list(rows.filter(pk__gt=after).order_by("pk")[:CHUNK]):
         about = discretion.of_subjects(row.subject for row in chunk)
         for row in chunk:
             near = about.get(row.subject, ())

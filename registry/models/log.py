@@ -12,6 +12,7 @@ class LogEntry(models.Model):
     at = models.DateTimeField(_("moment"))  # rounded to the hour: an editor's minute is nobody's business
     operation = models.CharField(_("operation"), max_length=40)
     subject = models.CharField(_("record"), max_length=80, db_index=True)  # "restriction/12"
+    role = models.CharField(_("hand"), max_length=40, null=True)  # noqa: DJ001 (version 1 tells only the key)
     payload = models.TextField(_("content"))
     leaf = models.CharField(_("leaf hash"), max_length=64, unique=True)
     # The leaf of the record's entry before it, "" for the first. NULL: of version 1, which has it in the payload only.
@@ -21,6 +22,11 @@ class LogEntry(models.Model):
         verbose_name = _("log entry")
         verbose_name_plural = _("log entries")
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["operation", "id"], name="log_operation"),
+            models.Index(fields=["role", "id"], name="log_role"),
+            models.Index(fields=["at"], name="log_hour"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 name="log_of_a_record_has_no_fork",

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from django import template
 from django.conf import settings
-from django.conf.locale import LANG_INFO
 from django.core.paginator import Page
 from django.template.context import Context
 from django.urls import reverse
@@ -18,7 +17,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import claims, dates, discretion
+from registry import claims, dates, discretion, labels
 from registry.models import Act, Event, InformationRequest, Resource, Restriction, Source
 from registry.status import Status
 from registry.web.names import key_of
@@ -237,7 +236,7 @@ def page_numbers(page: Page[Any]) -> list[int | str]:
 @register.filter
 def language_names(codes: list[str]) -> str:
     """Languages of a site, each by its own name; one that has no name here by its code."""
-    return ", ".join(LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
+    return labels.languages(codes)
 
 
 class Language(NamedTuple):

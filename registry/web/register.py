@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import get_language, gettext, pgettext_lazy
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, clocks, discretion, search, status
+from registry import appeals, claims, clocks, discretion, history, labels, search, status
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
@@ -256,6 +255,9 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     group = one.mirrors.not_withheld().by_name()
     found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
+    shown_in_full = one.display == Resource.Display.FULL
+    hidden = () if shown_in_full else (one, *(discretion.as_it_was(former, one) for former in beside["former"]))
+    entries = [history.entry(row, hidden) for row in beside["entries"]]
     law = clocks.of(beside["deadlines"], beside["holidays"], at=at)
     context = {
         "resource": one,
@@ -263,12 +265,13 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
         "notices": beside["notices"],
         "status": found,
-        "shown_in_full": one.display == Resource.Display.FULL,
+        "shown_in_full": shown_in_full,
         "mirrors": mirrors,
         "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
         "listings": beside["listings"][:ON_A_PAGE],
         "timeline": _timeline(found, at),
-        "changes": [_change(entry, json.loads(entry.payload), one) for entry in reversed(beside["entries"])],
+        "changes": [_change(entry) for entry in reversed(entries)],
+        "classifications": _classifications(entries, found.restrictions) if shown_in_full else (),
         "to_do": _to_do(found, law, at),
         "requests": _asked(beside["requests"], beside["steps"], found, law, at),
         "cited_at": f"{settings.SITE_URL}{request.path}",
@@ -288,6 +291,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
         requests=(asked, ("authority",)),
         steps=(RequestStep.objects.filter(request__in=asked), ("authority", "source")),
         entries=(LogEntry.objects.filter(pk__in=_newest_changes(found)), ()),
+        former=(one.former_addresses.all(), ()),
         deadlines=(Deadline.objects.all(), ("source",)),
         holidays=(Holiday.objects.all(), ()),
     )
@@ -384,34 +388,6 @@ def _timeline(found: Status, at: datetime) -> Timeline | None:
     return Timeline(began, at, rows, tuple(state for state in State if any(e.state == state for e in episodes)))
 
 
-@dataclass(frozen=True)
-class Change:
-    """One entry of the log, as a page tells it."""
-
-    number: int
-    at: datetime
-    operation: str
-    subject: str
-    reason: str
-    by: str
-
-
-_OPERATIONS = {
-    "create": _("recorded"),
-    "update": _("changed"),
-    "cover": _("another address joined"),
-    "withdraw": _("withdrawn"),
-    "display": _("shown otherwise"),
-    "choose_display": _("an editor chose how much is shown"),
-    "categorise": _("put into a category"),
-    "describe": _("described"),
-    "merge": _("merged with another entry"),
-    "dispute": _("disputed"),
-    "settle": _("no longer disputed"),
-}
-_SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "episode": _("an episode")}
-
-
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     """Ids of what the log says of the resource, its restrictions and its episodes that run."""
     subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
@@ -421,22 +397,57 @@ def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
 
-def _change(entry: LogEntry, payload: dict[str, Any], about: Resource) -> Change:
-    model = entry.subject.partition("/")[0]
+@dataclass(frozen=True)
+class Change:
+    """One entry of the log, as the page of a resource tells it."""
+
+    number: int
+    at: datetime
+    operation: str
+    subject: str
+    reason: str
+    by: str
+
+
+def _change(entry: history.Entry) -> Change:
     return Change(
-        number=entry.pk,
+        number=entry.index,
         at=entry.at,
-        operation=str(_OPERATIONS.get(entry.operation, entry.operation)),
-        subject=str(_SUBJECTS.get(model, model)),
-        reason=discretion.told(_reason(str(payload.get("reason", ""))), [about]),
-        by=str(payload.get("by", "")),
+        operation=labels.operation(entry.operation),
+        subject=labels.table(entry.model),
+        reason=labels.reason(entry.reason),
+        by=entry.by,
     )
 
 
-def _reason(text: str) -> str:
-    """A program's reason in the reader's language; an editor's stands as it was written."""
-    pack = text.removeprefix("country pack ")
-    return text if pack == text else gettext("country pack %(country)s") % {"country": pack}
+@dataclass(frozen=True)
+class Classified:
+    """What kind of blocking a restriction was taken for, from one entry of the log on."""
+
+    restriction: Restriction
+    kind: str
+    reason: str  # for the kind
+    changed: str  # why it was changed
+    at: datetime
+    by: str
+
+
+def _classifications(entries: Iterable[history.Entry], restrictions: Iterable[Restriction]) -> list[list[Classified]]:
+    """Of each restriction whose kind, or the reason for it, is another than it was first: all that it was taken for."""
+    rows = {row.pk: row for row in restrictions}
+    found: dict[int, list[Classified]] = defaultdict(list)
+    fields: dict[int, dict[str, Any]] = defaultdict(dict)
+    for one in entries:
+        if one.model != "restriction" or one.pk not in rows:
+            continue
+        told = {name: value for name, value in one.after.items() if name in ("kind", "kind_reason")}
+        if told and told != {name: fields[one.pk].get(name) for name in told}:
+            so_far = fields[one.pk]
+            so_far |= told
+            kind = dict(Restriction.Kind.choices).get(so_far.get("kind", ""), "")
+            reason = so_far.get("kind_reason", "")
+            found[one.pk].append(Classified(rows[one.pk], str(kind), reason, labels.reason(one.reason), one.at, one.by))
+    return [several for several in found.values() if len(several) > 1]
 
 
 urlpatterns = [

@@ -1,6 +1,6 @@
 """The pages under /kk/, /ru/ and /en/; each module of pages names its own."""
 
-from registry.web import claims, deadlines, evidence, law, register, requests, stale, state_register, submit
+from registry.web import claims, deadlines, evidence, history, law, register, requests, stale, state_register, submit
 
 urlpatterns = [
     *register.urlpatterns,
@@ -12,4 +12,5 @@ urlpatterns = [
     *requests.urlpatterns,
     *deadlines.urlpatterns,
     *submit.urlpatterns,
+    *history.urlpatterns,
 ]

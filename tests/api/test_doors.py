@@ -218,6 +218,16 @@ def test_the_log_is_what_the_verifier_reads(api) -> None:
     assert api("log/?after=x").status_code == 400
 
 
+def test_the_log_of_one_record_holds_its_entries_alone(api) -> None:
+    one, other = make.resource("orda.kz"), make.resource("other.kz")
+    for resource, reason in ((one, "first"), (other, "of another"), (one, "second")):
+        log.append("describe", resource, after={}, reason=reason, by="editor-1")
+    lines = b"".join(api(f"log/?subject=resource/{one.pk}").streaming_content).decode().splitlines()
+    assert [json.loads(json.loads(line)["payload"])["reason"] for line in lines] == ["first", "second"]
+    assert verify(lines)[0] == 2
+    assert api("log/?subject=resource").status_code == 400
+
+
 def test_an_answer_says_how_sure_it_is_in_the_language_asked_for(api) -> None:
     resource = make.resource()
     make.listing(resource)

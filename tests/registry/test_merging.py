@@ -11,8 +11,19 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from registry import describing, displays, merging, submissions
-from registry.models import Alarm, Coverage, Display, FormerAddress, Listing, LogEntry, Report, Resource, Restriction
+from registry import describing, displays, merging, status, submissions
+from registry.models import (
+    Alarm,
+    Coverage,
+    Display,
+    FormerAddress,
+    Listing,
+    LogEntry,
+    Report,
+    Resource,
+    Restriction,
+    Standing,
+)
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +67,13 @@ def test_every_table_that_points_at_a_resource_is_moved() -> None:
     """Also one that is added after this was written."""
     pointing = {relation.related_model.__name__ for relation in merging._relations()}
     assert {"Coverage", "Restriction", "Listing", "Report", "Resource", "FormerAddress", "Alarm"} <= pointing
+
+
+def test_two_entries_of_which_each_was_counted_are_merged() -> None:
+    old, new = make.resource("old.kz"), make.resource("new.kz")
+    status.count(at=make.AT)
+    merging.merge(old, new, **BY)
+    assert [one.resource for one in Standing.objects.all()] == [new]
 
 
 def test_old_addresses_lead_on_for_ever_also_through_chains(client: Client) -> None:

@@ -15,8 +15,18 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, State
-from registry import status
-from registry.models import STATE_REGISTER, Act, Deadline, InformationRequest, Listing, Resource, Snapshot, SnapshotFile
+from registry import log, status
+from registry.models import (
+    STATE_REGISTER,
+    Act,
+    Deadline,
+    InformationRequest,
+    Listing,
+    Resource,
+    Restriction,
+    Snapshot,
+    SnapshotFile,
+)
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
@@ -107,6 +117,11 @@ def test_wherever_links_lead_pages_are_small_strict_and_our_own(
 ) -> None:
     settings.DEMO = demo
     fill()
+    for basis in Restriction.objects.all():
+        log.append(
+            "create", basis, after={"kind": basis.kind, "fact": basis.fact}, reason="It was told.", by="editor-1"
+        )
+        log.append("describe", basis.resource, after={"condition": "dead"}, reason="It is gone.", by="editor-1")
     pages = walk(client, f"/{language}/")
     assert len(pages) > 2 * SITES
     for address, answer in pages.items():
@@ -171,7 +186,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         asked = f"requests/{InformationRequest.objects.first().key}/"
         counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
         law = ("authorities/mki/", "requests/", asked, counted)
-        for name in (*pages, *claims, *law, "episodes/", f"episodes/{episode.pk}/", *listed):
+        changed = ("history/", f"history/act/{Act.objects.first().pk}/")
+        for name in (*pages, *claims, *law, *changed, "episodes/", f"episodes/{episode.pk}/", *listed):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

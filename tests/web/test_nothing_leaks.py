@@ -161,6 +161,7 @@ def everything_shown(client: Client) -> dict[str, str]:
         pages |= {f"{address} → ": answer for address, answer in pages.items() if answer.status_code in (301, 302)}
         for address, answer in pages.items():
             shown[address] = answer.content.decode() + str(answer.headers)
+        shown[f"feed, {language}"] = _text(client.get(f"/history.atom?lang={language}"))
     for prefix, _view, _name in router.registry:
         shown |= _table(client, f"/api/{prefix}")
     shown["calendar"] = _text(client.get("/requests.ics"))

@@ -175,7 +175,7 @@ def test_a_disputed_episode_is_marked_and_its_history_told(client: Client) -> No
     moderation.dispute(row, by=editor, reason="The probe moved house.")
     page = text(client, "/en/resources/orda.kz/")
     assert page.count("The probe moved house.") == 2  # beside the state, and in the log
-    assert "an episode – disputed" in page
+    assert "episode – disputed" in page
     assert "(disputed)" in text(client, "/en/matrix/")
 
 

@@ -1,0 +1,353 @@
+"""What a reader calls what the log names by a code: an operation, a table, a field, a value, a record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.conf.locale import LANG_INFO
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from checks.models import Episode, Network, Ruleset, Vantage, Wave
+from registry import dates, discretion, offers
+from registry.gathering import together
+from registry.models import (
+    Act,
+    ActRole,
+    Appeal,
+    Authority,
+    Category,
+    Deadline,
+    Document,
+    Event,
+    FieldSource,
+    FormerAddress,
+    Ground,
+    Holiday,
+    InformationRequest,
+    Listing,
+    Notice,
+    OfficialFigure,
+    Region,
+    RequestStep,
+    Resource,
+    Restriction,
+    RestrictionRole,
+    Snapshot,
+    Source,
+    Statement,
+)
+
+# Every table whose changes the log tells, in the order in which a reader chooses among them.
+TABLES: Mapping[str, type[models.Model]] = {
+    str(table._meta.model_name): table
+    for table in (
+        *(Resource, Restriction, RestrictionRole, Act, ActRole, Appeal, Document, Authority, Ground, Category),
+        *(Event, Statement, Notice, OfficialFigure, InformationRequest, RequestStep, Listing, Snapshot),
+        *(FieldSource, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
+    )
+}
+
+OPERATIONS = {
+    "create": _("recorded"),
+    "correct": _("corrected"),
+    "change": _("changed"),
+    "withdraw": _("withdrawn"),
+    "restore": _("restored"),
+    "merge": _("merged with another entry"),
+    "cover": _("another address joined"),
+    "describe": _("described"),
+    "categorise": _("put into a category"),
+    "choose_display": _("an editor chose how much is shown"),
+    "display": _("shown otherwise"),
+    "step": _("a step was recorded"),
+    "import": _("imported"),
+    "dispute": _("disputed"),
+    "settle": _("no longer disputed"),
+    "dismiss": pgettext_lazy("what was done", "dismissed"),
+    "admit": pgettext_lazy("what was done", "admitted"),
+    "make_current": _("public states rest on it from now on"),
+    "update": _("changed"),
+}
+
+ROLES = {
+    "editor": _("an editor"),
+    "pack": _("the country pack"),
+    "import": _("an import"),
+    "operator": _("the operator of the register"),
+    "demo": _("the demo"),
+}
+
+# What the log tells beside the columns of a table: columns of the pack, and what an act of an editor was about.
+_COLUMNS = {
+    "key": _("key"),
+    "authorities": _("authorities"),
+    "initiated": _("initiated by"),
+    "decided": _("decided by"),
+    "executed": _("executed by"),
+    "predecessors": _("predecessors"),
+    "sources": _("sources"),
+    "source_url": _("address of the source"),
+    "source_title": _("title of the source"),
+    "source_date": _("date of the source"),
+    "case": _("case of the country pack"),
+    "display_reason": _("why so much of the name is shown"),
+    "into": _("merged into"),
+    "from": _("merged with it"),
+    "moved": _("what moved along"),
+    "type": _("type of the resource"),  # beside the kind of a restriction
+    "target": _("address that is measured"),
+    "vantage": _("vantage"),
+    "reason": _("reason"),
+}
+
+# Whose column it is where a table has none of that name: a case of the pack is a resource and its restriction at once.
+_BEHIND: Mapping[str, tuple[type[models.Model], ...]] = {
+    "restriction": (Resource,),
+    "event": (Restriction, Resource),
+    "informationrequest": (RequestStep,),
+    "episode": (Network,),
+    "vantage": (Network,),
+}
+
+# What a field names by a code, and by which column the code is found. A number is an id.
+_CODES: Mapping[str, tuple[type[models.Model], str]] = {
+    **dict.fromkeys(("authorities", "authority", "body", "predecessors"), (Authority, "code")),
+    **dict.fromkeys(("initiated", "decided", "executed"), (Authority, "code")),
+    **dict.fromkeys(("grounds", "ground"), (Ground, "code")),
+    **dict.fromkeys(("regions", "region"), (Region, "iso")),
+    **dict.fromkeys(("networks", "asn"), (Network, "asn")),
+    **dict.fromkeys(("acts", "act", "result"), (Act, "key")),
+    **dict.fromkeys(("case", "restriction"), (Restriction, "pack_key")),
+    **dict.fromkeys(("service", "resource", "into", "from"), (Resource, "pk")),
+    "category": (Category, "code"),
+    "documents": (Document, "key"),
+    "event": (Event, "key"),
+    "previous": (Appeal, "key"),
+    "request": (InformationRequest, "key"),
+}
+_CODED_TEXTS = {("resource", "category"), ("vantage", "region")}  # columns of text that hold a code
+_ALONG = {  # what is read with a record, to call it by its name and to find its page
+    "restriction": ("resource",),
+    "restrictionrole": ("authority", "restriction"),
+    "actrole": ("authority", "act"),
+    "appeal": ("act",),
+    "listing": ("resource",),
+    "statement": ("authority", "event", "restriction"),
+    "notice": ("resource", "authority"),
+    "informationrequest": ("authority", "restriction"),
+    "requeststep": ("request",),
+    "fieldsource": ("restriction", "act", "event"),
+    "episode": ("network",),
+}
+DIGITS = 19  # a number with fewer is one that a database keeps
+
+
+class Reference(NamedTuple):
+    """A record as the log names it: by its table, a column of that and the value there."""
+
+    table: str
+    column: str
+    value: str
+
+
+def operation(code: str) -> str:
+    return str(OPERATIONS.get(code, code))
+
+
+def hand(role: str) -> str:
+    """Whose hand made a change."""
+    return str(ROLES.get(role, role))
+
+
+def table(model: str) -> str:
+    """What a record of this table is."""
+    return str(TABLES[model]._meta.verbose_name) if model in TABLES else model
+
+
+def field(model: str, name: str) -> str:
+    column = _own(model, name)
+    if column is not None and (name not in _COLUMNS or column.concrete):
+        return str(getattr(column, "verbose_name", name))
+    if name in _COLUMNS:
+        return str(_COLUMNS[name])
+    behind = _column(model, name)
+    if behind is not None:
+        return str(getattr(behind, "verbose_name", name))
+    return str(_CODES[name][0]._meta.verbose_name) if name in _CODES else name.replace("_", " ")
+
+
+def reason(text: str) -> str:
+    """A program's reason in the reader's language; an editor's stands as it was written."""
+    pack = text.removeprefix("country pack ")
+    if pack != text:
+        return gettext("country pack %(country)s") % {"country": pack}
+    return gettext("snapshot") if text == "snapshot" else text
+
+
+def languages(codes: Iterable[str]) -> str:
+    """Languages of a site, each by its own name; one that has no name here by its code."""
+    return ", ".join(LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
+
+
+class Records:
+    """Records by how the log names them, all read in one query."""
+
+    def __init__(self, asked: Iterable[Reference]) -> None:
+        wanted: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for one in asked:
+            wanted[one.table][one.column].add(one.value)
+        parts = {}
+        for name, columns in wanted.items():
+            match = Q()
+            for column, values in columns.items():
+                match |= Q(**{f"{column}__in": values})
+            parts[name] = (_rows(name).filter(match), _ALONG.get(name, ()))
+        if numbers := wanted.get("resource", {}).get("pk"):
+            parts["former"] = (FormerAddress.objects.filter(number__in=numbers), ("resource",))
+        found = together(**parts) if parts else {}
+        self._rows: dict[Reference, Any] = {
+            Reference("resource", "pk", str(row.number)): discretion.as_it_was(row, row.resource)
+            for row in found.pop("former", ())
+        }
+        for name, rows in found.items():
+            for row in rows:
+                for column in wanted[name]:
+                    self._rows[Reference(name, column, str(getattr(row, column)))] = row
+
+    def get(self, reference: Reference) -> Any:
+        return self._rows.get(reference)
+
+
+def _rows(name: str) -> models.QuerySet[Any]:
+    return Document.objects.with_display() if name == "document" else TABLES[name]._default_manager.all()
+
+
+def references(model: str, fields: Mapping[str, Any]) -> Iterable[Reference]:
+    """The records that these fields name."""
+    for name, given in fields.items():
+        for one in _parts(given):
+            if found := _reference(model, name, one):
+                yield found
+
+
+def value(model: str, name: str, given: Any, records: Records) -> str:
+    """A value of a field in the reader's words; empty where there is none."""
+    if given is None or given in ("", [], {}):
+        return ""
+    named = [(one, _reference(model, name, one)) for one in _parts(given)]
+    if any(reference for _one, reference in named):
+        rows = [(one, records.get(reference) if reference else None) for one, reference in named]
+        return "; ".join(called(row) if row else str(one) for one, row in rows)
+    column = _column(model, name)
+    if isinstance(given, bool) or isinstance(column, models.BooleanField):
+        return gettext("yes") if str(given).casefold() in ("true", "yes") else gettext("no")
+    if choices := dict(getattr(column, "flatchoices", ())):
+        return str(choices.get(given, given))
+    if (model, name) == ("fieldsource", "field"):
+        return field(next((one for one in FieldSource.ABOUT if _own(one, given)), model), str(given))
+    if isinstance(given, list):
+        if name == "intervals":
+            return " ".join(offers.stretch(one) for one in given)
+        return languages(given) if name == "languages" else "; ".join(map(str, given))
+    if isinstance(given, Mapping):  # of a merge: numbers of records by their table
+        return "; ".join(f"{table(key)} № {', '.join(map(str, numbers))}" for key, numbers in given.items())
+    if isinstance(column, dates.PartialDateField):
+        return _day(str(given))
+    return _moment(str(given)) if isinstance(column, models.DateTimeField) else str(given)
+
+
+def called(row: Any) -> str:
+    """What a record is called, as far as its own display allows."""
+    match row:
+        case Resource():
+            return row.display_name
+        case Restriction():
+            return row.resource.display_name
+        case Statement():
+            return f"{row.authority.name if row.authority else row.speaker}: {row.get_stance_display()}"
+        case OfficialFigure():
+            return f"{row.value:,} – {row.counts}".replace(",", "\u202f")
+        case Document():
+            return "" if getattr(row, "hidden", True) else row.title
+        case InformationRequest():
+            return row.to
+        case Listing():
+            return row.shown_address
+        case Notice():
+            hidden = row.resource is not None and row.resource.display != Resource.Display.FULL
+            return str(row.get_type_display() if hidden else row)
+        case RequestStep():
+            return ", ".join(filter(None, (str(row.get_kind_display()), _day(row.date))))
+        case FieldSource():
+            about = next(one for one in FieldSource.ABOUT if getattr(row, f"{one}_id"))
+            return field(about, row.field)
+        case Snapshot():
+            return f"{row.list}, {_day(row.taken_on)}"
+        case Episode():
+            return f"{row.network}: {row.get_state_display()}"
+        case Wave():
+            return str(row.get_kind_display())
+    return str(row)
+
+
+def _parts(given: Any) -> list[Any]:
+    """The several things that a value names."""
+    if isinstance(given, list | tuple):
+        return list(given)
+    return [part.strip() for part in given.split(";")] if isinstance(given, str) else [given]
+
+
+def _reference(model: str, name: str, given: Any) -> Reference | None:
+    own = _own(model, name)
+    if own is not None and not own.is_relation and (model, name) not in _CODED_TEXTS:
+        return None
+    if name not in _CODES or isinstance(given, bool) or not isinstance(given, str | int) or given == "":
+        return None
+    target, column = _CODES[name]
+    if isinstance(given, int) and target != Network:
+        column = "pk"
+    if column in ("pk", "asn") and not (str(given).isdecimal() and len(str(given)) < DIGITS):
+        return None
+    return Reference(str(target._meta.model_name), column, str(given))
+
+
+def _own(model: str, name: str) -> Any:
+    """The column of that name; None where the table has none."""
+    try:
+        return TABLES[model]._meta.get_field(name) if model in TABLES else None
+    except FieldDoesNotExist:
+        return None
+
+
+def _column(model: str, name: str) -> Any:
+    """The column of that name, of the table or of one whose columns are told with it."""
+    if name.startswith("source_"):
+        return Source._meta.get_field(name.removeprefix("source_"))
+    found = _own(model, name)
+    for behind in _BEHIND.get(model, ()):
+        found = found or _own(str(behind._meta.model_name), name)
+    return found
+
+
+def _day(text: str) -> str:
+    """A partial date; what is none, as old entries may have it, stands for itself."""
+    try:
+        return dates.shown(text)
+    except (ValueError, KeyError):
+        return text
+
+
+def _moment(text: str) -> str:
+    try:
+        return date_format(timezone.localtime(datetime.fromisoformat(text)), "DATETIME_FORMAT")
+    except ValueError:
+        return text
