@@ -98,7 +98,7 @@ def _outlived(at: datetime) -> Iterable[Finding]:
 def _collateral(at: datetime) -> Iterable[Finding]:
     day = timezone.localdate(at)
     pages: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # host → act → what it names there
-    rows = Restriction.objects.public().filter(resource__type=Resource.Type.URL).exclude(acts=None).order_by()
+    rows = Restriction.objects.standing().filter(resource__type=Resource.Type.URL, acts__withdrawn="").order_by()
     for act, host, pk, state, ended in rows.values_list("acts", "resource__host", "resource", "status", "ended"):
         if not status.is_over(state, ended, day):
             pages[host][act].add(pk)

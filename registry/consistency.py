@@ -26,7 +26,7 @@ def doubts(*, on: date) -> Iterator[Doubt]:
     """Bodies that had another name by then, appeals that come before what they challenge, ends that have come."""
     yield from _bodies_of_another_time()
     yield from _appeals_out_of_order()
-    for row in Restriction.objects.filter(status=Restriction.Status.IN_FORCE).exclude(ended=""):
+    for row in Restriction.objects.filter(withdrawn="", status=Restriction.Status.IN_FORCE).exclude(ended=""):
         if has_come(row.ended, on):
             yield _doubt(row, str(row.pk), f"it is said to be in force, and to have ended on {row.ended}")
 
@@ -43,23 +43,25 @@ def _bodies_of_another_time() -> Iterator[Doubt]:
 
 def _deeds() -> Iterator[tuple[models.Model, int, str]]:
     """Whoever is said to have done something, and when."""
-    for act_role in ActRole.objects.select_related("act"):
+    for act_role in ActRole.objects.filter(act__withdrawn="").select_related("act"):
         yield act_role.act, act_role.authority_id, act_role.act.date
-    for role in RestrictionRole.objects.select_related("restriction"):
+    for role in RestrictionRole.objects.filter(restriction__withdrawn="").select_related("restriction"):
         yield role.restriction, role.authority_id, role.restriction.began
-    for statement in Statement.objects.exclude(authority=None):
+    for statement in Statement.objects.filter(withdrawn="").exclude(authority=None):
         yield statement, statement.authority_id or 0, statement.date
-    for notice in Notice.objects.exclude(authority=None):
+    for notice in Notice.objects.standing().exclude(authority=None):
         yield notice, notice.authority_id or 0, notice.date
-    for appeal in Appeal.objects.exclude(body=None):
+    for appeal in Appeal.objects.filter(withdrawn="").exclude(body=None):
         yield appeal, appeal.body_id or 0, appeal.when
-    for link in Event.authorities.through.objects.select_related("event"):
+    for link in Event.authorities.through.objects.filter(event__withdrawn="").select_related("event"):
         yield link.event, link.authority_id, link.event.began
 
 
 def _appeals_out_of_order() -> Iterator[Doubt]:
     rows = {row.pk: row for row in Appeal.objects.select_related("act", "result")}
     for row in rows.values():
+        if row.withdrawn or row.act.withdrawn:
+            continue
         if _before(row.decided or row.filed, row.act):
             yield _doubt(row, row.key, f"it is of {row.decided or row.filed}, and challenges an act of {row.act.date}")
         seen, at = {row.pk}, row.previous_id
