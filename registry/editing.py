@@ -626,8 +626,11 @@ def _check_model(record: Withdrawable, errors: dict[str, list[Any]]) -> None:
         try:
             constraint.validate(type(record), record)
         except ValidationError as refused:
-            name, told = _BROKEN.get(constraint.name, (NON_FIELD_ERRORS, refused))
-            errors.setdefault(name, []).append(told)
+            if constraint.name in _BROKEN:
+                name, told = _BROKEN[constraint.name]
+                errors.setdefault(name, []).append(str(told))
+            else:
+                errors.setdefault(NON_FIELD_ERRORS, []).append(refused)
 
 
 def _told(one: ValidationError) -> Any:
