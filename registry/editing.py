@@ -201,6 +201,11 @@ def fields_of(record: Withdrawable) -> dict[str, Any]:
     return found
 
 
+def fields_of_nothing(model: type[Withdrawable]) -> dict[str, Any]:
+    """The same of a record that is not made yet."""
+    return _after(model(), {}, {})
+
+
 def state_of(record: Withdrawable) -> str:
     """What an editor who looks at it now has seen, as a hash."""
     content = {"fields": fields_of(record), "withdrawn": record.withdrawn}
@@ -515,6 +520,8 @@ def _plain(record: Withdrawable, name: str, value: Any) -> Any:
         kinds = (bool,)
     elif isinstance(column, models.IntegerField):
         kinds = (int,) if not column.null else (int, type(None))
+    if value is None and type(None) not in kinds:
+        raise ValidationError(gettext("Fill this in."))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise ValidationError(gettext("This is no value for it."))
     if isinstance(value, int) and abs(value) > EXACT:

@@ -456,15 +456,23 @@ def test_what_would_be_logged_is_shown_and_nothing_is_done() -> None:
 # --- whatever editors do, in whatever order
 
 words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20)
-partial_dates = st.sampled_from(["", "2026", "2026-01", "2026-01-04", "2025-12-31", "2026-02-30", "soon"])
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "kind": st.sampled_from(["court", "production", "unknown", "none"]), "kind_reason": words, "fact": words,
-    "began": partial_dates, "ended": partial_dates, "status": st.sampled_from(["lifted", "in_force", "x"]),
-    "acts": st.lists(st.sampled_from(["a", "b", "c", "nothing"]), max_size=4), "conflicting": st.booleans(),
-    "initiated": st.lists(st.sampled_from(["one", "two", "three"]), max_size=3), "event": st.none(),
-    "grounds": st.lists(st.sampled_from(["drugs", "fraud"]), max_size=2), "public": st.booleans(),
+days = st.sampled_from(["", "2026", "2026-01", "2026-01-04"])
+RIGHT: dict[str, st.SearchStrategy[Any]] = {
+    "kind": st.sampled_from(["court", "production", "unknown"]), "kind_reason": words, "fact": words,
+    "began": days, "ended": days, "status": st.sampled_from(["lifted", "in_force"]), "conflicting": st.booleans(),
+    "acts": st.lists(st.sampled_from(["a", "b", "c"]), max_size=4), "event": st.none(),
+    "initiated": st.lists(st.sampled_from(["one", "two"]), max_size=3),
+    "grounds": st.lists(st.sampled_from(["drugs", "fraud"]), max_size=2),
 }  # fmt: skip
-changes = st.fixed_dictionaries({}, optional=VALUES)
+WRONG: dict[str, st.SearchStrategy[Any]] = {
+    "kind": st.just("none"), "began": st.sampled_from(["soon", "2027"]), "acts": st.just(["a", "nothing"]),
+    "initiated": st.just(["one", "three"]), "public": st.booleans(), "fact": st.just("x" * 20_001),
+}  # fmt: skip
+right = st.fixed_dictionaries({}, optional=RIGHT)
+wrong_somewhere = st.tuples(
+    right, st.sampled_from(sorted(WRONG)).flatmap(lambda name: st.tuples(st.just(name), WRONG[name]))
+)
+changes = st.one_of(right, right, wrong_somewhere.map(lambda both: both[0] | dict([both[1]])))
 EMPTY: dict[str, Any] = {"withdrawn": "", "withdrawn_on": None}
 
 
