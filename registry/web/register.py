@@ -401,11 +401,13 @@ _SUBJECTS = {"resource": _("the entry"), "restriction": _("a restriction"), "epi
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
-    """Ids of what the log says of the resource, its restrictions and its episodes that run."""
-    subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
+    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
+    subjects = [f"resource/{found.resource.pk}"]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
-    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged))
+    restrictions = found.resource.restrictions.public().order_by()
+    its = restrictions.values(subject=Concat(Value("restriction/"), Cast("pk", CharField())))
+    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its))
     return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
 

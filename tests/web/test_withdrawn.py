@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from checks.models import State
-from registry import alarms, claims, consistency, status
+from registry import alarms, claims, consistency, editing, status
 from registry.api.urls import router
 from registry.models import ActRole, FieldSource, Ground, OfficialFigure, Resource, Source
 from registry.models.withdrawal import Withdrawable
@@ -138,6 +138,14 @@ def test_the_answer_is_what_stands(one: Resource) -> None:
     assert [row.kind for row in found.restrictions] == ["court", "court"]
     assert sorted(bool(row.event) for row in found.restrictions) == [False, True]
     assert status.places(at=make.AT)[one.pk][0] == Legal.ORDERED
+
+
+def test_the_page_of_its_resource_says_among_the_changes_that_a_restriction_was_withdrawn(client: Client) -> None:
+    row = make.restriction(make.resource(), fact="It was closed.")
+    editing.withdraw(row, by="editor-1", reason="It was of another site.")
+    page = client.get("/en/resources/orda.kz/").content.decode()
+    assert WHY in page[page.index("editor-1") - 500 :]
+    assert "It was closed." not in page
 
 
 def test_without_its_only_act_a_restriction_stays_and_no_act_is_known() -> None:
