@@ -92,8 +92,8 @@ def _outlived(at: datetime) -> Iterable[Finding]:
     """Which to look at is as it was last counted; what is found of them is as it is now."""
     ended = Standing.objects.filter(legal__in=status.OVER, observed=Observed.BLOCKED)
     gone = Resource.objects.exclude(condition="")
-    reversals = Appeal.objects.public().filter(outcome=Appeal.Outcome.REVERSED)
-    challenged = Restriction.objects.public().filter(acts__in=reversals.values("act"))
+    reversals = Appeal.objects.standing().filter(outcome=Appeal.Outcome.REVERSED)
+    challenged = Restriction.objects.standing().filter(acts__in=reversals.values("act"))
     pks = sorted(
         {
             *ended.values_list("pk", flat=True),
@@ -135,7 +135,7 @@ def _reversed(statuses: Iterable[status.Status], day: date) -> dict[int, Act]:
 def _collateral(at: datetime) -> Iterable[Finding]:
     day = timezone.localdate(at)
     pages: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))  # host → act → what it names there
-    rows = Restriction.objects.public().filter(resource__type=Resource.Type.URL).exclude(acts=None).order_by()
+    rows = Restriction.objects.standing().filter(resource__type=Resource.Type.URL, acts__withdrawn="").order_by()
     for act, host, pk, state, ended in rows.values_list("acts", "resource__host", "resource", "status", "ended"):
         if not status.is_over(state, ended, day):
             pages[host][act].add(pk)

@@ -39,18 +39,19 @@ def courses(restrictions: Sequence[Restriction]) -> dict[int, tuple[Step, ...]]:
 
 def course_of_act(act: Act) -> tuple[Step, ...]:
     """The course that an act is part of; empty where it stands alone."""
-    public = Restriction.objects.public()
+    restrictions, standing = Restriction.objects.standing(), Act.objects.standing()
     acts = {act.pk: act}
     if act.type == Act.Type.INTERIM_MEASURE:  # a decision follows it
-        acts |= {row.pk: row for row in Act.objects.filter(restrictions__in=public.filter(acts=act)).distinct()}
+        acts |= {row.pk: row for row in standing.filter(restrictions__in=restrictions.filter(acts=act)).distinct()}
     found = _reached(acts, [])
     for appeal in found:
         acts[appeal.act_id] = appeal.act
-        if appeal.result:
-            acts[appeal.result.pk] = appeal.result
-    interim = Act.objects.filter(type=Act.Type.INTERIM_MEASURE, restrictions__in=public.filter(acts__in=acts))
+        if appeal.its_result:
+            acts[appeal.its_result.pk] = appeal.its_result
+    beside = restrictions.filter(acts__in=acts)
+    interim = standing.filter(type=Act.Type.INTERIM_MEASURE, restrictions__in=beside)
     acts |= {row.pk: row for row in interim.distinct()}
-    ended = public.filter(acts__in=acts).exclude(ended="").select_related("resource").distinct().order_by("ended", "id")
+    ended = beside.exclude(ended="").select_related("resource").distinct().order_by("ended", "id")
     steps = _in_order(acts.values(), found, ended[:ENDS])
     return _with_display({act.pk: steps})[act.pk] if _is_course(steps) else ()
 
@@ -75,12 +76,13 @@ def _reached(acts: Collection[int], restrictions: Collection[int]) -> list[Appea
     """The appeals against these acts, those that brought them about, and so on from what came of them."""
     found: dict[int, Appeal] = {}
     known = set(acts)
-    rows = Appeal.objects.public().select_related("act", "result", "body", "restriction__resource")
+    rows = Appeal.objects.standing().select_related("act", "result", "body", "restriction__resource")
     asked = Q(act__in=known) | Q(result__in=known) | Q(restriction__in=restrictions)
     for _step in range(STEPS):
         new = {appeal.pk: appeal for appeal in rows.filter(asked).prefetch_related("sources") if appeal.pk not in found}
         found |= new
-        further = {pk for one in new.values() for pk in (one.act_id, one.result_id) if pk} - known
+        reached = {act.pk for one in new.values() for act in (one.act, one.its_result) if act}
+        further = reached - known
         if not further:
             break
         known |= further
@@ -101,8 +103,8 @@ def _course_of_restriction(row: Restriction, appeals: Iterable[Appeal]) -> tuple
             if about and one.pk not in mine:
                 mine[one.pk] = one
                 acts.setdefault(one.act_id, one.act)
-                if one.result:
-                    acts.setdefault(one.result.pk, one.result)
+                if one.its_result:
+                    acts.setdefault(one.its_result.pk, one.its_result)
                 grown = True
     return _in_order(acts.values(), mine.values(), [row] if row.ended else [])
 

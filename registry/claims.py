@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from checks.models import State
 from registry.dates import last_day
-from registry.models import Act, Event, OfficialFigure, Resource, Restriction, Statement
+from registry.models import Act, Appeal, Event, OfficialFigure, Resource, Restriction, Statement
 from registry.status import UNREACHABLE, Observed, Status
 
 ADMITS, DENIES = Statement.Stance.ADMITS, Statement.Stance.DENIES
@@ -53,7 +53,8 @@ def contradictions(statements: Iterable[Statement], statuses: Mapping[int, Statu
 def subject(statement: Statement) -> Subject:
     """An event with its restrictions; or one restriction, with those that tell the same episode differently."""
     row = statement.restriction
-    event = statement.event_id or (row.event_id if row else None)
+    its_event = row.its_event if row else None
+    event = statement.event_id or (its_event.pk if its_event else None)
     if row is None:
         return _subject(event, 0, 0, "")
     return _subject(event, row.pk, row.resource_id if row.conflicting else 0, row.began)
@@ -77,7 +78,7 @@ def _contradiction(rows: Sequence[Statement], statuses: Mapping[int, Status]) ->
         status = statuses.get(row.restriction.resource_id) if row.restriction else None
         if status and status.observed in FAILING and row in status.current_denials:
             measured[status.resource.pk] = status
-    event = next((row.event or (row.restriction.event if row.restriction else None) for row in ordered), None)
+    event = next((row.event or (row.restriction.its_event if row.restriction else None) for row in ordered), None)
     both = {_speaker(row): row for row in admits}.keys() & {_speaker(row) for row in denies}
     speakers = dict.fromkeys(str(row.authority or row.speaker) for row in ordered if _speaker(row) in both)
     return Contradiction(event, tuple(resources.values()), admits, denies, tuple(speakers), tuple(measured.values()))
@@ -125,16 +126,18 @@ def contradicted() -> list[Subject]:
     stances: dict[Subject, set[str]] = defaultdict(set)
     newest: dict[Subject, str] = defaultdict(str)
     measured = set()
-    failing = Statement.objects.public().filter(
+    failing = Statement.objects.standing().filter(
         stance=DENIES, restriction__resource__targets__cells__state__in=[*UNREACHABLE, State.THROTTLED]
     )
     failing_ids = set(failing.values_list("pk", flat=True))
-    rows = Statement.objects.public().filter(stance__in=(ADMITS, DENIES)).order_by()
-    for pk, stance, date, event, restriction, events, conflicting, resource, began in rows.values_list(
-        "pk", "stance", "date", "event", "restriction", "restriction__event", "restriction__conflicting",
-        "restriction__resource", "restriction__began",
+    rows = Statement.objects.standing().filter(stance__in=(ADMITS, DENIES)).order_by()
+    for pk, stance, date, event, restriction, events, withdrawn, conflicting, resource, began in rows.values_list(
+        "pk", "stance", "date", "event", "restriction", "restriction__event", "restriction__event__withdrawn",
+        "restriction__conflicting", "restriction__resource", "restriction__began",
     ):  # fmt: skip
-        about = _subject(event or events, restriction or 0, resource if conflicting else 0, began)
+        about = _subject(
+            event or (None if withdrawn else events), restriction or 0, resource if conflicting else 0, began
+        )
         stances[about].add(stance)
         newest[about] = max(newest[about], date)
         if pk in failing_ids:
@@ -151,15 +154,13 @@ def statements_about(subjects: Collection[Subject]) -> list[Statement]:
             case "event":
                 asked |= Q(event=pk) | Q(restriction__event=pk)
             case "resource":
-                asked |= Q(
-                    restriction__resource=pk,
-                    restriction__conflicting=True,
-                    restriction__event=None,
-                    restriction__began__startswith=year,
+                alone = Q(restriction__event=None) | ~Q(restriction__event__withdrawn="")
+                asked |= alone & Q(
+                    restriction__resource=pk, restriction__conflicting=True, restriction__began__startswith=year
                 )
             case _:
                 asked |= Q(restriction=pk)
-    return list(Statement.objects.public().with_basis().filter(asked, stance__in=(ADMITS, DENIES)))
+    return list(Statement.objects.standing().with_basis().filter(asked, stance__in=(ADMITS, DENIES)))
 
 
 @dataclass(frozen=True)
@@ -192,9 +193,10 @@ def own_counts(figures: Sequence[OfficialFigure]) -> dict[int, OwnCount]:
         acts[f"a{row.pk}"] = Count("pk", distinct=True, filter=_acts_of(row))
     if not figures:
         return {}
-    found = Restriction.objects.public().order_by().aggregate(**counts)
-    deciding = Act.objects.order_by().filter(type__in=(*_COURT, *_ORDERS), decided_appeals=None)
-    found |= deciding.aggregate(**acts)
+    found = Restriction.objects.standing().order_by().aggregate(**counts)
+    came_of_appeals = Appeal.objects.standing().exclude(result=None).values("result")
+    deciding = Act.objects.standing().filter(type__in=(*_COURT, *_ORDERS)).exclude(pk__in=came_of_appeals)
+    found |= deciding.order_by().aggregate(**acts)
     return {row.pk: OwnCount(found[f"r{row.pk}"], found[f"u{row.pk}"], found[f"a{row.pk}"]) for row in figures}
 
 
@@ -203,8 +205,8 @@ def _acts_of(row: OfficialFigure) -> Q:
     if row.kind:
         asked &= Q(type__in=_COURT if row.kind == Restriction.Kind.COURT else _ORDERS)
     if row.ground_id:
-        basis = Restriction.acts.through.objects.filter(restriction__public=True, restriction__grounds=row.ground_id)
-        asked &= Q(pk__in=basis.values("act"))
+        basis = Restriction.objects.standing().filter(grounds=row.ground_id).order_by()
+        asked &= Q(pk__in=basis.values("acts"))
     return asked
 
 

@@ -88,17 +88,17 @@ def _bodies_of_another_time() -> Iterator[Doubt]:
 
 def _deeds() -> Iterator[tuple[models.Model, int, str]]:
     """Whoever is said to have done something, and when."""
-    for act_role in ActRole.objects.select_related("act"):
+    for act_role in ActRole.objects.filter(act__withdrawn="").select_related("act"):
         yield act_role.act, act_role.authority_id, act_role.act.date
-    for role in RestrictionRole.objects.select_related("restriction"):
+    for role in RestrictionRole.objects.filter(restriction__withdrawn="").select_related("restriction"):
         yield role.restriction, role.authority_id, role.restriction.began
-    for statement in Statement.objects.exclude(authority=None):
+    for statement in Statement.objects.filter(withdrawn="").exclude(authority=None):
         yield statement, statement.authority_id or 0, statement.date
-    for notice in Notice.objects.exclude(authority=None):
+    for notice in Notice.objects.standing().exclude(authority=None):
         yield notice, notice.authority_id or 0, notice.date
-    for appeal in Appeal.objects.exclude(body=None):
+    for appeal in Appeal.objects.filter(withdrawn="").exclude(body=None):
         yield appeal, appeal.body_id or 0, appeal.when
-    for link in Event.authorities.through.objects.select_related("event"):
+    for link in Event.authorities.through.objects.filter(event__withdrawn="").select_related("event"):
         yield link.event, link.authority_id, link.event.began
 
 
@@ -120,7 +120,7 @@ def _bodies_out_of_order() -> Iterator[Doubt]:
 
 def _ends_before_beginnings() -> Iterator[Doubt]:
     for model, began, ended in SPANS:
-        for row in model._default_manager.exclude(**{began: ""}).exclude(**{ended: ""}):
+        for row in _standing(model).exclude(**{began: ""}).exclude(**{ended: ""}):
             first, last = getattr(row, began), getattr(row, ended)
             if is_before(last, first):
                 yield _doubt(row, f"{ended} is {last}, and {began} is {first}")
@@ -128,13 +128,13 @@ def _ends_before_beginnings() -> Iterator[Doubt]:
 
 def _days_to_come(on: date) -> Iterator[Doubt]:
     for model, column in PAST:
-        for row in model._default_manager.filter(**{f"{column}__gt": on.isoformat()}):
+        for row in _standing(model).filter(**{f"{column}__gt": on.isoformat()}):
             if first_day(getattr(row, column)) > on:
                 yield _doubt(row, f"{column} is {getattr(row, column)}, which has not come")
 
 
 def _restrictions_that_are_over_and_are_not(on: date) -> Iterator[Doubt]:
-    for row in Restriction.objects.exclude(status=_Status.UNKNOWN):
+    for row in _standing(Restriction).exclude(status=_Status.UNKNOWN):
         over = row.status in (_Status.LIFTED, _Status.EXPIRED)
         if not over and has_come(row.ended, on):
             yield _doubt(row, f"it is said to be {_said(row)}, and to have ended on {row.ended}")
@@ -151,8 +151,8 @@ def _said(row: Restriction) -> str:
 
 
 def _restrictions_and_their_acts() -> Iterator[Doubt]:
-    for row in Restriction.objects.exclude(acts=None).prefetch_related("acts").distinct():
-        acts = list(row.acts.all())
+    for row in _standing(Restriction).filter(acts__withdrawn="").prefetch_related("acts").distinct():
+        acts = [act for act in row.acts.all() if not act.withdrawn]
         if row.kind == Restriction.Kind.PRODUCTION:
             yield _doubt(row, f"it is said to be outside the law, and to rest on {acts[0].key}")
         # One that is earlier, or of no known date, may have begun it.
@@ -162,19 +162,21 @@ def _restrictions_and_their_acts() -> Iterator[Doubt]:
 
 
 def _conflicts_with_nothing() -> Iterator[Doubt]:
-    others = Restriction.objects.filter(resource=OuterRef("resource")).exclude(pk=OuterRef("pk"))
-    for row in Restriction.objects.filter(conflicting=True).exclude(Exists(others)):
+    others = _standing(Restriction).filter(resource=OuterRef("resource")).exclude(pk=OuterRef("pk"))
+    for row in _standing(Restriction).filter(conflicting=True).exclude(Exists(others)):
         yield _doubt(row, "another is said to tell it differently, and the resource has no other restriction")
 
 
 def _appeals_out_of_order() -> Iterator[Doubt]:
     rows = {row.pk: row for row in Appeal.objects.select_related("act", "result")}
     for row in rows.values():
+        if row.withdrawn or row.act.withdrawn:
+            continue
         if is_before(row.decided or row.filed, row.act.date):
             yield _doubt(row, f"it is of {row.decided or row.filed}, and challenges an act of {row.act.date}")
-        if row.result and is_before(row.result.date, row.filed or row.act.date):
-            yield _doubt(row, f"what came of it is of {row.result.date}, before {row.filed or row.act.date}")
-        if row.previous_id:
+        if row.its_result and is_before(row.its_result.date, row.filed or row.act.date):
+            yield _doubt(row, f"what came of it is of {row.its_result.date}, before {row.filed or row.act.date}")
+        if row.previous_id and not rows[row.previous_id].withdrawn:
             yield from _after(row, rows[row.previous_id])
         seen, at = {row.pk}, row.previous_id
         while at is not None and at not in seen:
@@ -195,7 +197,7 @@ def _after(row: Appeal, previous: Appeal) -> Iterator[Doubt]:
 
 def _requests_out_of_order() -> Iterator[Doubt]:
     """Whatever happens to a request happens after it is sent."""
-    for row in InformationRequest.objects.prefetch_related("steps"):
+    for row in _standing(InformationRequest).prefetch_related("steps"):
         steps = [step for step in row.steps.all() if step.kind != RequestStep.Kind.DRAFTED]
         sent = next((step.date for step in steps if step.kind == RequestStep.Kind.SENT and step.date), "")
         for step in steps:
@@ -211,6 +213,12 @@ def _fields_that_no_table_has() -> Iterator[Doubt]:
             check_field(model, row.field)
         except ValidationError:
             yield _doubt(row, f"it is a source of {row.field!r}, and no {about} has such a field")
+
+
+def _standing(model: type[models.Model]) -> models.QuerySet[Any]:
+    """Of what was withdrawn nothing is said, so nothing contradicts it."""
+    rows = model._default_manager.all()
+    return rows.filter(withdrawn="") if hasattr(model, "withdrawn") else rows
 
 
 def _doubt(row: models.Model, reason: str) -> Doubt:

@@ -108,7 +108,7 @@ def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) 
 def renew_event(wave: Wave, *, by: User, reason: str) -> Event:
     """Let the event of a wave say what has been seen since: its end, or more networks. Raises NotWaiting, NoReason."""
     check_reason(reason)
-    event = Event.objects.select_for_update().filter(wave=wave).first()
+    event = Event.objects.standing().select_for_update().filter(wave=wave).first()
     if event is None or not offers.has_grown(wave, event):
         raise NotWaiting("The event says all that was seen.")
     before, seen = _event_fields(event), offers.seen(wave)

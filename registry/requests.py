@@ -371,6 +371,8 @@ class Draft:
 def draft(wanted: Draft, *, by: str, reason: str, at: datetime) -> InformationRequest:
     """A new request, with its first step. Raises NotPossible, PersonalData."""
     _check_reason(reason)
+    if getattr(wanted.about, "withdrawn", ""):
+        raise NotPossible(gettext("What it is about was withdrawn; ask about the resource itself."))
     addressee = wanted.addressee or (wanted.authority.name_ru if wanted.authority else "")
     if not addressee:
         raise NotPossible(gettext("Say whom to ask: choose an authority, or write the operator's name."))
@@ -378,7 +380,7 @@ def draft(wanted: Draft, *, by: str, reason: str, at: datetime) -> InformationRe
     text = wanted.text or drafted_text(wanted, clocks.read(at=at), on=day)
     if len(text) > TEXT_LIMIT:
         raise NotPossible(gettext("Shorten the text to %(limit)d characters.") % {"limit": TEXT_LIMIT})
-    _refuse_personal(text, addressee, reason)
+    refuse_personal(text, addressee, reason)
     about = {type(wanted.about)._meta.model_name or "": wanted.about}
     request = InformationRequest.objects.create(
         key=_free_key(day),
@@ -425,7 +427,7 @@ _AFTER: dict[str, tuple[str, ...]] = {
 def record_step(request: InformationRequest, new: NewStep, *, by: str, reason: str, at: datetime) -> RequestStep:
     """Add what happened. Raises NotPossible, PersonalData."""
     _check_reason(reason)
-    _refuse_personal(new.note, reason)
+    refuse_personal(new.note, reason)
     request = InformationRequest.objects.select_for_update(of=("self",)).get(pk=request.pk)
     steps = list(request.steps.all())
     _check_order(request, steps, new, timezone.localdate(at))
@@ -445,7 +447,7 @@ def record_step(request: InformationRequest, new: NewStep, *, by: str, reason: s
 def withdraw(request: InformationRequest, *, by: str, reason: str) -> None:
     """Take a request back. Its page and its steps stay, and say that it was. Raises NotPossible, PersonalData."""
     _check_reason(reason)
-    _refuse_personal(reason)
+    refuse_personal(reason)
     if not InformationRequest.objects.filter(pk=request.pk, withdrawn="").update(withdrawn=reason):
         raise NotPossible(gettext("The request was withdrawn already."))
     request.refresh_from_db()
@@ -529,7 +531,8 @@ _PERSONAL = re.compile(
 )
 
 
-def _refuse_personal(*texts: str) -> None:
+def refuse_personal(*texts: str) -> None:
+    """Raises PersonalData."""
     for text in texts:
         if found := _PERSONAL.search(text):
             told = gettext(

@@ -83,8 +83,8 @@ def authority(code: str = "mki", name: str = "Ministry of Culture and Informatio
 
 
 def act(number: str = "2-1204", *, by: Authority | None = None, **fields: Any) -> Act:
-    fields = {"type": Act.Type.COURT_DECISION, "date": "2026-01-04", **fields}
-    made = Act.objects.create(key=f"act-{next(_number)}", number=number, **fields)
+    fields = {"key": f"act-{next(_number)}", "type": Act.Type.COURT_DECISION, "date": "2026-01-04", **fields}
+    made = Act.objects.create(number=number, **fields)
     if by is not None:
         ActRole.objects.create(act=made, authority=by, role=ActRole.Role.DECIDED)
     return made
@@ -118,21 +118,28 @@ def appeal(against: Act, outcome: str = "upheld", **fields: Any) -> Appeal:
 
 
 def document(title: str = "The order", **fields: Any) -> Document:
-    fields = {"url": "https://papers.example.org/order.pdf", "language": "ru", **fields}
-    return Document.objects.create(key=f"document-{next(_number)}", title=title, **fields)
+    fields = {"key": f"document-{next(_number)}", "url": "https://papers.example.org/order.pdf", **fields}
+    return Document.objects.create(title=title, **{"language": "ru", **fields})
 
 
 def notice(about: str = "TikTok", **fields: Any) -> Notice:
     fields = {"type": Notice.Type.THREAT, "date": "2024-04", "fact": "A minister spoke of it.", **fields}
-    return Notice.objects.create(key=f"notice-{next(_number)}", about=about, **{"source": source(), **fields})
+    fields = {"key": f"notice-{next(_number)}", "source": source(), **fields}
+    return Notice.objects.create(about=about, **fields)
 
 
 def figure(value: int = 94, **fields: Any) -> OfficialFigure:
     counts = {f"counts_{language}": "sites blocked by court" for language in ("kk", "ru", "en")}
     fields = {"unit": OfficialFigure.Unit.RESOURCES, "period_from": "2026-01", "period_to": "2026-07", **fields}
-    return OfficialFigure.objects.create(
-        key=f"figure-{next(_number)}", value=value, source=source(), **counts, **fields
-    )
+    fields = {"key": f"figure-{next(_number)}", "source": source(), **counts, **fields}
+    return OfficialFigure.objects.create(value=value, **fields)
+
+
+def withdrawn(record: Any, why: str = "It was of another site.", on: str = "2026-02-03") -> Any:
+    """The same record, taken back."""
+    type(record).objects.filter(pk=record.pk).update(withdrawn=why, withdrawn_on=on)
+    record.refresh_from_db()
+    return record
 
 
 def listing(of: Resource, **fields: Any) -> Listing:

@@ -1,6 +1,6 @@
-"""The editors' desk: reports wait here for a decision. The record itself is only read here.
+"""The editors' desk: reports wait here for a decision, and what the record says is corrected here.
 
-Every decision is one function of `registry.moderation`, which logs it with its reason.
+Every decision is one function of the core, which logs it with its reason.
 """
 
 from django.contrib import admin

@@ -188,7 +188,7 @@ _WAVE_TITLES = {
 def _open_acts(wave: Wave) -> list[str]:
     if wave.state == Wave.State.NEW:
         return ["accept", "dismiss"]
-    event = Event.objects.filter(wave=wave).first()
+    event = Event.objects.standing().filter(wave=wave).first()
     return ["renew"] if event and offers.has_grown(wave, event) else []
 
 

@@ -1,10 +1,11 @@
-"""The record, as the desk lists it: read only."""
+"""The record, as the desk lists it. What changes a row is an act that logs it, with a reason."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from checks.admin import ReadOnly
+from registry.admin.corrections import WITHDRAWN, Edited
 from registry.admin.requests import draft_request
 from registry.models import (
     Act,
@@ -21,30 +22,32 @@ from registry.models import (
 
 
 @admin.register(Restriction)
-class RestrictionAdmin(ReadOnly):
-    list_display = ["resource", "kind", "status", "began", "ended", "confidence", "public"]
-    list_filter = ["kind", "status", "confidence", "public"]
+class RestrictionAdmin(Edited):
+    list_display = ["resource", "kind", "status", "began", "ended", "confidence", "public", "withdrawn_on"]
+    list_filter = ["kind", "status", "confidence", "public", WITHDRAWN]
     list_select_related = ["resource"]
     search_fields = ["resource__search"]
     actions = [draft_request]
 
 
 @admin.register(Act)
-class ActAdmin(ReadOnly):
-    list_display = ["key", "type", "number", "date", "confidence"]
-    list_filter = ["type"]
+class ActAdmin(Edited):
+    list_display = ["key", "type", "number", "date", "confidence", "withdrawn_on"]
+    list_filter = ["type", WITHDRAWN]
     search_fields = ["key", "number"]
 
 
 @admin.register(Authority)
-class AuthorityAdmin(ReadOnly):
-    list_display = ["code", "name_en", "valid_from", "valid_to"]
+class AuthorityAdmin(Edited):
+    list_display = ["code", "name_en", "valid_from", "valid_to", "withdrawn_on"]
+    list_filter = [WITHDRAWN]
     search_fields = ["code", "name_kk", "name_ru", "name_en"]
 
 
 @admin.register(Ground)
-class GroundAdmin(ReadOnly):
-    list_display = ["code", "name_en"]
+class GroundAdmin(Edited):
+    list_display = ["code", "name_en", "withdrawn_on"]
+    list_filter = [WITHDRAWN]
 
 
 @admin.register(Region)
@@ -53,9 +56,9 @@ class RegionAdmin(ReadOnly):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnly):
-    list_display = ["key", "type", "began", "ended", "name_en"]
-    list_filter = ["type"]
+class EventAdmin(Edited):
+    list_display = ["key", "type", "began", "ended", "name_en", "withdrawn_on"]
+    list_filter = ["type", WITHDRAWN]
 
 
 @admin.register(Listing)
@@ -67,14 +70,15 @@ class ListingAdmin(ReadOnly):
 
 
 @admin.register(Statement)
-class StatementAdmin(ReadOnly):
-    list_display = ["key", "speaker", "stance", "date"]
-    list_filter = ["stance"]
+class StatementAdmin(Edited):
+    list_display = ["key", "speaker", "stance", "date", "withdrawn_on"]
+    list_filter = ["stance", WITHDRAWN]
 
 
 @admin.register(Source)
-class SourceAdmin(ReadOnly):
-    list_display = ["title", "url", "date"]
+class SourceAdmin(Edited):
+    list_display = ["title", "url", "date", "withdrawn_on"]
+    list_filter = [WITHDRAWN]
     list_display_links = ["title", "date"]
     search_fields = ["title", "url"]
     readonly_fields = ["url", "archive_url"]  # a form field of them would have to guess a scheme

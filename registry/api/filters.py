@@ -142,6 +142,16 @@ class Resources(filters.FilterSet):
         return shown.filter(**{name: value})
 
 
+class Withdrawable(filters.FilterSet):
+    """Of tables whose rows can be withdrawn."""
+
+    standing = filters.BooleanFilter(method="only_standing", label="Neither withdrawn nor about what was withdrawn")
+
+    def only_standing(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        standing = self._meta.model._default_manager.standing().values("pk")
+        return rows.filter(pk__in=standing) if value else rows.exclude(pk__in=standing)
+
+
 class Alarms(filters.FilterSet):
     act = _key("act__key", "Key of an act")
     open = filters.BooleanFilter(field_name="closed_on", lookup_expr="isnull", label="Still so")
@@ -157,7 +167,7 @@ class Categories(filters.FilterSet):
         fields = ["code", "display"]
 
 
-class Restrictions(filters.FilterSet):
+class Restrictions(Withdrawable):
     act = _key("acts__key", "Key of an act it rests on", many=True)
     authority = _code("authorities__code", "Code of an authority", many=True)
     ground = _code("grounds__code", "Code of a ground", many=True)
@@ -175,7 +185,7 @@ class Restrictions(filters.FilterSet):
         return rows.filter(pk__in=current) if value else rows.exclude(pk__in=current)
 
 
-class Acts(filters.FilterSet):
+class Acts(Withdrawable):
     authority = _code("roles__authority__code", "Code of an authority that had a part in it", many=True)
     resource = _number("restrictions__resource", "Id of a resource", many=True)
     after = _day("date", "gte")
@@ -186,7 +196,7 @@ class Acts(filters.FilterSet):
         fields = ["type", "number", "confidence"]
 
 
-class Documents(filters.FilterSet):
+class Documents(Withdrawable):
     act = _key("acts__key", "Key of an act", many=True)
     appeal = _key("appeals__key", "Key of an appeal", many=True)
     key = _key("key", "Its key")
@@ -196,7 +206,7 @@ class Documents(filters.FilterSet):
         fields = ["key", "language", "sha256"]
 
 
-class Appeals(filters.FilterSet):
+class Appeals(Withdrawable):
     act = _key("act__key", "Key of the act that is challenged")
     result = _key("result__key", "Key of the act that came of it")
     body = _code("body__code", "Code of the body that it is before")
@@ -209,7 +219,7 @@ class Appeals(filters.FilterSet):
         fields = ["stage", "outcome", "restriction", "confidence"]
 
 
-class Authorities(filters.FilterSet):
+class Authorities(Withdrawable):
     class Meta:
         model = Authority
         fields = ["code"]
@@ -332,7 +342,7 @@ class Snapshots(filters.FilterSet):
         fields = ["sha256"]
 
 
-class Statements(filters.FilterSet):
+class Statements(Withdrawable):
     event = _key("event__key", "Key of an event")
     authority = _code("authority__code", "Code of an authority")
     after = _day("date", "gte")
@@ -343,7 +353,7 @@ class Statements(filters.FilterSet):
         fields = ["restriction", "stance"]
 
 
-class Notices(filters.FilterSet):
+class Notices(Withdrawable):
     authority = _code("authority__code", "Code of an authority")
     after = _day("date", "gte")
     before = _day("date", "lt")
@@ -353,7 +363,7 @@ class Notices(filters.FilterSet):
         fields = ["type", "resource", "confidence"]
 
 
-class Figures(filters.FilterSet):
+class Figures(Withdrawable):
     authority = _code("authority__code", "Code of an authority")
     ground = _code("ground__code", "Code of a ground")
     after = _day("period_to", "gte")
@@ -385,7 +395,7 @@ class Holidays(filters.FilterSet):
         fields = ["kind"]
 
 
-class Events(filters.FilterSet):
+class Events(Withdrawable):
     region = _code("regions__iso", "Region, ISO 3166-2", many=True)
     network = _number("networks__asn", "Number of the autonomous system", many=True)
     after = _day("began", "gte")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Exists, OuterRef, QuerySet, Value, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Value, prefetch_related_objects
 from django.db.models.functions import StrIndex, Substr
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
@@ -45,6 +45,7 @@ from registry.models import (
     Source,
     Statement,
 )
+from registry.models.field_source import of_fields
 from registry.models.resource import unicode_host
 
 BULK_LIMIT = 1000  # names in one look-up
@@ -84,6 +85,17 @@ def _key(key: str, context: Mapping[str, Any]) -> str:
     return "" if context["veil"].in_key(key) else key
 
 
+class _StandingField(_KeyOf):
+    """A row that was withdrawn is nobody's event, result or previous step any more."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        found = super().get_attribute(instance)
+        return None if getattr(found, "withdrawn", "") else found
+
+
+WITHDRAWN = ["withdrawn", "withdrawn_on"]  # why, and when; null: it stands
+
+
 def _by(column: str, *, allow_null: bool = False) -> Any:
     """The row that a foreign key points at, by this column."""
     field = _KeyOf if column == "key" else serializers.SlugRelatedField
@@ -98,7 +110,7 @@ def _all_by(column: str) -> Any:
 class SourceField(serializers.ModelSerializer[Source]):
     class Meta:
         model = Source
-        fields = ["url", "title", "date", "archive_url", "archived_on", "sha256"]
+        fields = ["id", "url", "title", "date", "archive_url", "archived_on", "sha256"]
 
 
 class FieldSourceField(serializers.ModelSerializer[FieldSource]):
@@ -133,7 +145,7 @@ class ActRow(serializers.ModelSerializer[Act]):
         model = Act
         fields = [
             "id", "key", "type", "number", "date", "scope_ordered", "text", "language", "note", "confidence", "roles",
-            "documents", "sources", "field_sources",
+            "documents", "sources", "field_sources", *WITHDRAWN,
         ]  # fmt: skip
 
     def get_scope_ordered(self, row: Any) -> str | None:
@@ -171,7 +183,19 @@ class DocumentRow(serializers.ModelSerializer[Document]):
 
     class Meta:
         model = Document
-        fields = ["id", "key", "title", "language", "media_type", "size", "sha256", "url", "acts", "appeals"]
+        fields = [
+            "id",
+            "key",
+            "title",
+            "language",
+            "media_type",
+            "size",
+            "sha256",
+            "url",
+            "acts",
+            "appeals",
+            *WITHDRAWN,
+        ]
 
     def get_url(self, row: Any) -> str | None:
         return None if row.hidden else row.url
@@ -186,9 +210,9 @@ class DocumentRow(serializers.ModelSerializer[Document]):
 class AppealRow(serializers.ModelSerializer[Appeal]):
     key = KeyField(read_only=True)
     act = _by("key")
-    previous = _by("key", allow_null=True)
+    previous = _StandingField(slug_field="key", read_only=True, allow_null=True)
     body = _by("code", allow_null=True)
-    result = _by("key", allow_null=True)
+    result = _StandingField(slug_field="key", read_only=True, allow_null=True)
     note = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
     documents = _all_by("key")
     sources = SourceField(many=True, read_only=True)
@@ -197,7 +221,7 @@ class AppealRow(serializers.ModelSerializer[Appeal]):
         model = Appeal
         fields = [
             "id", "key", "act", "restriction", "previous", "stage", "body", "filed", "decided", "outcome", "result",
-            "note", "confidence", "documents", "sources",
+            "note", "confidence", "documents", "sources", *WITHDRAWN,
         ]  # fmt: skip
 
     def get_note(self, row: Any) -> str | None:
@@ -216,6 +240,7 @@ class AuthorityRow(serializers.ModelSerializer[Authority]):
         model = Authority
         fields = [
             "id", "code", "name_kk", "name_ru", "name_en", "role", "valid_from", "valid_to", "predecessors", "sources",
+            *WITHDRAWN,
         ]  # fmt: skip
 
 
@@ -227,7 +252,10 @@ class StatementRow(serializers.ModelSerializer[Statement]):
 
     class Meta:
         model = Statement
-        fields = ["id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source"]
+        fields = [
+            "id", "key", "restriction", "event", "authority", "speaker", "stance", "date", "words", "source",
+            *WITHDRAWN,
+        ]  # fmt: skip
 
     def to_representation(self, row: Any) -> dict[str, Any]:
         data = super().to_representation(row)
@@ -248,7 +276,7 @@ class NoticeRow(serializers.ModelSerializer[Notice]):
         model = Notice
         fields = [
             "id", "key", "type", "about", "resource", "authority", "speaker", "bound", "alternative", "date", "ended",
-            "fact", "confidence", "source",
+            "fact", "confidence", "source", *WITHDRAWN,
         ]  # fmt: skip
 
     def get_about(self, row: Notice) -> str | None:
@@ -285,7 +313,7 @@ class FigureRow(serializers.ModelSerializer[OfficialFigure]):
         model = OfficialFigure
         fields = [
             "id", "key", "value", "qualifier", "unit", "counts_kk", "counts_ru", "counts_en", "period_from",
-            "period_to", "ground", "kind", "authority", "speaker", "source", "ours",
+            "period_to", "ground", "kind", "authority", "speaker", "source", "ours", *WITHDRAWN,
         ]  # fmt: skip
 
 
@@ -305,7 +333,7 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
     grounds = _all_by("code")
     regions = _all_by("iso")
     networks = _all_by("asn")
-    event = _by("key", allow_null=True)
+    event = _StandingField(slug_field="key", read_only=True, allow_null=True)
     sources = SourceField(many=True, read_only=True)
 
     class Meta:
@@ -314,7 +342,7 @@ class RestrictionRow(serializers.ModelSerializer[Restriction]):
             "id", "resource", "kind", "kind_reason", "status", "began", "began_not_later_than", "began_not_before",
             "ended", "ended_not_later_than", "ended_not_before", "acts", "authorities", "roles",
             "authority_as_written", "grounds", "regions", "networks", "networks_as_written", "scope_ordered",
-            "scope_observed", "fact", "confidence", "conflicting", "event", "sources", "field_sources",
+            "scope_observed", "fact", "confidence", "conflicting", "event", "sources", "field_sources", *WITHDRAWN,
         ]  # fmt: skip
 
     def get_authorities(self, row: Restriction) -> list[str]:
@@ -345,6 +373,7 @@ class EventRow(serializers.ModelSerializer[Event]):
         fields = [
             "id", "key", "type", "name_kk", "name_ru", "name_en", "began", "ended", "intervals", "fact",
             "authority_as_written", "authorities", "confidence", "regions", "networks", "sources", "field_sources",
+            *WITHDRAWN,
         ]  # fmt: skip
 
     def to_representation(self, row: Any) -> dict[str, Any]:
@@ -862,7 +891,7 @@ class ResourceDetail(ResourceRow):
     statements = StatementRow(many=True)
 
     def to_representation(self, row: status.Status) -> dict[str, Any]:
-        prefetch_related_objects(row.acts, "sources", "documents", "field_sources__source")
+        prefetch_related_objects(row.acts, "sources", Prefetch("documents", Document.objects.standing()), of_fields())
         shown: dict[str, Any] = super().to_representation(row)
         return shown
 

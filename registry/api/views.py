@@ -59,6 +59,7 @@ from registry.models import (
     Snapshot,
     Statement,
 )
+from registry.models.field_source import of_fields
 from registry.models.restriction import hidden
 
 CHUNK = 500  # entries of the log read at once
@@ -269,7 +270,7 @@ class Acts(Table):
     """Acts: orders, submissions, court decisions, laws."""
 
     queryset = Act.objects.with_display().prefetch_related(
-        "roles__authority", "documents", "sources", "field_sources__source", hidden()
+        "roles__authority", Prefetch("documents", Document.objects.standing()), "sources", of_fields(), hidden()
     )
     serializer_class = serializers.ActRow
     filterset_class = filters.Acts
@@ -299,7 +300,7 @@ class Appeals(Table):
         Appeal.objects.public()
         .with_display()
         .select_related("act", "previous", "body", "result", "restriction__resource")
-        .prefetch_related("documents", "sources", hidden("act__"))
+        .prefetch_related(Prefetch("documents", Document.objects.standing()), "sources", hidden("act__"))
     )
     serializer_class = serializers.AppealRow
     filterset_class = filters.Appeals
@@ -350,9 +351,7 @@ class Figures(Table):
 class Events(Table):
     """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
 
-    queryset = Event.objects.prefetch_related(
-        "authorities", "regions", "networks", "sources", "field_sources__source", hidden()
-    )
+    queryset = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", of_fields(), hidden())
     serializer_class = serializers.EventRow
     filterset_class = filters.Events
 

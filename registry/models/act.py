@@ -11,16 +11,17 @@ from registry.dates import PartialTimeField
 from registry.models.authority import Authority
 from registry.models.document import Document, Language
 from registry.models.source import Confidence, Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class ActQuerySet(models.QuerySet["Act"]):
+class ActQuerySet(WithdrawableQuerySet["Act"]):
     def with_display(self) -> models.QuerySet[Any]:
         """Annotates `hidden`: it covers a resource that is not shown in full, so its words and papers are not shown."""
         covered = Act.restrictions.through.objects.filter(act=models.OuterRef("pk"))
         return self.annotate(hidden=models.Exists(covered.exclude(restriction__resource__display="full")))
 
 
-class Act(models.Model):
+class Act(Withdrawable):
     class Type(models.TextChoices):
         ORDER = "order", _("order of the authorised body")
         SUBMISSION = "submission", _("prosecutor's submission")
@@ -53,7 +54,10 @@ class Act(models.Model):
         verbose_name_plural = _("acts")
         ordering = ["-date", "number", "id"]
         constraints = [
-            models.CheckConstraint(name="act_text_has_a_language", condition=models.Q(text="") | ~models.Q(language=""))
+            withdrawn_with_a_day("act"),
+            models.CheckConstraint(
+                name="act_text_has_a_language", condition=models.Q(text="") | ~models.Q(language="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.act import Act
 from registry.models.resource import Resource
+
+
+class AlarmQuerySet(models.QuerySet["Alarm"]):
+    def standing(self) -> Self:
+        """Not one that tells of an act which was withdrawn since it was last seen."""
+        return self.filter(models.Q(act=None) | models.Q(act__withdrawn=""))
 
 
 class Alarm(models.Model):
@@ -32,6 +40,8 @@ class Alarm(models.Model):
     opened_on = models.DateField(_("opened on"))
     seen_on = models.DateField(_("last found on"))  # the last day on which it was found
     closed_on = models.DateField(_("closed on"), null=True, blank=True)
+
+    objects = AlarmQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("alarm")

@@ -14,12 +14,18 @@ from registry.models.authority import Authority
 from registry.models.document import Document
 from registry.models.restriction import Restriction
 from registry.models.source import Confidence, Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class AppealQuerySet(models.QuerySet["Appeal"]):
+class AppealQuerySet(WithdrawableQuerySet["Appeal"]):
     def public(self) -> AppealQuerySet:
         """One about a restriction that is not public is not public either."""
         return self.exclude(restriction__public=False)
+
+    def standing(self) -> AppealQuerySet:
+        """Nor one against an act that was withdrawn, or about such a restriction."""
+        about = models.Q(restriction=None) | models.Q(restriction__withdrawn="")
+        return self.public().filter(about, act__withdrawn="", withdrawn="")
 
     def with_display(self) -> models.QuerySet[Any]:
         """Annotates `hidden`: it is about a resource that is not shown in full, so its note is not shown."""
@@ -29,7 +35,7 @@ class AppealQuerySet(models.QuerySet["Appeal"]):
         return self.annotate(hidden=of_act | models.Exists(its_own.exclude(resource__display="full")))
 
 
-class Appeal(models.Model):
+class Appeal(Withdrawable):
     class Stage(models.TextChoices):
         COMPLAINT = "complaint", _("complaint to a body of the state")
         FIRST_INSTANCE = "first_instance", _("claim to a court of first instance")
@@ -99,6 +105,7 @@ class Appeal(models.Model):
         verbose_name_plural = _("appeals")
         ordering = ["filed", "decided", "id"]
         constraints = [
+            withdrawn_with_a_day("appeal"),
             models.CheckConstraint(
                 name="appeal_is_decided_after_it_is_filed",
                 condition=models.Q(filed="")
@@ -122,6 +129,11 @@ class Appeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act}: {self.get_stage_display()}"
+
+    @property
+    def its_result(self) -> Act | None:
+        """What came of it, unless that was withdrawn."""
+        return self.result if self.result and not self.result.withdrawn else None
 
     @property
     def when(self) -> str:

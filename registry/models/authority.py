@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.dates import PartialDateField, first_day, last_day
 from registry.models.display import Display
 from registry.models.source import Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
 class Named(models.Model):
@@ -34,9 +35,9 @@ class Named(models.Model):
         return str(getattr(self, f"name_{get_language() or 'en'}", self.name_en))
 
 
-class AuthorityQuerySet(models.QuerySet["Authority"]):
+class AuthorityQuerySet(WithdrawableQuerySet["Authority"]):
     def lineage(self) -> Lineage:
-        """Every body with those before and after it, in two queries."""
+        """These bodies with those before and after them, in two queries."""
         before, after = defaultdict(list), defaultdict(list)
         for later, earlier in Authority.predecessors.through.objects.values_list("from_authority", "to_authority"):
             before[later].append(earlier)
@@ -85,7 +86,7 @@ class Lineage:
         return tuple(sorted(rows, key=lambda one: (one.valid_from, one.valid_to or "9", one.pk)))
 
 
-class Authority(Named):
+class Authority(Named, Withdrawable):
     """A body that initiates, decides or executes, under the name it had at that time."""
 
     code = models.SlugField(_("code"), max_length=80, unique=True)
@@ -103,10 +104,11 @@ class Authority(Named):
         verbose_name = _("authority")
         verbose_name_plural = _("authorities")
         ordering = ["name_en"]
+        constraints = [withdrawn_with_a_day("authority")]
 
     def on(self, date: str) -> tuple[Authority, ...]:
         """Who it was on that date (see Lineage). For many, take the lineage once."""
-        return Authority.objects.lineage().on(self, date)
+        return Authority.objects.standing().lineage().on(self, date)
 
     def existed(self, date: str) -> bool:
         """May it have existed at some time that this partial date may mean? An end that nobody knows is no end."""
@@ -117,17 +119,20 @@ class Authority(Named):
         return bool(self.valid_to) and first_day(date) > last_day(self.valid_to)
 
 
-class Ground(Named):
+class Ground(Named, Withdrawable):
     """A reason that the law, or a body, names for a restriction."""
 
     code = models.SlugField(_("code"), max_length=60, unique=True)
     law_ref = models.TextField(_("where the law says so"), blank=True, default="")
     display = models.CharField(_("how much of the name is shown"), max_length=12, choices=Display, default=Display.FULL)
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("ground")
         verbose_name_plural = _("grounds")
         ordering = ["code"]
+        constraints = [withdrawn_with_a_day("ground")]
 
 
 class Region(Named):

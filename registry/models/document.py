@@ -8,6 +8,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
+
 SHA256 = RegexValidator(r"\A[0-9a-f]{64}\Z", _("A SHA-256 hash is 64 digits and letters from a to f, in lower case."))
 
 
@@ -22,7 +24,7 @@ class Language(models.TextChoices):
     EN = "en", _("English")
 
 
-class DocumentQuerySet(models.QuerySet["Document"]):
+class DocumentQuerySet(WithdrawableQuerySet["Document"]):
     def public(self) -> DocumentQuerySet:
         """One of nothing but an appeal about a restriction that is not public is not public either."""
         return self.exclude(acts=None, appeals__restriction__public=False)
@@ -38,7 +40,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         )
 
 
-class Document(models.Model):
+class Document(Withdrawable):
     key = models.SlugField(_("key"), max_length=120, unique=True)
     title = models.CharField(_("title"), max_length=500)
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True, default="")
@@ -54,6 +56,7 @@ class Document(models.Model):
         verbose_name = _("document")
         verbose_name_plural = _("documents")
         ordering = ["title", "id"]
+        constraints = [withdrawn_with_a_day("document")]
 
     def __str__(self) -> str:
         return self.title

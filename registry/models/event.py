@@ -9,9 +9,10 @@ from checks.models import Network, Wave
 from registry.dates import PartialTimeField
 from registry.models.authority import Authority, Named, Region
 from registry.models.source import Confidence, Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class Event(Named):
+class Event(Named, Withdrawable):
     class Type(models.TextChoices):
         SHUTDOWN = "shutdown", _("shutdown")
         INTERCEPTION = "interception", _("interception of encrypted traffic")
@@ -38,7 +39,10 @@ class Event(Named):
         Wave, verbose_name=_("wave"), null=True, blank=True, on_delete=models.PROTECT, related_name="event"
     )
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ["-began", "id"]
+        constraints = [withdrawn_with_a_day("event")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,9 +12,10 @@ from registry.models.act import Act
 from registry.models.event import Event
 from registry.models.restriction import Restriction
 from registry.models.source import Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class FieldSource(models.Model):
+class FieldSource(Withdrawable):
     ABOUT = ("restriction", "act", "event")
 
     restriction = models.ForeignKey(
@@ -32,11 +35,14 @@ class FieldSource(models.Model):
     field = models.CharField(_("field"), max_length=40)  # its column: began, ended, kind
     source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="fields")
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("source of a field")
         verbose_name_plural = _("sources of fields")
         ordering = ["field", "id"]
         constraints = [
+            withdrawn_with_a_day("field_source"),
             models.CheckConstraint(
                 name="field_source_is_of_one_record",
                 condition=models.Q(restriction__isnull=False, act__isnull=True, event__isnull=True)
@@ -56,6 +62,11 @@ class FieldSource(models.Model):
         for name in self.ABOUT:
             if getattr(self, f"{name}_id") is not None:
                 check_field(type(self)._meta.get_field(name).related_model, self.field)  # type: ignore[arg-type]
+
+
+def of_fields() -> models.Prefetch[Any]:
+    """Gives a record its `field_sources` that stand, each with its source."""
+    return models.Prefetch("field_sources", FieldSource.objects.standing().select_related("source"))
 
 
 def check_field(model: type[models.Model], name: str) -> None:

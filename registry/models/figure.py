@@ -10,9 +10,10 @@ from registry.dates import PartialDateField
 from registry.models.authority import Authority, Ground
 from registry.models.restriction import Restriction
 from registry.models.source import Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class OfficialFigure(models.Model):
+class OfficialFigure(Withdrawable):
     class Qualifier(models.TextChoices):
         EXACT = "exact", _("exactly")
         ABOUT = "about", _("approximately")
@@ -50,18 +51,21 @@ class OfficialFigure(models.Model):
     speaker = models.CharField(_("who said it"), max_length=200, blank=True, default="")
     source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="figures")
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("official figure")
         verbose_name_plural = _("official figures")
         ordering = ["-period_to", "-period_from", "-value", "id"]
         constraints = [
+            withdrawn_with_a_day("figure"),
             models.CheckConstraint(
                 name="figure_period_ends_after_start",
                 condition=models.Q(period_from="")
                 | models.Q(period_to="")
                 | models.Q(period_to__gte=models.F("period_from"))
                 | models.Q(period_from__startswith=models.F("period_to")),
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,9 +9,10 @@ from registry.dates import PartialDateField
 from registry.models.authority import Authority
 from registry.models.resource import Resource
 from registry.models.source import Confidence, Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class Notice(models.Model):
+class Notice(Withdrawable):
     class Type(models.TextChoices):
         THREAT = "threat", _("threat of blocking")
         USAGE_BAN = "usage_ban", _("ban of use inside a body")
@@ -35,11 +36,14 @@ class Notice(models.Model):
     confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
     source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="notices")
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         ordering = ["-date", "id"]
         constraints = [
+            withdrawn_with_a_day("notice"),
             models.CheckConstraint(
                 name="notice_ends_after_start",
                 condition=models.Q(date="")

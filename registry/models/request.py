@@ -26,6 +26,11 @@ class InformationRequestQuerySet(models.QuerySet["InformationRequest"]):
         """Not one about a restriction that is not public itself."""
         return self.filter(public=True).exclude(restriction__public=False)
 
+    def standing(self) -> Self:
+        """Nor one about a restriction or an event that was withdrawn. One that was taken back itself stays listed."""
+        about = models.Q(restriction=None) | models.Q(restriction__withdrawn="")
+        return self.public().filter(about, models.Q(event=None) | models.Q(event__withdrawn=""))
+
     def whole(self) -> Self:
         """Whatever a page says of a request, in a fixed number of queries."""
         return self.select_related(

@@ -17,36 +17,42 @@ from registry.models.authority import Authority, Ground, Region
 from registry.models.event import Event
 from registry.models.resource import Resource
 from registry.models.source import Confidence, Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class RestrictionQuerySet(models.QuerySet["Restriction"]):
+class RestrictionQuerySet(WithdrawableQuerySet["Restriction"]):
     def public(self) -> Self:
+        """What may be shown; those that were withdrawn too, with their mark."""
         return self.filter(public=True)
+
+    def standing(self) -> Self:
+        return self.public().filter(withdrawn="")
 
     def in_force(self, *, on: date) -> Self:
         """Not known to have ended before or on that day. An end that nobody recorded is no end."""
         over = models.Q(status__in=(Restriction.Status.LIFTED, Restriction.Status.EXPIRED))
-        return self.filter(models.Q(began="") | come_by("began", on)).exclude(over | come_by("ended", on))
+        begun = models.Q(began="") | come_by("began", on)
+        return self.filter(begun, withdrawn="").exclude(over | come_by("ended", on))
 
     def with_basis(self) -> Self:
         """Whatever a page says about a restriction, in a fixed number of queries."""
         act_roles = ActRole.objects.select_related("authority")
-        statements = apps.get_model("registry", "Statement")._default_manager.select_related("source", "authority")
-        field_sources = apps.get_model("registry", "FieldSource")._default_manager.select_related("source")
+        statements = apps.get_model("registry", "Statement")._default_manager.filter(withdrawn="")
+        field_sources = apps.get_model("registry", "FieldSource")._default_manager.filter(withdrawn="")
         return self.select_related("resource", "event").prefetch_related(
             models.Prefetch("roles", RestrictionRole.objects.select_related("authority")),
             "grounds",
             "sources",
-            models.Prefetch("field_sources", field_sources),
+            models.Prefetch("field_sources", field_sources.select_related("source")),
             "regions",
             "networks",
-            models.Prefetch("acts", Act.objects.with_display()),
+            models.Prefetch("acts", Act.objects.standing().with_display()),
             models.Prefetch("acts__roles", act_roles),
-            models.Prefetch("statements", statements),
+            models.Prefetch("statements", statements.select_related("source", "authority")),
         )
 
 
-class Restriction(models.Model):
+class Restriction(Withdrawable):
     class Kind(models.TextChoices):
         ADMINISTRATIVE = "administrative", _("administrative")
         COURT = "court", _("court")
@@ -110,6 +116,7 @@ class Restriction(models.Model):
         verbose_name_plural = _("restrictions")
         ordering = ["began", "id"]
         constraints = [
+            withdrawn_with_a_day("restriction"),
             models.CheckConstraint(
                 name="restriction_ends_after_start",
                 condition=models.Q(began="")
@@ -135,6 +142,11 @@ class Restriction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.resource}: {self.get_kind_display()}"
+
+    @property
+    def its_event(self) -> Event | None:
+        """What it belongs to, unless that was withdrawn."""
+        return self.event if self.event and not self.event.withdrawn else None
 
     @property
     def began_shown(self) -> str:

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry.dates import PartialDateField
 from registry.models.document import SHA256
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
 class Confidence(models.TextChoices):
@@ -13,7 +14,7 @@ class Confidence(models.TextChoices):
     LOW = "low", _("low")
 
 
-class Source(models.Model):
+class Source(Withdrawable):
     """A URL, or a title with its date where there is no URL."""
 
     url = models.URLField(_("web address"), max_length=2000, blank=True, default="")
@@ -24,11 +25,14 @@ class Source(models.Model):
     archived_on = PartialDateField(_("archived on"))
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", validators=[SHA256])
 
+    objects = WithdrawableQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("source")
         verbose_name_plural = _("sources")
         ordering = ["date", "id"]
         constraints = [
+            withdrawn_with_a_day("source"),
             models.CheckConstraint(
                 name="source_is_a_url_or_a_dated_title",
                 condition=~models.Q(url="") | (~models.Q(title="") & ~models.Q(date="")),

@@ -10,19 +10,25 @@ from registry.models.authority import Authority
 from registry.models.event import Event
 from registry.models.restriction import Restriction, hidden
 from registry.models.source import Source
+from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 
-class StatementQuerySet(models.QuerySet["Statement"]):
+class StatementQuerySet(WithdrawableQuerySet["Statement"]):
     def public(self) -> StatementQuerySet:
         """One about a restriction that is not public is not public either."""
         return self.exclude(restriction__public=False)
+
+    def standing(self) -> StatementQuerySet:
+        """Nor one about a restriction or an event that was withdrawn."""
+        about = models.Q(restriction=None) | models.Q(restriction__withdrawn="")
+        return self.public().filter(about, models.Q(event=None) | models.Q(event__withdrawn=""), withdrawn="")
 
     def with_basis(self) -> StatementQuerySet:
         rows = self.select_related("authority", "event", "source", "restriction__resource", "restriction__event")
         return rows.prefetch_related(hidden("event__"))
 
 
-class Statement(models.Model):
+class Statement(Withdrawable):
     class Stance(models.TextChoices):
         ADMITS = "admits", _("admits")
         DENIES = "denies", _("denies")
@@ -63,11 +69,12 @@ class Statement(models.Model):
         verbose_name_plural = _("statements")
         ordering = ["date", "id"]
         constraints = [
+            withdrawn_with_a_day("statement"),
             models.CheckConstraint(
                 name="statement_is_about_one_thing",
                 condition=models.Q(restriction__isnull=False, event__isnull=True)
                 | models.Q(restriction__isnull=True, event__isnull=False),
-            )
+            ),
         ]
 
     def __str__(self) -> str:

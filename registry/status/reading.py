@@ -90,7 +90,7 @@ def _recorded(resources: Sequence[Resource]) -> dict[int, list[Recorded]]:
     if not by_pk:
         return {}
     rows = list(
-        Restriction.objects.public().filter(resource__in=by_pk).select_related("event").order_by("-began", "-id")
+        Restriction.objects.standing().filter(resource__in=by_pk).select_related("event").order_by("-began", "-id")
     )
     below = gather(
         rows,
@@ -102,12 +102,16 @@ def _recorded(resources: Sequence[Resource]) -> dict[int, list[Recorded]]:
         networks=(),
         acts=(),
         statements=("authority", "source"),
-        of={"acts": Act.objects.with_display()},
+        of={
+            "acts": Act.objects.standing().with_display(),
+            "statements": models.Statement.objects.standing(),
+            "field_sources": models.FieldSource.objects.standing(),
+        },
     )
     gather(below["acts"], roles=("authority",), sources=())
     found: dict[int, list[Recorded]] = defaultdict(list)
     for row in rows:
-        row.resource = by_pk[row.resource_id]
+        row.resource, row.event = by_pk[row.resource_id], row.its_event
         for statement in row.statements.all():
             statement.restriction = row
         found[row.resource_id].append(Recorded(row, tuple(row.acts.all()), tuple(row.statements.all())))

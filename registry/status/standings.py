@@ -164,10 +164,12 @@ def _stands(legal: Legal, listed: Listed, states: frozenset[str]) -> tuple[str, 
 
 def _legal(reach: tuple[int, int], day: date) -> tuple[dict[int, Legal], dict[int, set[str]]]:
     """What the record says of each resource, and of which kinds its restrictions are."""
-    with_act = Restriction.acts.through.objects.filter(restriction=OuterRef("pk"))
+    with_act = Restriction.acts.through.objects.filter(restriction=OuterRef("pk"), act__withdrawn="")
     found: dict[int, set[Legal]] = defaultdict(set)
     kinds: dict[int, set[str]] = defaultdict(set)
-    rows = Restriction.objects.public().filter(resource__pk__range=reach).order_by().annotate(with_act=Exists(with_act))
+    rows = (
+        Restriction.objects.standing().filter(resource__pk__range=reach).order_by().annotate(with_act=Exists(with_act))
+    )
     for pk, status, ended, has_act, kind in rows.values_list("resource_id", "status", "ended", "with_act", "kind"):
         found[pk].add(legal_of(status, ended, has_act, day))
         kinds[pk].add(kind)

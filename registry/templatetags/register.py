@@ -120,6 +120,8 @@ def told(text: str, about: Any) -> str:
 @register.simple_tag
 def source_link(source: Source, about: Any = None) -> SafeString:
     """Title and date of a source, linked where it has an address that a browser may follow."""
+    if source.withdrawn:
+        return format_html("{}", _("a source that was withdrawn"))
     if discretion.reveals(f"{source.title} {unquote(source.url)} {source.url}", _hidden(about)):
         words = _("not shown here: it would give the address away")
         return format_html("{}, {}", words, dates.shown(source.date)) if source.date else format_html("{}", words)

@@ -26,18 +26,19 @@ class StatementFilter(forms.Form):
         label=_("What is said"), choices=lambda: [("", _("any")), *Statement.Stance.choices], required=False
     )
     authority = forms.ModelChoiceField(
-        Authority.objects.all(), label=_("Authority"), to_field_name="code", empty_label=_("any"), required=False
+        Authority.objects.standing(), label=_("Authority"), to_field_name="code", empty_label=_("any"), required=False
     )
     event = forms.ModelChoiceField(
-        Event.objects.all(), label=_("Event"), to_field_name="key", empty_label=_("any"), required=False
+        Event.objects.standing(), label=_("Event"), to_field_name="key", empty_label=_("any"), required=False
     )
     year = forms.IntegerField(label=_("Year"), min_value=1990, max_value=2100, required=False)
 
     def __init__(self, *args: Any, withheld: Veil, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        keys = Event.objects.values_list("key", flat=True)  # the choices spell them
-        self.fields["event"].queryset = Event.objects.exclude(key__in=[key for key in keys if withheld.in_key(key)])  # type: ignore[attr-defined]
-        said = Statement.objects.public()
+        events = Event.objects.standing()
+        keys = events.values_list("key", flat=True)  # the choices spell them
+        self.fields["event"].queryset = events.exclude(key__in=[key for key in keys if withheld.in_key(key)])  # type: ignore[attr-defined]
+        said = Statement.objects.standing()
         self.fields["authority"].queryset = Authority.objects.filter(pk__in=said.values("authority"))  # type: ignore[attr-defined]
         sort_choices(self.fields["authority"])
 
@@ -45,7 +46,7 @@ class StatementFilter(forms.Form):
         """The statements that the filter leaves, newest first; none while it is not understood."""
         if not self.is_valid():
             return Statement.objects.none()
-        rows, asked = Statement.objects.public().with_basis(), self.cleaned_data
+        rows, asked = Statement.objects.standing().with_basis(), self.cleaned_data
         for field in ("stance", "authority"):
             if asked[field]:
                 rows = rows.filter(**{field: asked[field]})
@@ -73,7 +74,7 @@ def contradictions(request: HttpRequest) -> HttpResponse:
 
 
 def figures(request: HttpRequest) -> HttpResponse:
-    rows = OfficialFigure.objects.select_related("ground", "authority", "source")
+    rows = OfficialFigure.objects.standing().select_related("ground", "authority", "source")
     page = Paginator(rows, FIGURES).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     ours = claims.own_counts(shown)
@@ -82,7 +83,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 
 def notices(request: HttpRequest) -> HttpResponse:
-    rows = Notice.objects.select_related("resource", "authority", "source")
+    rows = Notice.objects.standing().select_related("resource", "authority", "source")
     page = Paginator(rows, NOTICES).get_page(request.GET.get("page"))
     return render(request, "registry/notices.html", {"page": page})
 

@@ -12,7 +12,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
@@ -31,6 +32,7 @@ from registry.models import (
     ActRole,
     Appeal,
     Authority,
+    Document,
     Event,
     Ground,
     InformationRequest,
@@ -39,6 +41,7 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
+from registry.models.field_source import of_fields
 from registry.models.resource import name_order
 from registry.models.restriction import hidden
 from registry.veil import Veil
@@ -51,6 +54,7 @@ FIRST = 20  # acts of an authority before "all acts"
 FIRST_STATEMENTS = 10
 EXCERPT = 700  # characters of an act's text on its own page
 TEXT_PAGE = 6000  # characters of it on one page of the text
+STANDING = Q(restrictions__public=True, restrictions__withdrawn="")  # of what restrictions are counted for
 TABLES = (
     "resources",
     "restrictions",
@@ -78,7 +82,7 @@ class ActFilter(forms.Form):
     q = forms.CharField(label=_("Number or words"), max_length=200, required=False)
     type = forms.ChoiceField(label=_("Type"), choices=lambda: [("", _("any")), *Act.Type.choices], required=False)
     authority = forms.ModelChoiceField(
-        Authority.objects.all(), label=_("Authority"), to_field_name="code", empty_label=_("any"), required=False
+        Authority.objects.standing(), label=_("Authority"), to_field_name="code", empty_label=_("any"), required=False
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -89,7 +93,7 @@ class ActFilter(forms.Form):
         """The acts that the filter leaves; none while it is not understood. By what is blacked out none is found."""
         if not self.is_valid():
             return Act.objects.none()
-        rows, asked = Act.objects.with_display(), self.cleaned_data
+        rows, asked = Act.objects.standing().with_display(), self.cleaned_data
         if words := asked["q"]:
             found = reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS))
             rows = rows.filter(Q(number__icontains=words) | found & Q(hidden=False))
@@ -111,7 +115,7 @@ def acts(request: HttpRequest) -> HttpResponse:
     asked = ActFilter(request.GET, auto_id="filter-%s")
     rows = _with_counts(asked.leaves(veil.of(request))).prefetch_related("roles__authority")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
-    lineage = Authority.objects.lineage()
+    lineage = Authority.objects.standing().lineage()
     lines = [(row, _parts(row, lineage)) for row in page]
     context = {"form": asked, "page": page, "lines": lines}
     return render(request, "registry/acts.html", context, status=200 if asked.is_valid() else 400)
@@ -119,17 +123,17 @@ def acts(request: HttpRequest) -> HttpResponse:
 
 def act(request: HttpRequest, key: str) -> HttpResponse:
     everything = Act.objects.with_display().prefetch_related(
-        "roles__authority", "sources", "documents", "field_sources__source", hidden()
+        "roles__authority", "sources", Prefetch("documents", Document.objects.standing()), of_fields(), hidden()
     )
     row = by_key(everything, key, request)
-    page = _restrictions(request, row.restrictions.public())
+    page = _restrictions(request, row.restrictions.standing())
     at = timezone.now()
-    challenge = clocks.challenge(row, clocks.read(at=at), at=at)
+    challenge = None if row.withdrawn else clocks.challenge(row, clocks.read(at=at), at=at)
     context = {
         "act": row,
         "challenge": challenge,
-        "parts": _parts(row, Authority.objects.lineage()),
-        "course": appeals.course_of_act(row),
+        "parts": _parts(row, Authority.objects.standing().lineage()),
+        "course": () if row.withdrawn else appeals.course_of_act(row),
         "excerpt": Truncator(row.text).chars(EXCERPT),
         "longer": len(row.text) > EXCERPT,
         "page": page,
@@ -184,8 +188,10 @@ def _parts(row: Act, lineage: Lineage) -> list[Part]:
 
 
 def authorities(request: HttpRequest) -> HttpResponse:
-    rows = Authority.objects.annotate(
-        act_count=Count("acts", distinct=True), statement_count=Count("statements", distinct=True)
+    said = Statement.objects.standing().filter(authority=OuterRef("pk")).order_by().values("authority")
+    rows = Authority.objects.standing().annotate(
+        act_count=Count("acts", filter=Q(acts__withdrawn=""), distinct=True),
+        statement_count=Coalesce(Subquery(said.annotate(number=Count("pk")).values("number")), 0),
     )
     page = Paginator(sorted(rows, key=lambda one: (alphabetical(one.name), one.pk)), ROWS).get_page(
         request.GET.get("page")
@@ -195,24 +201,25 @@ def authorities(request: HttpRequest) -> HttpResponse:
 
 def authority(request: HttpRequest, code: str) -> HttpResponse:
     row = get_object_or_404(Authority.objects.prefetch_related("sources"), code=code)
-    roles = RestrictionRole.objects.filter(authority=row, restriction__public=True)
+    roles = RestrictionRole.objects.filter(authority=row, restriction__public=True, restriction__withdrawn="")
+    its_acts = row.acts.standing().distinct()
     page = _restrictions(request, Restriction.objects.filter(pk__in=roles.values("restriction")))
     shown: dict[int, list[str]] = defaultdict(list)
     for one in roles.filter(restriction__in=page.object_list):
         shown[one.restriction_id].append(str(one.get_role_display()))
-    said = row.statements.public()
+    said = row.statements.standing()
     stances = _counted(said, "stance", Statement.Stance.choices)
     context = {
         "authority": row,
-        "chain": Authority.objects.lineage().chain(row),
-        "acts": _with_counts(row.acts.distinct()).prefetch_related(
+        "chain": () if row.withdrawn else Authority.objects.standing().lineage().chain(row),
+        "acts": _with_counts(its_acts).prefetch_related(
             Prefetch("roles", ActRole.objects.filter(authority=row), to_attr="its_roles")
         )[:FIRST],
-        "act_count": row.acts.distinct().count(),
-        "act_roles": _counted(row.roles.all(), "role", ActRole.Role.choices),
-        "appeals": _counted(row.appeals.public(), "outcome", Appeal.Outcome.choices),
+        "act_count": its_acts.count(),
+        "act_roles": _counted(row.roles.filter(act__withdrawn=""), "role", ActRole.Role.choices),
+        "appeals": _counted(row.appeals.standing(), "outcome", Appeal.Outcome.choices),
         "stances": stances,
-        "events": row.events.all(),
+        "events": row.events.standing(),
         "statements": _statements(said)[:FIRST_STATEMENTS],
         "statement_count": sum(number for _label, number in stances),
         "page": page,
@@ -233,7 +240,7 @@ def _counted(rows: QuerySet[Any], column: str, choices: Iterable[tuple[str, Any]
 def _requests(row: Authority) -> dict[str, Any]:
     """What it was asked, and how it answers."""
     asked = sorted(
-        lines(InformationRequest.objects.public().filter(authority=row).whole(), at=timezone.now()), key=by_due
+        lines(InformationRequest.objects.standing().filter(authority=row).whole(), at=timezone.now()), key=by_due
     )
     record = requests.record_of(one.standing for one in asked)
     took = clocks.days_in_words(record.median_days, record.unit) if record.median_days is not None else ""
@@ -241,8 +248,8 @@ def _requests(row: Authority) -> dict[str, Any]:
 
 
 def grounds(request: HttpRequest) -> HttpResponse:
-    public = Count("restrictions", filter=Q(restrictions__public=True), distinct=True)
-    rows = Ground.objects.annotate(restriction_count=public).order_by("-restriction_count", "code")
+    standing = Count("restrictions", filter=STANDING, distinct=True)
+    rows = Ground.objects.standing().annotate(restriction_count=standing).order_by("-restriction_count", "code")
     return render(request, "registry/grounds.html", {"grounds": rows})
 
 
@@ -253,7 +260,7 @@ class EventFilter(forms.Form):
     def leaves(self) -> QuerySet[Event]:
         if not self.is_valid():
             return Event.objects.none()
-        rows, asked = Event.objects.all(), self.cleaned_data
+        rows, asked = Event.objects.standing(), self.cleaned_data
         if asked["type"]:
             rows = rows.filter(type=asked["type"])
         return rows.filter(began__startswith=str(asked["year"])) if asked["year"] else rows
@@ -261,20 +268,18 @@ class EventFilter(forms.Form):
 
 def events(request: HttpRequest) -> HttpResponse:
     asked = EventFilter(request.GET, auto_id="filter-%s")
-    public = Count("restrictions__resource", filter=Q(restrictions__public=True), distinct=True)
-    rows = asked.leaves().annotate(resource_count=public).prefetch_related("regions").order_by("-began", "id")
+    standing = Count("restrictions__resource", filter=STANDING, distinct=True)
+    rows = asked.leaves().annotate(resource_count=standing).prefetch_related("regions").order_by("-began", "id")
     context = {"form": asked, "page": Paginator(rows, ROWS).get_page(request.GET.get("page"))}
     return render(request, "registry/events.html", context, status=200 if asked.is_valid() else 400)
 
 
 def event(request: HttpRequest, key: str) -> HttpResponse:
-    everything = Event.objects.prefetch_related(
-        "authorities", "regions", "networks", "sources", "field_sources__source", hidden()
-    )
+    everything = Event.objects.prefetch_related("authorities", "regions", "networks", "sources", of_fields(), hidden())
     row = by_key(everything.select_related("wave"), key, request)
-    page = _restrictions(request, row.restrictions.public())
-    about = Statement.objects.public().filter(Q(event=row) | Q(restriction__event=row))
-    disagreeing = claims.statements_about([("event", row.pk, "")])
+    page = _restrictions(request, row.restrictions.standing())
+    about = Statement.objects.standing().filter(Q(event=row) | Q(restriction__event=row))
+    disagreeing = [] if row.withdrawn else claims.statements_about([("event", row.pk, "")])
     found = _statuses([*page, *(one.restriction for one in disagreeing if one.restriction)])
     stretches = [offers.stretch(one) for one in row.intervals]
     context = {
@@ -376,7 +381,7 @@ def _statements(rows: QuerySet[Statement]) -> QuerySet[Statement]:
 
 
 def _with_counts(rows: QuerySet[Act]) -> QuerySet[Act]:
-    resources = Count("restrictions__resource", filter=Q(restrictions__public=True), distinct=True)
+    resources = Count("restrictions__resource", filter=STANDING, distinct=True)
     return rows.annotate(resource_count=resources).order_by("-date", "number", "id")
 
 

@@ -172,7 +172,7 @@ class Filters(forms.Form):
         if chosen.get("type"):
             rows = rows.filter(type=chosen["type"])
         if chosen.get("kind"):
-            rows = rows.filter(pk__in=Restriction.objects.public().filter(kind=chosen["kind"]).values("resource"))
+            rows = rows.filter(pk__in=Restriction.objects.standing().filter(kind=chosen["kind"]).values("resource"))
         if chosen.get("q"):
             rows = rows.filter(pk__in=[one.pk for one in search.find(chosen["q"], limit=FOUND_BY_TEXT)])
         for field in ("situation", "legal", "listed", "observed"):
@@ -183,7 +183,7 @@ class Filters(forms.Form):
     def _sorted(self, rows: ResourceQuerySet) -> QuerySet[Resource]:
         match self.cleaned_data.get("sort"):
             case "-began":
-                began = Max("restrictions__began", filter=Q(restrictions__public=True))
+                began = Max("restrictions__began", filter=Q(restrictions__public=True, restrictions__withdrawn=""))
                 return rows.annotate(began=began).order_by(F("began").desc(nulls_last=True), *name_order())
             case "-created":
                 return rows.order_by("-created_at", *name_order())
@@ -284,9 +284,9 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     """What a resource's page tells beside its status, in one query."""
     one = found.resource
     about = Q(resource=one) | Q(restriction__resource=one)
-    asked = InformationRequest.objects.public().filter(about)
+    asked = InformationRequest.objects.standing().filter(about)
     return together(
-        notices=(one.notices.all(), ("authority", "source")),
+        notices=(one.notices.standing(), ("authority", "source")),
         listings=(one.listings.with_days(), ("source",)),
         requests=(asked, ("authority",)),
         steps=(RequestStep.objects.filter(request__in=asked), ("authority", "source")),
@@ -389,11 +389,13 @@ def _timeline(found: Status, at: datetime) -> Timeline | None:
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
-    """Ids of what the log says of the resource, its restrictions and its episodes that run."""
-    subjects = [f"resource/{found.resource.pk}", *(f"restriction/{row.pk}" for row in found.restrictions)]
+    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
+    subjects = [f"resource/{found.resource.pk}"]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
-    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged))
+    restrictions = found.resource.restrictions.public().order_by()
+    its = restrictions.values(subject=Concat(Value("restriction/"), Cast("pk", CharField())))
+    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its))
     return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
 

@@ -61,7 +61,7 @@ def by_due(line: Line) -> tuple[bool, date, int]:
 class Filters(forms.Form):
     state = forms.ChoiceField(label=_("State"), choices=lambda: [("", _("any")), *State.choices], required=False)
     authority = forms.ModelChoiceField(
-        Authority.objects.filter(requests__isnull=False).distinct(),
+        Authority.objects.standing().filter(requests__isnull=False).distinct(),
         label=_("Authority"),
         to_field_name="code",
         empty_label=_("any"),
@@ -78,7 +78,7 @@ class Filters(forms.Form):
 
 def request_list(request: HttpRequest) -> HttpResponse:
     form = Filters(request.GET, auto_id="filter-%s")
-    every = lines(InformationRequest.objects.public().whole(), at=timezone.now())
+    every = lines(InformationRequest.objects.standing().whole(), at=timezone.now())
     shown: list[Line] = []
     if form.is_valid():
         asked = form.cleaned_data
@@ -122,7 +122,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
     """`/requests.ics?lang=kk`: what is due, a day an event (RFC 5545). Ids stay, so a calendar updates what it has."""
     asked = request.GET.get("lang", settings.LANGUAGE_CODE)
     with translation.override(asked if asked in LANGUAGES else settings.LANGUAGE_CODE):
-        rows = lines(InformationRequest.objects.public().whole(), at=timezone.now())
+        rows = lines(InformationRequest.objects.standing().whole(), at=timezone.now())
         body = _calendar([(line, key_of(line.request, request)) for line in rows], timezone.now())
     return HttpResponse(
         body,

@@ -27,7 +27,9 @@ class Line:
 
 def stale(request: HttpRequest) -> HttpResponse:
     """Two sections; `beyond` and `outlived` number their pages."""
-    rows = Alarm.objects.filter(closed_on=None).select_related("resource", "act").order_by("-opened_on", "-pk")
+    rows = (
+        Alarm.objects.standing().filter(closed_on=None).select_related("resource", "act").order_by("-opened_on", "-pk")
+    )
     sections = (
         Paginator(rows.filter(kind=Alarm.Kind.COLLATERAL), ROWS),
         Paginator(rows.exclude(kind=Alarm.Kind.COLLATERAL), ROWS),

@@ -1,0 +1,324 @@
+"""Adding, correcting, withdrawing and restoring what the record says: one form for every table that can be edited.
+
+A form is sent twice. The first time it is shown what the log would tell everybody, and nothing is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import EmptyFieldListFilter
+from django.contrib.auth.models import User
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from checks.admin import ReadOnly
+from checks.models import Network
+from registry import editing
+from registry.admin.decisions import WIDE, DecisionForm, resources_meant
+from registry.dates import PartialDateField, PartialTimeField
+from registry.models import Authority, Event, Ground, Region, Resource, Source
+from registry.models.withdrawal import Withdrawable
+from registry.moderation import key_id
+
+CHOSEN = (Authority, Event, Ground, Region)  # tables of which one row is chosen from a list
+TICKED = (Ground, Region)  # and of which several are ticked
+NOTHING = ("", "–")
+WITHDRAWN = ("withdrawn_on", EmptyFieldListFilter)  # a filter of the lists
+
+# Bodies by their part are no column of the record.
+_ROLES = {
+    "initiated": _("Who initiated it"),
+    "decided": _("Who decided it"),
+    "executed": _("Who executed it"),
+    "authorities": _("Bodies whose part is not known"),
+}
+_HELP = {
+    Authority: _("Codes of authorities, one a line."),
+    Network: _("Numbers of autonomous systems, one a line."),
+    Resource: _("The number, the address or the name of a resource of the register."),
+    Source: _("Numbers or addresses of sources that the register has, one a line."),
+}
+
+
+class CorrectionForm(DecisionForm):
+    """The fields of one table, as a change has them, and the reason."""
+
+    model: type[Withdrawable]
+    new: bool
+
+    def __init__(self, data: Any, *, initial: Mapping[str, Any]) -> None:
+        super().__init__(data, initial=dict(initial))
+        for name, field in self.fields.items():  # what was chosen once stays a choice, also when it was withdrawn since
+            if isinstance(field, forms.ChoiceField):
+                value = self.initial.get(name)
+                chosen = value if isinstance(value, list) else [value or ""]
+                offered: list[Any] = list(field.choices)  # type: ignore[arg-type]  # they were read by now
+                known = {one for one, _label in offered}
+                field.choices = [*offered, *((one, one) for one in chosen if one not in known)]
+
+    def change(self) -> dict[str, Any]:
+        """What differs from what the form showed at first."""
+        names = editing.fields_for(self.model, new=self.new)
+        given = {name: _as_given(self.cleaned_data[name]) for name in names}
+        if self.new:
+            return {name: value for name, value in given.items() if value not in ("", None, [], False)}
+        first = {name: _as_given(self.fields[name].clean(self.initial[name])) for name in names}
+        return {name: value for name, value in given.items() if value != first[name]}
+
+
+class NamesField(forms.CharField):
+    """One row, or several with one a line, by what a change calls them. Whether they exist, editing knows."""
+
+    def __init__(self, target: type[models.Model], *, many: bool, **options: Any) -> None:
+        self.target, self.many = target, many
+        box = forms.Textarea(attrs={"rows": 3, **WIDE}) if many else forms.TextInput(attrs=WIDE)
+        super().__init__(required=False, widget=box, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        value = self.prepare_value(value)
+        lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+        names = [self._name(line) for line in lines]
+        if self.many:
+            return names
+        if len(names) > 1:
+            raise ValidationError(gettext("Name one."))
+        return names[0] if names else None
+
+    def _name(self, text: str) -> Any:
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            return int(text) if editing.named_by(self.target) in ("pk", "asn") else text
+        if self.target is Source:
+            return Source.objects.filter(url=text).values_list("pk", flat=True).first() or text
+        if self.target is Resource:
+            found = resources_meant(text)
+            return found[0].pk if len(found) == 1 else text
+        return text
+
+
+def form_for(model: type[Withdrawable], *, new: bool) -> type[CorrectionForm]:
+    names = editing.fields_for(model, new=new)
+    fields: dict[str, Any] = {name: _field(model, name) for name in names}
+    return type("CorrectionForm", (CorrectionForm,), {**fields, "model": model, "new": new, "field_order": names})
+
+
+def label_of(model: type[Withdrawable], name: str) -> Any:
+    """A field's name at the desk."""
+    if name in _ROLES and name in editing.EDITABLE[model].roles:
+        return _ROLES[name]
+    try:
+        return capfirst(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    except FieldDoesNotExist:
+        return name
+
+
+def _field(model: type[Withdrawable], name: str) -> forms.Field:
+    label, target, many = label_of(model, name), editing.points_at(model, name), editing.names_many(model, name)
+    if target is None:
+        return _plain(model._meta.get_field(name), label)
+    if many and issubclass(target, TICKED):
+        tick = forms.CheckboxSelectMultiple
+        return forms.MultipleChoiceField(label=label, choices=lambda: _offered(target), required=False, widget=tick)
+    if not many and issubclass(target, CHOSEN):
+        return _NothingIsNone(label=label, choices=lambda: [NOTHING, *_offered(target)], required=False)
+    return NamesField(target, many=many, label=label, help_text=_help(target, many=many))
+
+
+def _help(target: type[models.Model], *, many: bool) -> Any:
+    if many:
+        return _HELP.get(target, _("Keys, one a line."))
+    if target is Source:
+        return _("The number or the address of a source that the register has.")
+    return _HELP[Resource] if target is Resource else _("Its key; of a restriction its number.")
+
+
+def _plain(column: Any, label: Any) -> forms.Field:
+    words: Any = ""
+    if isinstance(column, PartialTimeField):
+        words = _("2014-10-21, 2014-10, 2014, or an hour in UTC: 2014-10-21T07Z. Empty: not known.")
+    elif isinstance(column, PartialDateField):
+        words = _("2014-10-21, 2014-10 or 2014. Empty: not known.")
+    if isinstance(column, models.BooleanField):
+        return forms.BooleanField(label=label, required=False)
+    if column.choices:
+        choices = [*([] if column.has_default() and column.default else [NOTHING]), *column.choices]
+        return forms.ChoiceField(label=label, choices=choices, required=False)
+    if isinstance(column, models.IntegerField):
+        return forms.IntegerField(label=label, required=False, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+    many_lines = isinstance(column, models.TextField)
+    box = forms.Textarea(attrs={"rows": 4, **WIDE}) if many_lines else forms.TextInput(attrs=WIDE)
+    return forms.CharField(label=label, required=False, help_text=words, widget=box)
+
+
+class _NothingIsNone(forms.ChoiceField):
+    def clean(self, value: Any) -> Any:
+        return super().clean(value) or None
+
+
+def _offered(target: type[models.Model]) -> list[tuple[Any, str]]:
+    """The rows that stand, by their name."""
+    rows: Any = target._default_manager.all()
+    if issubclass(target, Withdrawable):
+        rows = rows.filter(withdrawn="")
+    by = editing.named_by(target)
+    return sorted(((getattr(row, by), f"{row} ({getattr(row, by)})") for row in rows), key=lambda one: one[1])
+
+
+def _as_given(value: Any) -> Any:
+    """Browsers send the end of a line as two characters."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+
+
+class Edited(ReadOnly):
+    """Rows that editors add, correct, withdraw and restore, each by a function of `registry.editing`."""
+
+    change_form_template = "admin/registry/edited/change_form.html"
+    change_list_template = "admin/registry/edited/change_list.html"
+
+    def has_edit_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"registry.change_{self.opts.model_name}")
+
+    def get_urls(self) -> list[URLPattern]:
+        doors = [
+            path("new/", self.admin_site.admin_view(self.new), name=self._name("new")),
+            path("<int:pk>/correct/", self.admin_site.admin_view(self.correct), name=self._name("correct")),
+            path("<int:pk>/withdraw/", self.admin_site.admin_view(self.withdraw), name=self._name("withdraw")),
+            path("<int:pk>/restore/", self.admin_site.admin_view(self.restore), name=self._name("restore")),
+        ]
+        return [*doors, *super().get_urls()]
+
+    def _name(self, act: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{act}"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        new = f"admin:{self._name('new')}" if self.has_edit_permission(request) else ""
+        return super().changelist_view(request, {**(extra_context or {}), "new_url": new})
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        doors = [f"admin:{self._name(act)}" for act in ("correct", "withdraw", "restore")]
+        urls = dict(zip(("correct_url", "withdraw_url", "restore_url"), doors, strict=True))
+        context = {**(extra_context or {}), **urls, "may_edit": self.has_edit_permission(request)}
+        return super().change_view(request, object_id, form_url, context)
+
+    def new(self, request: HttpRequest) -> HttpResponse:
+        kind = form_for(self.model, new=True)
+        empty = editing.fields_of_nothing(self.model)
+        asked = {name: request.GET[name] for name in kind.base_fields if name in request.GET}
+        form = kind(request.POST or None, initial=empty | asked)
+
+        def act(by: str, reason: str) -> Any:
+            return editing.create(self.model, form.change(), by=by, reason=reason)
+
+        return self._edit(request, form, gettext("Add an entry"), None, act)
+
+    def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = get_object_or_404(self.model, pk=pk)
+        form = form_for(self.model, new=False)(request.POST or None, initial=editing.fields_of(row))
+        seen = request.POST.get("seen") or editing.state_of(row)
+
+        def act(by: str, reason: str) -> Any:
+            if not editing.correct(row, form.change(), by=by, reason=reason, seen=seen):
+                raise editing.NotPossible(gettext("Nothing would change: it says so already."))
+            return row
+
+        return self._edit(request, form, gettext("Correct"), row, act, seen=seen)
+
+    def withdraw(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._mark(request, pk, editing.withdraw, gettext("Withdraw"))
+
+    def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._mark(request, pk, editing.restore, gettext("Restore"))
+
+    def _mark(self, request: HttpRequest, pk: int, do: Callable[..., None], title: str) -> HttpResponse:
+        row = get_object_or_404(self.model, pk=pk)
+
+        def act(by: str, reason: str) -> Any:
+            do(row, by=by, reason=reason)
+            return row
+
+        return self._edit(request, DecisionForm(request.POST or None), title, row, act)
+
+    def _edit(
+        self,
+        request: HttpRequest,
+        form: DecisionForm,
+        title: str,
+        row: Any,
+        act: Callable[[str, str], Any],
+        *,
+        seen: str = "",
+    ) -> HttpResponse:
+        if not self.has_edit_permission(request):
+            raise PermissionDenied
+        preview: list[dict[str, Any]] = []
+        sent = _hash_of(form) if request.method == "POST" and form.is_valid() else ""
+        if sent:
+            by, reason = key_id(cast(User, request.user)), form.cleaned_data["reason"]
+            try:
+                if "confirm" in request.POST and request.POST.get("shown") == sent:
+                    done = act(by, reason)
+                    messages.success(request, gettext("It is recorded."))
+                    return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", done.pk)
+                preview = editing.preview(lambda: act(by, reason), by=by)
+            except editing.NotPossible as refused:
+                form.add_error(None, str(refused))
+            except ValidationError as refused:
+                _add_errors(form, refused)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "row": row,
+            "form": form,
+            "seen": seen,
+            "sent": sent,
+            "preview": [Told(self.model, one) for one in preview],
+            "checked": bool(sent) and not form.errors,
+        }
+        return TemplateResponse(request, "admin/registry/edited/edit.html", context)
+
+
+class Told:
+    """What one entry of the log would tell: each field before and after, and what it would keep back."""
+
+    def __init__(self, model: type[Withdrawable], payload: Mapping[str, Any]) -> None:
+        before, after = payload["before"], payload["after"]
+        self.about = payload["subject"].partition("/")[0] if payload["operation"] == "display" else ""
+        self.rows = [(label_of(model, name), _words(before.get(name)), _words(after[name])) for name in after]
+        self.withheld = [label_of(model, name) if name != "reason" else _("Reason") for name in payload["withheld"]]
+        self.reason = payload["reason"]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _hash_of(form: DecisionForm) -> str:
+    """Of exactly what was sent, so that what is confirmed is what was shown."""
+    given = {name: str(form.cleaned_data.get(name)) for name in form.fields}
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
+
+
+def _add_errors(form: DecisionForm, refused: ValidationError) -> None:
+    """Beside the fields that the form has."""
+    found: Iterable[tuple[str, list[str]]] = refused.message_dict.items()
+    for name, told in found:
+        for text in told:
+            form.add_error(name if name in form.fields else None, text)
