@@ -47,8 +47,8 @@ class Entry:
         return f"{self.model}/{self.pk}"
 
     @property
-    def changes(self) -> bool:
-        """Does it tell of something that was there before?"""
+    def was_there(self) -> bool:
+        """Does it tell what was there before?"""
         return bool(self.before)
 
 
