@@ -339,7 +339,8 @@ def _says(value: Any) -> bool:
 
 def _log(operation: str, row: Withdrawable, before: Fields | None, after: Fields, by: str, reason: str) -> None:
     """What an editor writes may name what must not be advertised, whatever it is about."""
-    told = json.dumps([before, after, reason], ensure_ascii=False)
+    changed = [name for name, value in after.items() if before is None or before[name] != value]
+    told = json.dumps([[(before or {}).get(name), after[name]] for name in changed] + [reason], ensure_ascii=False)
     hidden = list(Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL))
     named = [one for one in hidden if discretion.reveals(told, [one])] if discretion.reveals(told, hidden) else []
     before = None if before is None else _exact(before)
@@ -520,7 +521,7 @@ def _plain(record: Withdrawable, name: str, value: Any) -> Any:
         kinds = (bool,)
     elif isinstance(column, models.IntegerField):
         kinds = (int,) if not column.null else (int, type(None))
-    if value is None and type(None) not in kinds:
+    if value is None and kinds == (int,):
         raise ValidationError(gettext("Fill this in."))
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise ValidationError(gettext("This is no value for it."))

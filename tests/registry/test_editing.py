@@ -445,6 +445,13 @@ def test_words_about_something_else_name_no_withheld_site_in_the_log() -> None:
     assert "url" in json.loads(LogEntry.objects.get(subject=f"source/{source.pk}").payload)["withheld"]
 
 
+def test_what_is_told_of_one_field_does_not_hang_on_what_another_says() -> None:
+    make.resource("qzxv.kz", display=Display.WITHHELD)
+    act = make.act("9", note="It names qzxv.kz too.")
+    edit(act, scope_ordered="The page alone.")
+    assert told(act)["after"] == {"scope_ordered": "The page alone."}
+
+
 def test_what_would_be_logged_is_shown_and_nothing_is_done() -> None:
     row = make.act("9")
     told = editing.preview(lambda: edit(row, number="10"), by="editor-1")
