@@ -170,7 +170,7 @@ def _cuts(letters: str, at: int) -> set[str]:
 
 def read() -> Veil:
     """What may not be named now, in one query."""
-    rows = Resource.objects.exclude(display=Display.FULL).values_list(
+    rows = Resource.objects.filter(display__in=(Display.DOMAIN_ONLY, Display.WITHHELD)).values_list(
         "display", "type", "name", "host", "former_addresses__type", "former_addresses__name"
     )
     return _made(tuple(rows.order_by()))

@@ -28,10 +28,6 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
     def not_withheld(self) -> ResourceQuerySet:
         return self.exclude(display=levels.Display.WITHHELD)
 
-    def by_name(self) -> ResourceQuerySet:
-        """In the alphabet's order; a withheld name stands at the end, where its place says nothing of its letters."""
-        return self.order_by(*name_order())
-
     @transaction.atomic
     def get_or_create_for(
         self, name: Name | str, type: str = "", *, host: str = "", category: str = ""
@@ -67,7 +63,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
 
 
 def name_order(path: str = "") -> list[Any]:
-    """What to order rows by whose resource is at the end of `path`."""
+    """The order of names, of the resource at the end of `path`; withheld ones last, where a place tells nothing."""
     hidden = models.Q(**{f"{path}display": levels.Display.WITHHELD})
     letters = models.Case(models.When(hidden, then=models.Value("")), default=models.F(f"{path}slug"))
     last = models.Case(models.When(hidden, then=1), default=0)

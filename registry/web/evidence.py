@@ -28,6 +28,7 @@ from registry import discretion, search, status
 from registry.api.serializers import with_display
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
+from registry.web.names import ByName
 
 ROWS = 50  # of a list on one page
 EPISODES = 30  # their rows are long, and a page must stay small
@@ -184,11 +185,11 @@ def matrix(request: HttpRequest) -> HttpResponse:
     return render(request, "registry/matrix.html", context, status=200 if asked.is_valid() else 400)
 
 
-def _measured(q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
+def _measured(q: str = "", state: str = "") -> ByName | list[Resource]:
     """Resources that some network was asked about."""
-    measured = Resource.objects.filter(pk__in=status.in_state(state)).by_name()
+    measured = Resource.objects.filter(pk__in=status.in_state(state))
     if not q:
-        return measured
+        return ByName(measured)
     found = search.find(q, limit=FOUND)
     among = set(measured.filter(pk__in=[one.pk for one in found]).values_list("pk", flat=True))
     return [one for one in found if one.pk in among]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, overload
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import PORTS, BadName
 from registry import veil
+from registry.models import Display, Resource
+from registry.models.resource import ResourceQuerySet
 
 _SENTENCES = {
     "empty": _("Write a domain or an address, such as orda.kz."),
@@ -49,6 +53,41 @@ def sort_choices(field: Any) -> None:
 def explain(error: BadName) -> str:
     """One sentence that says what to change."""
     return str(_SENTENCES[error.code]) % {"ports": ", ".join(map(str, sorted(PORTS)))}
+
+
+class ByName(Sequence[Resource]):
+    """Resources in the order of their names, and at the end the withheld ones, where a place tells no letters.
+
+    To page through: each part goes along an index, however many there are.
+    """
+
+    def __init__(self, rows: ResourceQuerySet) -> None:
+        self.rows = rows.order_by()
+        self.shown = rows.not_withheld().order_by("slug")
+        self.hidden = rows.filter(display=Display.WITHHELD).order_by("pk")
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        hidden = Count("pk", filter=Q(display=Display.WITHHELD))
+        found: dict[str, int] = self.rows.aggregate(every=Count("pk"), hidden=hidden)
+        return found
+
+    def __len__(self) -> int:
+        return self.counts["every"]
+
+    @overload
+    def __getitem__(self, at: int) -> Resource: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Resource]: ...
+
+    def __getitem__(self, at: int | slice) -> Resource | Sequence[Resource]:
+        part = at if isinstance(at, slice) else slice(at, at + 1)
+        shown = self.counts["every"] - self.counts["hidden"]
+        found = list(self.shown[part.start : part.stop]) if part.start < shown else []
+        if part.stop > shown:
+            found += self.hidden[max(part.start - shown, 0) : part.stop - shown]
+        return found if isinstance(at, slice) else found[0]
 
 
 _NUMBERED = re.compile(r"no-(\d{1,18})")

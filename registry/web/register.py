@@ -41,7 +41,7 @@ from registry.models import (
 from registry.models.resource import ResourceQuerySet, name_order, readable
 from registry.registers.entries import url_of
 from registry.status import CrossTable, Legal, Listed, Observed, Situation, Status
-from registry.web.names import explain
+from registry.web.names import ByName, explain
 from registry.web.requests import Line, by_due, lines
 
 FREE_NAMES = 50  # shown of what only resembles the text looked up
@@ -165,7 +165,7 @@ class Filters(forms.Form):
         offered = [(value, f"{label} ({counts.get(value, 0)})") for value, label in choices]
         self.fields[field].choices = [("", pgettext_lazy("no filter", "all")), *offered]  # type: ignore[attr-defined]
 
-    def rows(self) -> QuerySet[Resource]:
+    def rows(self) -> QuerySet[Resource] | ByName:
         self.is_valid()
         chosen = self.cleaned_data
         rows = Resource.objects.all()
@@ -180,14 +180,14 @@ class Filters(forms.Form):
                 rows = rows.filter(**{f"standing__{field}": chosen[field]})
         return self._sorted(rows)
 
-    def _sorted(self, rows: ResourceQuerySet) -> QuerySet[Resource]:
+    def _sorted(self, rows: ResourceQuerySet) -> QuerySet[Resource] | ByName:
         match self.cleaned_data.get("sort"):
             case "-began":
                 began = Max("restrictions__began", filter=Q(restrictions__public=True, restrictions__withdrawn=""))
                 return rows.annotate(began=began).order_by(F("began").desc(nulls_last=True), *name_order())
             case "-created":
                 return rows.order_by("-created_at", *name_order())
-        return rows.by_name()
+        return ByName(rows)
 
     def narrowed(self) -> list[str]:
         """The field of the cross table that a link of the front page led to, in words."""
@@ -252,7 +252,7 @@ def _may_be_asked_for(one: Resource, type: str) -> bool:
 
 def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
-    group = one.mirrors.not_withheld().by_name()
+    group = one.mirrors.not_withheld().order_by("slug")
     found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
     shown_in_full = one.display == Resource.Display.FULL
