@@ -103,9 +103,14 @@ class Parted:
     kept: dict[str, Any]  # empty where all is told
 
 
-def part(before: Mapping[str, Any], after: Mapping[str, Any], reason: str, about: Collection[Resource]) -> Parted:
-    """`about` are the resources not shown in full that the record is about; it may name others that are withheld."""
-    withheld = veil.read()
+def part(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    reason: str,
+    about: Collection[Resource],
+    withheld: veil.Veil,
+) -> Parted:
+    """`about` are the resources not shown in full that the record is about; it may name others that are `withheld`."""
     fields = {
         name
         for name in (*before, *after)

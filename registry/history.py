@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Concat
 
 from registry import discretion, log
 from registry.models import ActRole, FieldSource, LogEntry, RequestStep, Resource, RestrictionRole
+from registry.veil import Veil
 
 # What is logged by itself, and is yet a part of another record: its table and the foreign key that says of which.
 _PARTS: Mapping[str, tuple[tuple[type[Model], str], ...]] = {
@@ -52,17 +53,17 @@ class Entry:
         return bool(self.before)
 
 
-def read(rows: Collection[LogEntry]) -> list[Entry]:
+def read(rows: Collection[LogEntry], withheld: Veil) -> list[Entry]:
     about = discretion.of_subjects(row.subject for row in rows)
-    return [entry(row, about.get(row.subject, ())) for row in rows]
+    return [entry(row, about.get(row.subject, ()), withheld) for row in rows]
 
 
-def entry(row: LogEntry, about: Collection[Resource]) -> Entry:
+def entry(row: LogEntry, about: Collection[Resource], withheld: Veil) -> Entry:
     """`about` are the resources not shown in full that the record is about."""
     payload = json.loads(row.payload)
     first = payload["v"] == 1
     after = payload["fields"] if first else payload["after"]
-    told = discretion.part({} if first else payload["before"], after, payload["reason"], about)
+    told = discretion.part({} if first else payload["before"], after, payload["reason"], about, withheld)
     model, _slash, pk = row.subject.partition("/")
     return Entry(
         index=row.pk,

@@ -13,7 +13,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from registry import discretion
+from registry import discretion, veil
 from registry.ledger.tree import canonical, commitment, leaf_hash
 from registry.models import LogEntry, PrivatePart, Resource
 
@@ -58,7 +58,7 @@ def append(
         after = {name: value for name, value in after.items() if name not in before or before[name] != value}
         before = {name: value for name, value in before.items() if name in after}
     about = [*discretion.of_subjects([subject]).get(subject, ()), *named]
-    parted = discretion.part(before or {}, after, reason, about)
+    parted = discretion.part(before or {}, after, reason, about, veil.read())
     salt = secrets.token_bytes(SALT_BYTES)
     content = canonical(parted.kept)
     last = _last(record, subject)

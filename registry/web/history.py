@@ -22,7 +22,7 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from registry import dates, discretion, history, labels
+from registry import dates, discretion, history, labels, veil
 from registry.labels import Records, Reference
 from registry.models import (
     Act,
@@ -40,7 +40,7 @@ from registry.models import (
     Snapshot,
 )
 from registry.models.snapshot import STATE_REGISTER
-from registry.web.names import alphabetical
+from registry.web.names import alphabetical, key_of
 
 ROWS = 20  # changes on one page
 FIELDS = 3  # of one change, where many changes are listed
@@ -197,7 +197,7 @@ def changes(request: HttpRequest) -> HttpResponse:
     context = {
         "form": asked,
         "part": part,
-        "lines": lines(history.read(part.rows), letters=SHORT, fields=FIELDS),
+        "lines": lines(history.read(part.rows, veil.of(request)), letters=SHORT, fields=FIELDS),
         "older_have_no_role": bool(request.GET.get("role")) and LogEntry.objects.filter(role=None).exists(),
     }
     return render(request, "registry/history.html", context, status=200 if asked.is_valid() else 400)
@@ -217,7 +217,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     subject = f"{model}/{pk}"
     rows = list(history.of_record(model, pk, former))
     about = discretion.of_subjects({subject, *(row.subject for row in rows)})
-    entries = history.compared(history.entry(row, about.get(row.subject, ())) for row in rows)
+    entries = history.compared(history.entry(row, about.get(row.subject, ()), veil.of(request)) for row in rows)
     page = Paginator(_weighed(entries), 1, allow_empty_first_page=True).get_page(request.GET.get("page"))
     shown = page.object_list[0] if page.object_list else []
     itself = Reference(model, "pk", str(pk))
@@ -230,7 +230,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "table": labels.table(model),
         "name": discretion.told(labels.called(row), about.get(subject, ())) if row else "",
         "pk": pk,
-        "address": address(row),
+        "address": _address(row, request),
         "page": page,
         "count": len(entries),
         "first": dates.shown(f"{entries[0].at.astimezone(UTC):%Y-%m-%dT%HZ}") if entries else "",
@@ -272,7 +272,7 @@ def _spelled(one: Restriction) -> str:
     return f"{labels.table('restriction')}: {one.get_kind_display()}{since}"
 
 
-def address(row: Any) -> str:
+def _address(row: Any, request: HttpRequest) -> str:
     """The page on which a record stands; empty where none does."""
     match row:
         case Resource():
@@ -280,18 +280,18 @@ def address(row: Any) -> str:
         case Restriction():
             return row.resource.get_absolute_url()
         case Act():
-            return reverse("act", args=[row.key])
+            return reverse("act", args=[key_of(row, request)])
         case ActRole() | Appeal():
-            return reverse("act", args=[row.act.key])
+            return reverse("act", args=[key_of(row.act, request)])
         case Authority():
             return reverse("authority", args=[row.code])
         case RestrictionRole():
             return reverse("authority", args=[row.authority.code])
         case Event():
-            return reverse("event", args=[row.key])
+            return reverse("event", args=[key_of(row, request)])
         case InformationRequest():
             public = row.public and (row.restriction is None or row.restriction.public)
-            return row.get_absolute_url() if public else ""
+            return reverse("request", args=[key_of(row, request)]) if public else ""
         case Listing():
             return row.resource.get_absolute_url() if row.resource else reverse("state_register")
         case Snapshot():
@@ -355,7 +355,7 @@ class Newest(Feed):  # type: ignore[type-arg]
 
     def items(self) -> list[Line]:
         rows = list(LogEntry.objects.order_by("-pk")[:NEWEST])
-        return lines(history.read(rows), letters=LONG, fields=FIELDS)
+        return lines(history.read(rows, veil.read()), letters=LONG, fields=FIELDS)
 
     def item_title(self, item: Line) -> str:
         return f"{capfirst(item.table)}: {item.name or f'№ {item.entry.pk}'} – {item.operation}"

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, clocks, discretion, history, labels, search, status
+from registry import appeals, claims, clocks, discretion, history, labels, search, status, veil
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
@@ -257,7 +257,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     beside = _beside(found)
     shown_in_full = one.display == Resource.Display.FULL
     hidden = () if shown_in_full else (one, *(discretion.as_it_was(former, one) for former in beside["former"]))
-    entries = [history.entry(row, hidden) for row in beside["entries"]]
+    entries = [history.entry(row, hidden, veil.of(request)) for row in beside["entries"]]
     law = clocks.of(beside["deadlines"], beside["holidays"], at=at)
     context = {
         "resource": one,
