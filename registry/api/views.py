@@ -31,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, discretion, requests, search, status, submissions
+from registry import claims, clocks, discretion, log, requests, search, status, submissions
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -648,10 +648,7 @@ class Log(Door):
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        about = discretion.of_subjects(row.subject for row in chunk)
-        for row in chunk:
-            secret = discretion.reveals(row.payload, about.get(row.subject, ()))
-            yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
+        yield from log.told(chunk)
         after = chunk[-1].pk
 
 
