@@ -1,0 +1,132 @@
+"""Evidence for a court: the printable page of a resource, and the pack of files that it sums up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import ceil
+from typing import Any
+from urllib.parse import unquote
+
+from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.translation import get_language, gettext
+from django.views.decorators.http import require_safe
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from checks.models import Measurement
+from registry import evidence
+from registry.api import serializers, views
+from registry.api.throttles import Exports
+from registry.models import Authority, FormerAddress, Resource
+from registry.models.restriction import hidden
+from registry.web.register import BIGGEST
+
+SHEET, PACK = "evidence/", "evidence.zip"  # below the address of a resource
+
+
+@require_safe
+def sheet(request: HttpRequest, **by: Any) -> HttpResponseBase:
+    one = _asked(**by)
+    if elsewhere := _elsewhere(request, one, SHEET):
+        return elsewhere
+    found = evidence.gather(one, at=timezone.now(), entries=evidence.ON_PAPER)
+    return render(request, "registry/evidence/sheet.html", evidence.page(found, rows=evidence.ON_PAPER))
+
+
+@require_safe
+def pack(request: HttpRequest, **by: Any) -> HttpResponseBase:
+    """Sent while it is read. Whoever has it already is told so."""
+    one = _asked(**by)
+    if elsewhere := _elsewhere(request, one, PACK):
+        return elsewhere
+    budget = Exports()  # one with the API's whole tables
+    if not budget.allow_request(Request(request), APIView()):
+        return _too_many(budget.wait())
+    found = evidence.gather(one, at=timezone.now())
+    made = evidence.pack(found, _told(found), _measurements(), get_language() or "en")
+    headers = {
+        "Content-Disposition": f'attachment; filename="{made.name}.zip"',
+        "Cache-Control": "public, no-cache",  # what may be shown can change: ask each time
+        "ETag": f'"{made.tag}"',
+    }
+    if unchanged := get_conditional_response(request, etag=headers["ETag"]):
+        unchanged["ETag"] = headers["ETag"]
+        return unchanged
+    return StreamingHttpResponse(
+        evidence.zipped(made.files(), made.name), content_type="application/zip", headers=headers
+    )
+
+
+def _too_many(wait: float | None) -> HttpResponse:
+    text = gettext("Many packs were asked for from where you are. Try again later.")
+    return HttpResponse(
+        f"{text}\n", status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(ceil(wait or 0))}
+    )
+
+
+def _asked(number: int | None = None, slug: str = "") -> Resource:
+    """By its number or its name, or by those of an entry that was merged into it."""
+    by = {"slug": slug} if number is None else {"number": number}
+    if number is not None and number > BIGGEST:
+        raise Http404
+    one = Resource.objects.filter(**({"slug": slug} if number is None else {"pk": number})).first()
+    return one or get_object_or_404(FormerAddress.objects.select_related("resource"), **by).resource
+
+
+def _elsewhere(request: HttpRequest, one: Resource, end: str) -> HttpResponse | None:
+    """What is not shown in full has its number alone; all else its name."""
+    right = f"{one.get_absolute_url()}{end}"
+    return redirect(right) if request.path != unquote(right) else None
+
+
+def _measurements() -> QuerySet[Measurement]:
+    return serializers.with_display(Measurement.objects.published())
+
+
+def _told(found: evidence.Evidence) -> dict[str, Any]:
+    """What the API says of it."""
+    context = {"lang": "en"}
+    prefetch_related_objects(found.status.acts, hidden())
+    ids = {name: [row.pk for row in rows] for name, rows in found.beside.items()}
+    restrictions = [row.pk for row in found.status.restrictions]
+    acts = [act.pk for act in found.status.acts]
+    mine = Q(restrictions__in=restrictions) | Q(acts__in=acts)
+    return {
+        "resource": serializers.ResourceDetail(found.status, context=context).data,
+        "acts": _rows(views.Acts, acts),
+        "statements": _rows(views.Statements, [row.pk for row in found.status.statements]),
+        "episodes": _rows(views.Episodes, [row.pk for row in found.episodes]),
+        "verdicts": _rows(views.Verdicts, [row.pk for row in found.verdicts]),
+        "events": _rows(views.Events, [row.event_id for row in found.status.restrictions if row.event_id]),
+        "authorities": _rows(views.Authorities, Authority.objects.filter(mine).values("pk")),
+        **{
+            table: _rows(view, ids[table])
+            for table, view in {
+                "listings": views.Listings,
+                "appeals": views.Appeals,
+                "documents": views.Documents,
+                "notices": views.Notices,
+                "requests": views.Requests,
+            }.items()
+        },
+    }
+
+
+def _rows(view: type[Any], ids: Collection[int] | QuerySet[Any, Any]) -> list[Any]:
+    """These rows of a table of the API, as it tells them."""
+    rows = view().prepare(list(view.queryset.filter(pk__in=ids).order_by("pk")))
+    return list(view.serializer_class(rows, many=True, context={"lang": "en"}).data)
+
+
+urlpatterns = [
+    path("resources/<int:number>/evidence/", sheet, name="evidence_by_number"),
+    path("resources/<str:slug>/evidence/", sheet, name="evidence"),
+    path("resources/<int:number>/evidence.zip", pack, name="evidence_pack_by_number"),
+    path("resources/<str:slug>/evidence.zip", pack, name="evidence_pack"),
+]
