@@ -128,7 +128,7 @@ def _chosen(found: Status) -> tuple[list[Witness], int]:
     witnesses = dict(Episode.objects.filter(pk__in=[one.pk for one in episodes]).values_list("pk", "witnesses"))
     earlier: dict[int, list[str]] = defaultdict(list)
     for episode in reversed(episodes):
-        earlier[episode.network_id] += witnesses[episode.pk]
+        earlier[episode.network_id] += witnesses.get(episode.pk, ())  # a recount may just have taken it back
     chosen, passed_over = [], 0
     for one in found.networks:
         ids = list(dict.fromkeys([*one.witnesses, *earlier[one.network.pk]]))
@@ -152,6 +152,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     """What the printed page tells; of long tables the newest rows, or those that decide."""
     witnesses = _in_turn(one for one in found.witnesses if one.decides or rows is None)
     networks = {one.network.pk: one.network for one in found.status.networks}
+    long = (found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
         "found": found,
         "status": found.status,
@@ -162,10 +163,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
         "witnesses": witnesses[:rows],
         "episodes": [(one, networks[one.network_id]) for one in reversed(found.episodes)][:rows],
         "entries": list(reversed(found.entries))[:rows],
-        "shortened": any(
-            rows is not None and len(many) > rows
-            for many in (found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
-        ),
+        "shortened": rows is not None and max(found.all_entries, *map(len, long)) > rows,
         "address": f"{settings.SITE_URL}{found.resource.get_absolute_url()}evidence/",
         "site": settings.SITE_URL,
         "zone": settings.TIME_ZONE,

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from checks.engine.records import BY_DOH, Certificate
@@ -76,9 +77,9 @@ class Pack:
     @property
     def tag(self) -> str:
         """The same where the same bytes would be sent: records never change, only whether they may be shown."""
-        parts = [f"{one.name} {one.sha256}" for one in (file.sum for file in self.written)]
+        parts = [f"{one.name} {one.sha256}" for one in (file.sum for file in (*self.written, *self._page(())))]
         parts += [f"{one.id} {self.left_out.get(one.id, '')}" for one in self.found.witnesses]
-        return _sha256("\n".join([*parts, *sorted(self.hosts), self.language, _style()]).encode())
+        return _sha256("\n".join([*parts, *sorted(self.hosts)]).encode())
 
     def files(self) -> Iterator[File]:
         """The page comes last, since on paper it names every file before it with its hash."""
@@ -91,7 +92,8 @@ class Pack:
 
     def _page(self, sums: Sequence[Sum]) -> Iterator[File]:
         with translation.override(self.language):
-            told = page(self.found) | {"files": tuple(sums), "style": _style(), "language": self.language}
+            style = STYLE.read_text(encoding="utf-8")
+            told = page(self.found) | {"files": tuple(sums), "style": style, "language": self.language}
             text = render_to_string("registry/evidence/offline.html", told)
         yield File("page.html", text.encode())
 
@@ -152,12 +154,12 @@ def pack(found: Evidence, told: Mapping[str, Any], measurements: QuerySet[Any], 
 
 
 def _written(found: Evidence, told: Mapping[str, Any]) -> Iterator[File]:
-    about = page(found) | {"limits": {"witnesses": WITNESSES, "episodes": EPISODES, "entries": ENTRIES}}
+    limits = {"witnesses": WITNESSES, "episodes": EPISODES, "entries": ENTRIES}
     for language in LANGUAGES:
         with translation.override(language):
-            text = render_to_string(f"registry/evidence/README.{language}.txt", about)
+            text = render_to_string(f"registry/evidence/README.{language}.txt", page(found) | {"limits": limits})
         yield File(f"README.{language}.txt", text.encode())
-    yield _json("record.json", {"as_of": found.day.isoformat(), "page": about["address"], **_record(found, told)})
+    yield _json("record.json", _record(found, told))
     for act in told["acts"]:
         yield _json(f"acts/{act['key']}.json", act)
         if act["text"]:
@@ -179,7 +181,14 @@ def _record(found: Evidence, told: Mapping[str, Any]) -> dict[str, Any]:
             sentences[language] = found.status.sentence()
     tables = {name: told[name] for name in ("listings", "appeals", "documents", "notices", "requests", "events")}
     resource = {name: value for name, value in told["resource"].items() if name not in ("acts", "statements")}
-    return {"sentences": sentences, "resource": resource, **tables, "authorities": told["authorities"]}
+    return {
+        "as_of": found.day.isoformat(),
+        "newest": f"{settings.SITE_URL}{reverse('resources-detail', args=[found.resource.pk])}",
+        "sentences": sentences,
+        "resource": resource,
+        **tables,
+        "authorities": told["authorities"],
+    }
 
 
 def _measurement(row: Measurement, controls: Sequence[Measurement]) -> File:
@@ -249,10 +258,6 @@ def _json(name: str, content: Any) -> File:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _style() -> str:
-    return STYLE.read_text(encoding="utf-8")
 
 
 # --- the archive

@@ -58,6 +58,8 @@ def pack(request: HttpRequest, **by: Any) -> HttpResponseBase:
     if unchanged := get_conditional_response(request, etag=headers["ETag"]):
         unchanged["ETag"] = headers["ETag"]
         return unchanged
+    if request.method == "HEAD":
+        return HttpResponse(content_type="application/zip", headers=headers)
     return StreamingHttpResponse(
         evidence.zipped(made.files(), made.name), content_type="application/zip", headers=headers
     )

@@ -97,6 +97,8 @@ def test_a_pack_has_what_the_register_holds(client: Client) -> None:
     assert {"README.kk.txt", "README.ru.txt", "README.en.txt", "page.html", "method.md", f"rules/{RULESET}.md"} <= set(
         files
     )
+    for language in ("kk", "ru", "en"):
+        assert f"/{language}/resources/{facts.HOST}/evidence/\n" in files[f"README.{language}.txt"].decode()
     record = json.loads(files["record.json"])
     assert record["sentences"]["en"].startswith("Blocked by order")
     assert record["resource"]["name"] == facts.HOST
@@ -250,7 +252,7 @@ def test_the_page_to_print_is_small_and_leads_to_the_pack(client: Client, langua
     page = client.get(f"{address}evidence/")
     assert len(page.content) < 30_000
     assert f'href="{address}evidence.zip"' in page.content.decode()
-    assert page.content.decode().count("<tr><td>AS") == evidence.ON_PAPER
+    assert page.content.decode().count('<td class="whole">AS') == evidence.ON_PAPER
 
 
 SHEET, PACK = 24, 80  # queries
