@@ -20,9 +20,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from checks.models import Measurement, State, Target, Vantage
+from checks.models import Measurement, State, Vantage
 from checks.verdict.rules import RULES, RULESET
-from registry import evidence, log
+from registry import evidence, log, merging
 from registry.models import Resource
 from tests import make
 from tests.verdict import make as facts
@@ -255,7 +255,7 @@ def test_the_page_to_print_is_small_and_leads_to_the_pack(client: Client, langua
     assert page.content.decode().count('<td class="whole">AS') == evidence.ON_PAPER
 
 
-SHEET, PACK = 24, 80  # queries
+SHEET, PACK = 15, 60  # queries
 
 
 def test_queries_do_not_grow_with_what_is_known(client: Client) -> None:
@@ -292,7 +292,18 @@ def test_packs_have_a_budget_with_the_whole_tables(client: Client, monkeypatch: 
     assert int(client.get(f"{ADDRESS}.zip", **here)["Retry-After"]) > 0
 
 
-def test_an_entry_that_was_merged_leads_to_the_pack_of_the_other(client: Client) -> None:
-    assert client.get("/en/resources/99/evidence/").status_code == 404
-    assert client.get("/en/resources/never.kz/evidence.zip").status_code == 404
-    assert Target.objects.count() == 0
+def test_an_entry_that_was_merged_leads_to_the_pack_of_the_other_which_has_its_history(client: Client) -> None:
+    old, new = make.resource("old.kz"), make.resource(facts.HOST)
+    log.append("create", old, after={"name": "old.kz"}, reason="seen", by="editor-1")
+    number = old.pk
+    merging.merge(old, new, by="editor-1", reason="They are one site.")
+    for asked in (number, "old.kz"):
+        assert client.get(f"/en/resources/{asked}/evidence.zip")["Location"] == f"{ADDRESS}.zip"
+        assert client.get(f"/en/resources/{asked}/evidence/")["Location"] == f"{ADDRESS}/"
+    assert f"resource/{number}" in unpacked(client)["history.jsonl"].decode()
+
+
+@pytest.mark.parametrize("asked", ["99", str(2**63), "never.kz"])
+def test_what_the_register_does_not_have_has_no_pack(client: Client, asked: str) -> None:
+    assert client.get(f"/en/resources/{asked}/evidence/").status_code == 404
+    assert client.get(f"/en/resources/{asked}/evidence.zip").status_code == 404
