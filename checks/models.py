@@ -34,10 +34,10 @@ class Network(models.Model):
     brand = models.CharField(_("brand"), max_length=200, blank=True, default="")
     kind = models.CharField(_("kind"), max_length=8, choices=Kind)
     country = models.CharField(_("country"), max_length=2, blank=True, default="")
-    note = models.TextField(blank=True, default="")
+    note = models.TextField(_("note"), blank=True, default="")
     imitated = models.BooleanField(_("imitated"), default=False)  # one of the lab: nothing seen there is a finding
     # When something last came from its vantages, though they were asked again and again; empty while they deliver.
-    silent_since = models.DateTimeField(null=True, blank=True)
+    silent_since = models.DateTimeField(_("silent since"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("network")
@@ -129,12 +129,12 @@ class Vantage(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.ADMITTED)
     source = models.CharField(_("source"), max_length=4, choices=Source, default=Source.OWN)
     # Ed25519, hexadecimal; two vantages are two witnesses
-    public_key = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    public_key = models.CharField(_("public key"), max_length=64, unique=True, null=True, blank=True)
     # may visit what a stranger typed
     takes_unreviewed = models.BooleanField(_("takes unreviewed names"), default=False)
-    consent_on = models.DateField(null=True, blank=True)
-    consent_version = models.CharField(max_length=20, blank=True, default="")
-    excluded_categories = models.JSONField(default=list, blank=True)
+    consent_on = models.DateField(_("consent given on"), null=True, blank=True)
+    consent_version = models.CharField(_("version of the consent"), max_length=20, blank=True, default="")
+    excluded_categories = models.JSONField(_("excluded categories"), default=list, blank=True)
     seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
 
     objects = VantageQuerySet.as_manager()
@@ -163,7 +163,7 @@ class Target(models.Model):
     """A URL to visit, in its canonical form."""
 
     url = models.CharField(_("web address"), max_length=2048, unique=True)
-    host = models.CharField(max_length=255, db_index=True)
+    host = models.CharField(_("host"), max_length=255, db_index=True)
     category = models.CharField(_("category"), max_length=10, blank=True, default="")  # Citizen Lab code
 
     class Meta:
@@ -179,9 +179,9 @@ class Plan(models.Model):
     """Which targets are measured from which vantages, and how often."""
 
     name = models.SlugField(pgettext_lazy("heading", "name"), max_length=60, unique=True)
-    targets = models.ManyToManyField(Target, blank=True, related_name="plans")
-    vantages = models.ManyToManyField(Vantage, blank=True, related_name="plans")
-    period = models.DurationField(_("period"))
+    targets = models.ManyToManyField(Target, verbose_name=_("targets"), blank=True, related_name="plans")
+    vantages = models.ManyToManyField(Vantage, verbose_name=_("vantages"), blank=True, related_name="plans")
+    period = models.DurationField(_("how often"))
     due_at = models.DateTimeField(_("due"), db_index=True)
     enabled = models.BooleanField(_("enabled"), default=True)
 
@@ -255,15 +255,16 @@ class Run(models.Model):
 
     round = models.ForeignKey(Round, verbose_name=_("round"), on_delete=models.CASCADE, related_name="runs")
     vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="runs")
-    targets = models.JSONField()  # list of Target ids
-    addresses = models.JSONField(default=dict)  # URL → addresses to visit besides those that the vantage resolves
+    targets = models.JSONField(_("targets"))  # list of Target ids
+    # URL → addresses to visit besides those that the vantage resolves.
+    addresses = models.JSONField(_("addresses that the control saw"), default=dict)
     state = models.CharField(_("state"), max_length=8, choices=State)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     recorded_at = models.DateTimeField(_("result recorded"), null=True, blank=True)
     judged_at = models.DateTimeField(_("judged"), null=True, blank=True)
     # What the vantage found out about itself (checks.engine.records.SelfTest); a vantage that failed measured nothing.
-    self_test = models.JSONField(null=True, blank=True)
+    self_test = models.JSONField(_("what it found out about itself"), null=True, blank=True)
 
     objects = RunQuerySet.as_manager()
 
@@ -291,21 +292,23 @@ class Measurement(models.Model):
     """
 
     id = models.UUIDField("ID", primary_key=True, default=uuid7, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="measurements")
-    attempt = models.PositiveSmallIntegerField()
+    run = models.ForeignKey(Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="measurements")
+    attempt = models.PositiveSmallIntegerField(_("attempt"))
     target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements")
-    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="measurements")
+    vantage = models.ForeignKey(
+        Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="measurements"
+    )
     network = models.ForeignKey(
         Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="measurements"
     )
     control = models.BooleanField(_("control"))
     started_at = models.DateTimeField(_("began"))
-    recorded_at = models.DateTimeField(auto_now_add=True)
+    recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
     failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
     imitated = models.BooleanField(_("imitated"))
-    document = models.BinaryField()  # zlib-compressed JSON of checks.engine.records.Measurement
+    document = models.BinaryField(_("record of the visit"))  # zlib-compressed JSON of checks.engine.records.Measurement
     # Of an imported one, where it is from and what was known beside its records (checks.formats.ooni.Origin).
-    origin = models.JSONField(null=True, blank=True)
+    origin = models.JSONField(_("where it is imported from"), null=True, blank=True)
 
     objects = MeasurementQuerySet.as_manager()
 
@@ -390,23 +393,23 @@ class Verdict(models.Model):
         DOWN = "down", _("down")
         INCONCLUSIVE = "inconclusive", _("inconclusive")
 
-    measurement = models.UUIDField()
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="verdicts")
+    measurement = models.UUIDField(_("measurement"))
+    run = models.ForeignKey(Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="verdicts")
     target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="verdicts")
     network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="verdicts")
-    vantage = models.ForeignKey(Vantage, on_delete=models.PROTECT, related_name="verdicts")
+    vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="verdicts")
     at = models.DateTimeField(_("measured at"))
     verdict = models.CharField(_("verdict"), max_length=12, choices=Value)
     mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
     rule = models.CharField(_("rule"), max_length=60)
     ruleset = models.CharField(_("ruleset"), max_length=20)
-    confidence = models.CharField(max_length=6)
-    artefact = models.BooleanField(default=False)
-    confirmed = models.BooleanField(default=False)
-    notes = models.JSONField(default=list)
-    controls = models.JSONField(default=list)  # ids of the control measurements it rests on
-    fingerprints = models.CharField(max_length=40, blank=True, default="")  # revision of the list
-    trust_store = models.CharField(max_length=60, blank=True, default="")
+    confidence = models.CharField(_("confidence"), max_length=6)
+    artefact = models.BooleanField(_("a trace that only a censor leaves"), default=False)
+    confirmed = models.BooleanField(_("confirmed by a second look"), default=False)
+    notes = models.JSONField(_("notes"), default=list)
+    controls = models.JSONField(_("control measurements"), default=list)  # ids of the control measurements it rests on
+    fingerprints = models.CharField(_("revision of the fingerprints"), max_length=40, blank=True, default="")
+    trust_store = models.CharField(_("certificate store"), max_length=60, blank=True, default="")
     imitated = models.BooleanField(_("imitated"))
 
     objects = VerdictQuerySet.as_manager()
@@ -442,22 +445,25 @@ class Cell(models.Model):
     state = models.CharField(_("state"), max_length=14, choices=State, default=State.INSUFFICIENT)
     mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
     # What the state rests on: the verdicts from `counted_from` to `counted_until`.
-    counts = models.JSONField(default=dict)  # verdict → number
-    rules = models.JSONField(default=dict)  # rule → number
-    counted_from = models.DateTimeField(null=True, blank=True)
-    counted_until = models.DateTimeField(null=True, blank=True)
-    measurements = models.PositiveIntegerField(default=0)
+    counts = models.JSONField(_("verdicts, by class"), default=dict)  # verdict → number
+    rules = models.JSONField(_("rules that decided"), default=dict)  # rule → number
+    counted_from = models.DateTimeField(_("counted from"), null=True, blank=True)
+    counted_until = models.DateTimeField(_("counted until"), null=True, blank=True)
+    measurements = models.PositiveIntegerField(_("measurements"), default=0)
     conclusive = models.PositiveIntegerField(_("conclusive"), default=0)
-    runs = models.PositiveIntegerField(default=0)
-    vantages = models.PositiveIntegerField(default=0)
-    usual = models.PositiveIntegerField(null=True, blank=True)  # measurements that a window used to have
-    fewer = models.BooleanField(default=False)  # the last one has less than half of that
-    witnesses = models.JSONField(default=list)  # ids of the measurements that decide it
+    runs = models.PositiveIntegerField(_("runs"), default=0)
+    vantages = models.PositiveIntegerField(_("vantages"), default=0)
+    # Measurements that a window used to have.
+    usual = models.PositiveIntegerField(_("usual number of measurements"), null=True, blank=True)
+    # The last one has less than half of that.
+    fewer = models.BooleanField(_("fewer measurements than usual"), default=False)
+    witnesses = models.JSONField(_("deciding measurements"), default=list)  # ids of the measurements that decide it
     # Another class that two rounds agreed on: it counts when it has the floor, and until then the state is held.
-    candidate = models.CharField(max_length=14, blank=True, default="")
-    candidate_since = models.DateTimeField(null=True, blank=True)
+    candidate = models.CharField(_("state that may come next"), max_length=14, blank=True, default="")
+    candidate_since = models.DateTimeField(_("may come next since"), null=True, blank=True)
     measured_at = models.DateTimeField(_("last measured"), null=True, blank=True)
-    checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where the next verdict goes on from
+    # Where the next verdict goes on from.
+    checkpoint = models.JSONField(_("where counting goes on from"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("cell")
@@ -494,13 +500,15 @@ class Episode(models.Model):
     state = models.CharField(_("state"), max_length=14, choices=State)  # its degree, the latest that it had
     mechanism = models.CharField(_("mechanism"), max_length=60, blank=True, default="")
     change = models.CharField(_("change"), max_length=14, choices=Change, default=Change.FIRST)
-    not_before = models.DateTimeField(null=True, blank=True)  # the last measurement that said otherwise
+    # The last measurement that said otherwise.
+    not_before = models.DateTimeField(_("began not before"), null=True, blank=True)
     began_at = models.DateTimeField(_("began"))  # the first measurement that said so
-    decided_at = models.DateTimeField(null=True, blank=True)  # the measurement that decided it
-    seen_at = models.DateTimeField()  # the last measurement that agreed
+    decided_at = models.DateTimeField(_("decided by the measurement of"), null=True, blank=True)
+    seen_at = models.DateTimeField(_("last measurement that agreed"))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)  # where the next one began
-    witnesses = models.JSONField(default=list)
-    checkpoint = models.JSONField(null=True, blank=True, editable=False)  # where late data is counted anew from
+    witnesses = models.JSONField(_("deciding measurements"), default=list)
+    # Where late data is counted anew from.
+    checkpoint = models.JSONField(_("where counting goes on from"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("episode")
@@ -544,19 +552,22 @@ class Wave(models.Model):
     direction = models.CharField(_("direction"), max_length=7, choices=Direction)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.NEW)
     # Stretches in which it was on: `not_before` and `began`, `ended_not_before` and `ended` (null: no end was seen).
-    intervals = models.JSONField()
-    networks = models.ManyToManyField(Network, related_name="waves")
-    networks_measured = models.PositiveIntegerField()  # that had evidence about its sites, or delivered regularly, then
-    targets = models.ManyToManyField(Target, blank=True, related_name="waves")
+    intervals = models.JSONField(_("intervals"))
+    networks = models.ManyToManyField(Network, verbose_name=_("networks"), related_name="waves")
+    # That had evidence about its sites, or delivered regularly, then.
+    networks_measured = models.PositiveIntegerField(_("networks that were measured"))
+    targets = models.ManyToManyField(Target, verbose_name=_("targets"), blank=True, related_name="waves")
     hosts = models.PositiveIntegerField(_("sites"), default=0)
-    hosts_measured = models.PositiveIntegerField(default=0)  # on its networks, with enough evidence, when it began
-    changes = models.PositiveIntegerField(default=0)  # pairs of a target and a network
-    vantages = models.PositiveIntegerField(default=0)  # of a silence: that used to deliver, and stopped
-    mechanisms = models.JSONField(default=list)
+    # On its networks, with enough evidence, when it began.
+    hosts_measured = models.PositiveIntegerField(_("sites that were measured"), default=0)
+    # Pairs of a target and a network.
+    changes = models.PositiveIntegerField(_("sites on networks that changed"), default=0)
+    vantages = models.PositiveIntegerField(_("vantages"), default=0)  # of a silence: that used to deliver, and stopped
+    mechanisms = models.JSONField(_("mechanisms"), default=list)
     began_at = models.DateTimeField(_("began"))
-    changed_at = models.DateTimeField()  # when the last change that belongs to it was first seen
-    seen_at = models.DateTimeField()  # the last evidence that it was on
-    found_at = models.DateTimeField()
+    changed_at = models.DateTimeField(_("last change"))  # when the last change that belongs to it was first seen
+    seen_at = models.DateTimeField(_("last evidence"))  # that it was on
+    found_at = models.DateTimeField(_("found at"))
 
     class Meta:
         verbose_name = _("wave")
@@ -589,7 +600,7 @@ class Recount(models.Model):
 
     target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.CASCADE, related_name="recounts")
     network = models.ForeignKey(Network, verbose_name=_("network"), on_delete=models.CASCADE, related_name="recounts")
-    asked_at = models.DateTimeField(_("asked"))
+    asked_at = models.DateTimeField(_("asked at"))
 
     objects = RecountQuerySet.as_manager()
 
@@ -607,14 +618,14 @@ class Import(models.Model):
     """What was taken from one file of somebody else's measurements, and what was not and why."""
 
     file = models.CharField(_("file"), max_length=300)  # its name alone: folders are the operator's
-    sha256 = models.CharField(max_length=64, blank=True, default="")  # empty: the file could not be read
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="")  # empty: the file could not be read
     began_at = models.DateTimeField(_("begun"))
     ended_at = models.DateTimeField(_("finished"), null=True, blank=True)  # empty: interrupted, or still under way
     whole = models.BooleanField(_("read to the end"), default=True)  # all of it could be read
     taken = models.PositiveIntegerField(_("taken"), default=0)
     known = models.PositiveIntegerField(_("known already"), default=0)
-    refused = models.JSONField(default=dict)  # reason → how many
-    examples = models.JSONField(default=list)  # the first refused: place and reason
+    refused = models.JSONField(_("refused, by reason"), default=dict)  # reason → how many
+    examples = models.JSONField(_("the first refused"), default=list)  # the first refused: place and reason
 
     class Meta:
         verbose_name = _("import")

@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "registry.veil.Middleware",  # innermost: it reads what leaves before anything packs it
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,18 +1,23 @@
 """Blocks that go beyond their order, or outlive it: found from record and evidence, told in a sentence.
 
-*Collateral*: an act names pages of a host, no known act orders the host itself, and the whole of it is unreachable.
-*Ended*: every recorded restriction has ended, and it is still unreachable. *Gone*: the site is dead, parked or for
-sale, and it is still unreachable or its order is not known to have ended. Who wanted it so, nobody knows from this.
+*Collateral*: an act names pages of a host, no known act orders the host itself, and the whole of it is unreachable:
+it was measured so, or its pages are cut off before a page is asked for, where a network sees the host alone.
+*Ended*: every recorded restriction has ended, and it is still unreachable. *Reversed*: no end is recorded, yet every
+known act was reversed, and it is still unreachable. *Gone*: the site is dead, parked or for sale, and it is still
+unreachable or its order is not known to have ended. Who wanted it so, nobody knows from this.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -20,12 +25,14 @@ from django.utils.translation import ngettext
 
 from checks.engine.names import BadName, parse
 from checks.models import State, Target
-from registry import dates, status
-from registry.models import Alarm, Display, Resource, Restriction
+from registry import appeals, dates, status
+from registry.models import Act, Alarm, Appeal, Display, Resource, Restriction, Standing
 from registry.models.resource import unicode_host
 from registry.status import ACT_KNOWN, OVER, UNREACHABLE, NetworkState, Observed
 
 CHUNK = 300  # resources whose status is asked for at once
+# Whoever cuts here does not know which page is wanted: of an https page nobody in between ever does.
+WHOLE_HOST = ("dns.", "tcp.", "tls.")
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,14 @@ class Finding:
     since_at_least: bool
 
 
-@transaction.atomic
 def refresh(*, at: datetime) -> Counter[str]:
     """Open what is new, renew what is still so, close what is no more. Twice in a row, the second changes nothing."""
+    status.count_if_due(at=at)  # by itself: nobody waits at a lock while all is counted
+    return _refresh(at)
+
+
+@transaction.atomic
+def _refresh(at: datetime) -> Counter[str]:
     found = {(one.kind.value, one.resource, one.act): one for one in find(at=at)}
     day = timezone.localdate(at)
     done: Counter[str] = Counter()
@@ -77,22 +89,47 @@ def find(*, at: datetime) -> list[Finding]:
 
 
 def _outlived(at: datetime) -> Iterable[Finding]:
-    ended = {
-        pk
-        for pk, (legal, _listed, observed) in status.places(at=at).items()
-        if legal in OVER and observed == Observed.BLOCKED
-    }
-    gone = set(Resource.objects.exclude(condition="").values_list("pk", flat=True))
-    pks = sorted(ended | gone)
+    """Which to look at is as it was last counted; what is found of them is as it is now."""
+    ended = Standing.objects.filter(legal__in=status.OVER, observed=Observed.BLOCKED)
+    gone = Resource.objects.exclude(condition="")
+    reversals = Appeal.objects.public().filter(outcome=Appeal.Outcome.REVERSED)
+    challenged = Restriction.objects.public().filter(acts__in=reversals.values("act"))
+    pks = sorted(
+        {
+            *ended.values_list("pk", flat=True),
+            *gone.values_list("pk", flat=True),
+            *challenged.values_list("resource", flat=True),
+        }
+    )
     for start in range(0, len(pks), CHUNK):
         rows = list(Resource.objects.filter(pk__in=pks[start : start + CHUNK]).order_by("pk"))
-        for one in status.of_many(rows, at=at):
+        statuses = status.of_many(rows, at=at)
+        reversed_of = _reversed(statuses, timezone.localdate(at))
+        for one in statuses:
             blocked = one.observed == Observed.BLOCKED
             act = one.current_acts[0].pk if one.current_acts else None
             if one.resource.condition and (blocked or one.legal in ACT_KNOWN):
                 yield _finding(Alarm.Kind.GONE, one.resource.pk, act, one.networks)
             elif one.legal in OVER and blocked:
                 yield _finding(Alarm.Kind.ENDED, one.resource.pk, None, one.networks)
+            elif one.resource.pk in reversed_of and blocked:
+                yield _finding(Alarm.Kind.REVERSED, one.resource.pk, reversed_of[one.resource.pk].pk, one.networks)
+
+
+def _reversed(statuses: Iterable[status.Status], day: date) -> dict[int, Act]:
+    """By a resource's id the newest act that was reversed, where no known act keeps any of its restrictions."""
+    running = {
+        one.resource.pk: [row for row in one.restrictions if not status.is_over(row.status, row.ended, day)]
+        for one in statuses
+    }
+    fallen = appeals.fallen([row for rows in running.values() for row in rows])
+    found: dict[int, Act] = {}
+    for resource, rows in running.items():
+        acts = [fallen.get(row.pk) for row in rows if row.acts.all()]
+        gone = [act for act in acts if act]
+        if gone and len(gone) == len(acts):
+            found[resource] = max(gone, key=lambda act: (act.date, act.pk))
+    return found
 
 
 def _collateral(at: datetime) -> Iterable[Finding]:
@@ -104,13 +141,15 @@ def _collateral(at: datetime) -> Iterable[Finding]:
             pages[host][act].add(pk)
     hosts = sorted(pages)
     for start in range(0, len(hosts), CHUNK):
-        for host, networks in _whole(hosts[start : start + CHUNK], at).items():
+        chunk = hosts[start : start + CHUNK]
+        named = {pk for host in chunk for many in pages[host].values() for pk in many}
+        for host, networks in _whole(chunk, named, at).items():
             if any(one.state in UNREACHABLE for one in networks):
                 for act, named in sorted(pages[host].items()):
                     yield _finding(Alarm.Kind.COLLATERAL, min(named), act, networks, pages=len(named))
 
 
-def _whole(hosts: Sequence[str], at: datetime) -> dict[str, Sequence[NetworkState]]:
+def _whole(hosts: Sequence[str], named: Collection[int], at: datetime) -> dict[str, Sequence[NetworkState]]:
     """What networks do with the whole of each host, but for hosts that are ordered themselves or from above."""
     above = {host: _host_and_above(host) for host in hosts}
     every = {one for many in above.values() for one in many}
@@ -120,15 +159,31 @@ def _whole(hosts: Sequence[str], at: datetime) -> dict[str, Sequence[NetworkStat
         known[one.resource.host].append(one)
     roots = {target.host: target for target in Target.objects.filter(url__in=[f"https://{host}/" for host in hosts])}
     measured = status.of_targets(roots.values())
+    through = _through_pages(named, at)
     found: dict[str, Sequence[NetworkState]] = {}
     for host in hosts:
         if any(one.legal in ACT_KNOWN for name in above[host] for one in known[name]):
             continue
         own = [one.networks for one in known[host] if one.resource.type == Resource.Type.DOMAIN]
-        if own:
-            found[host] = own[0]
-        elif host in roots:
-            found[host] = measured[roots[host].pk]
+        whole = own[0] if own else measured[roots[host].pk] if host in roots else ()
+        states = {one.network.pk: one for one in whole if one.state != State.INSUFFICIENT}
+        found[host] = list(({one.network.pk: one for one in whole} | through[host] | states).values())
+    return found
+
+
+def _through_pages(named: Collection[int], at: datetime) -> dict[str, dict[int, NetworkState]]:
+    """What networks do with a host, as far as its pages tell: one that opens, or is cut off as only a host can be."""
+    found: dict[str, dict[int, NetworkState]] = defaultdict(dict)
+    cut = reduce(or_, (Q(targets__cells__mechanism__startswith=prefix) for prefix in WHOLE_HOST))
+    hosts = Resource.objects.filter(cut, pk__in=named, targets__cells__state__in=UNREACHABLE).values("host")
+    pages = Resource.objects.filter(pk__in=named, host__in=hosts).order_by("pk")
+    for one in status.of_many(list(pages), at=at):
+        told = found[one.resource.host]
+        for state in one.networks:
+            opens = state.state == State.ACCESSIBLE
+            gone = state.state in UNREACHABLE and state.mechanism.startswith(WHOLE_HOST)
+            if opens or (gone and state.network.pk not in told):
+                told[state.network.pk] = state
     return found
 
 
@@ -184,6 +239,11 @@ def _why(alarm: Alarm) -> str:
             "The act names %(pages)d pages of %(name)s; no act is known that orders the whole domain.",
             alarm.pages,
         ) % {"pages": alarm.pages, "name": name(alarm)}
+    if alarm.kind == Alarm.Kind.REVERSED:
+        return _(
+            "An act that restricts %(name)s was reversed on appeal. No other act is known to be in force, "
+            "and no end of the restriction is recorded."
+        ) % {"name": name(alarm)}
     if alarm.kind == Alarm.Kind.ENDED:
         return _("Every recorded restriction of %(name)s has ended.") % {"name": name(alarm)}
     told = {"name": name(alarm), "day": dates.shown(alarm.resource.condition_since)}
@@ -192,9 +252,8 @@ def _why(alarm: Alarm) -> str:
         Resource.Condition.PARKED: _("The domain %(name)s was seen to be parked (%(day)s)."),
         Resource.Condition.FOR_SALE: _("The domain %(name)s was seen to be for sale (%(day)s)."),
     }.get(Resource.Condition(alarm.resource.condition) if alarm.resource.condition else Resource.Condition.DEAD, "")
-    if not alarm.networks:
-        return f"{gone % told} {_('No end of its restriction is recorded.')}"
-    return gone % told
+    unended = _("No end of its restriction is recorded.")
+    return gone % told if alarm.networks else f"{gone % told} {unended}"
 
 
 def _where(alarm: Alarm) -> str:

@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
+from registry.dates import is_before
 from registry.models import Act, Appeal, Resource, Restriction
 
 STEPS = 12  # from act to appeal to act: more than there are instances
 ENDS = 5  # restrictions of one act whose end is told
+
+_Outcome = Appeal.Outcome
+_WITHOUT_EFFECT = frozenset({_Outcome.RETURNED, _Outcome.WITHDRAWN})  # what was challenged is as it was
+_OPEN = frozenset({_Outcome.PENDING, _Outcome.UNKNOWN})  # nobody knows when it was decided, if it was
 
 
 @dataclass(frozen=True)
@@ -117,3 +122,67 @@ def _is_course(steps: Sequence[Step]) -> bool:
     acts = [step.act for step in steps if step.act]
     interim = any(act.type == Act.Type.INTERIM_MEASURE for act in acts) and len(acts) > 1
     return interim or any(step.appeal for step in steps)
+
+
+# --- what of it still stands
+
+
+def fallen(restrictions: Sequence[Restriction]) -> dict[int, Act]:
+    """By its id, of each restriction whose acts were all reversed the newest of them. Read them with their acts.
+
+    Where it is not known which decision was the last, or another act may keep the restriction, it is not among them.
+    """
+    found = _reached({act.pk for row in restrictions for act in row.acts.all()}, [])
+    told: dict[int, Act] = {}
+    for row in restrictions:
+        about = [one for one in found if one.restriction_id in (None, row.pk)]
+        acts = list(row.acts.all())
+        gone = [act for act in acts if _came_to(act.pk, about) == _Outcome.REVERSED]
+        # Of a course that ends with a reversal no step orders anything: neither what upheld it once, nor the reversal.
+        over = {act.pk for act in gone} | {one.result_id for one in about if one.act_id in {act.pk for act in gone}}
+        if gone and all(act.pk in over or _replaced(act, gone) for act in acts):
+            told[row.pk] = max(gone, key=lambda act: (act.date, act.pk))
+    return told
+
+
+def _replaced(act: Act, by: Iterable[Act]) -> bool:
+    """An interim measure holds until the decision."""
+    return act.type == Act.Type.INTERIM_MEASURE and any(
+        one.type == Act.Type.COURT_DECISION and is_before(act.date, one.date) for one in by
+    )
+
+
+def _came_to(act: int, appeals: Collection[Appeal], above: frozenset[int] = frozenset()) -> Appeal.Outcome:
+    """What became of an act in the end: it stands (`upheld`, also where nobody challenged it), is `reversed`, or
+    `unknown`, where nobody can tell which word was the last."""
+    if act in above:  # the appeals go round in a circle
+        return _Outcome.UNKNOWN
+    steps: dict[int, tuple[Appeal, Appeal.Outcome]] = {}
+    for one in appeals:
+        if one.act_id == act and one.outcome not in _WITHOUT_EFFECT:
+            itself = _came_to(one.result_id, appeals, above | {act}) if one.result_id else _Outcome.UPHELD
+            if itself != _Outcome.REVERSED:  # else its decision was undone in turn
+                steps[one.pk] = (one, _Outcome(one.outcome) if itself == _Outcome.UPHELD else _Outcome.UNKNOWN)
+    if not steps:
+        return _Outcome.UPHELD
+    chains = {pk: _ancestors(one, appeals) for pk, (one, _) in steps.items()}
+    last = {
+        outcome
+        for pk, (one, outcome) in steps.items()
+        if not any(pk in chains[other] or _earlier(one, later) for other, (later, _) in steps.items())
+    }
+    return last.pop() if last in ({_Outcome.UPHELD}, {_Outcome.REVERSED}) else _Outcome.UNKNOWN
+
+
+def _ancestors(appeal: Appeal, appeals: Iterable[Appeal]) -> set[int]:
+    previous = {one.pk: one.previous_id for one in appeals}
+    found: set[int] = set()
+    at = appeal.previous_id
+    while at is not None and at not in found:
+        found.add(at)
+        at = previous.get(at)
+    return found
+
+
+def _earlier(one: Appeal, other: Appeal) -> bool:
+    return one.outcome not in _OPEN and is_before(one.decided, other.decided)

@@ -5,11 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Exists, OuterRef
 
-from registry.dates import has_come
-from registry.models import Act, ActRole, Appeal, Authority, Event, Notice, Restriction, RestrictionRole, Statement
+from registry.dates import first_day, has_come, is_before
+from registry.models import (
+    Act,
+    ActRole,
+    Appeal,
+    Authority,
+    Deadline,
+    Event,
+    FieldSource,
+    InformationRequest,
+    Notice,
+    Restriction,
+    RestrictionRole,
+    Source,
+    Statement,
+)
+from registry.models.field_source import check_field
+from registry.models.request import RequestStep
+
+# What begins and ends. The database refuses most of it; not what only the country's time or a bound gives away.
+SPANS: tuple[tuple[type[models.Model], str, str], ...] = (
+    (Restriction, "began", "ended"),
+    (Restriction, "began_not_before", "ended"),
+    (Event, "began", "ended"),
+    (Notice, "date", "ended"),
+    (Authority, "valid_from", "valid_to"),
+    (Deadline, "valid_from", "valid_to"),
+)
+# What is told of as having happened.
+PAST: tuple[tuple[type[models.Model], str], ...] = (
+    (Act, "date"),
+    (Appeal, "filed"),
+    (Appeal, "decided"),
+    (Event, "began"),
+    (Notice, "date"),
+    (Statement, "date"),
+    (Source, "date"),
+    (RequestStep, "date"),
+)
+_Status = Restriction.Status
 
 
 @dataclass(frozen=True)
@@ -23,12 +64,17 @@ class Doubt:
 
 
 def doubts(*, on: date) -> Iterator[Doubt]:
-    """Bodies that had another name by then, appeals that come before what they challenge, ends that have come."""
+    """Pairs of rows, or of fields of one, of which one must be wrong."""
     yield from _bodies_of_another_time()
+    yield from _bodies_out_of_order()
+    yield from _ends_before_beginnings()
+    yield from _days_to_come(on)
+    yield from _restrictions_that_are_over_and_are_not(on)
+    yield from _restrictions_and_their_acts()
+    yield from _conflicts_with_nothing()
     yield from _appeals_out_of_order()
-    for row in Restriction.objects.filter(status=Restriction.Status.IN_FORCE).exclude(ended=""):
-        if has_come(row.ended, on):
-            yield _doubt(row, str(row.pk), f"it is said to be in force, and to have ended on {row.ended}")
+    yield from _requests_out_of_order()
+    yield from _fields_that_no_table_has()
 
 
 def _bodies_of_another_time() -> Iterator[Doubt]:
@@ -37,8 +83,7 @@ def _bodies_of_another_time() -> Iterator[Doubt]:
         known = lineage.bodies[body]
         if day and not known.existed(day):
             then = ", ".join(one.code for one in lineage.on(known, day)) or "nobody is known"
-            name = str(getattr(row, "key", row.pk))
-            yield _doubt(row, name, f"{known.code} did not exist on {day}; the body of that time: {then}")
+            yield _doubt(row, f"{known.code} did not exist on {day}; the body of that time: {then}")
 
 
 def _deeds() -> Iterator[tuple[models.Model, int, str]]:
@@ -57,22 +102,117 @@ def _deeds() -> Iterator[tuple[models.Model, int, str]]:
         yield link.event, link.authority_id, link.event.began
 
 
+def _bodies_out_of_order() -> Iterator[Doubt]:
+    lineage = Authority.objects.lineage()
+    for row in lineage.bodies.values():
+        for earlier in (lineage.bodies[pk] for pk in lineage.before.get(row.pk, ())):
+            if is_before(row.valid_from, earlier.valid_from):
+                yield _doubt(row, f"it began on {row.valid_from}, before its predecessor {earlier.code}")
+        found, waiting = set(), list(lineage.before.get(row.pk, ()))
+        while waiting:
+            pk = waiting.pop()
+            if pk not in found:
+                found.add(pk)
+                waiting += lineage.before.get(pk, ())
+        if row.pk in found:
+            yield _doubt(row, "its predecessors go round in a circle")
+
+
+def _ends_before_beginnings() -> Iterator[Doubt]:
+    for model, began, ended in SPANS:
+        for row in model._default_manager.exclude(**{began: ""}).exclude(**{ended: ""}):
+            first, last = getattr(row, began), getattr(row, ended)
+            if is_before(last, first):
+                yield _doubt(row, f"{ended} is {last}, and {began} is {first}")
+
+
+def _days_to_come(on: date) -> Iterator[Doubt]:
+    for model, column in PAST:
+        for row in model._default_manager.filter(**{f"{column}__gt": on.isoformat()}):
+            if first_day(getattr(row, column)) > on:
+                yield _doubt(row, f"{column} is {getattr(row, column)}, which has not come")
+
+
+def _restrictions_that_are_over_and_are_not(on: date) -> Iterator[Doubt]:
+    for row in Restriction.objects.exclude(status=_Status.UNKNOWN):
+        over = row.status in (_Status.LIFTED, _Status.EXPIRED)
+        if not over and has_come(row.ended, on):
+            yield _doubt(row, f"it is said to be {_said(row)}, and to have ended on {row.ended}")
+        elif over and row.ended and not has_come(row.ended, on):
+            yield _doubt(row, f"it is said to be {_said(row)}, and to end on {row.ended}")
+        elif over and not row.ended and not row.ended_not_before:
+            yield _doubt(row, f"it is said to be {_said(row)}, and nothing tells when it ended")
+        elif row.status == _Status.IN_FORCE and row.began and first_day(row.began) > on:
+            yield _doubt(row, f"it is said to be in force, and to begin on {row.began}")
+
+
+def _said(row: Restriction) -> str:
+    return row.status.replace("_", " ")
+
+
+def _restrictions_and_their_acts() -> Iterator[Doubt]:
+    for row in Restriction.objects.exclude(acts=None).prefetch_related("acts").distinct():
+        acts = list(row.acts.all())
+        if row.kind == Restriction.Kind.PRODUCTION:
+            yield _doubt(row, f"it is said to be outside the law, and to rest on {acts[0].key}")
+        # One that is earlier, or of no known date, may have begun it.
+        if row.began and all(is_before(row.began, act.date) for act in acts):
+            first = min(acts, key=lambda act: first_day(act.date))
+            yield _doubt(row, f"it began on {row.began}, and the first act that it rests on is of {first.date}")
+
+
+def _conflicts_with_nothing() -> Iterator[Doubt]:
+    others = Restriction.objects.filter(resource=OuterRef("resource")).exclude(pk=OuterRef("pk"))
+    for row in Restriction.objects.filter(conflicting=True).exclude(Exists(others)):
+        yield _doubt(row, "another is said to tell it differently, and the resource has no other restriction")
+
+
 def _appeals_out_of_order() -> Iterator[Doubt]:
     rows = {row.pk: row for row in Appeal.objects.select_related("act", "result")}
     for row in rows.values():
-        if _before(row.decided or row.filed, row.act):
-            yield _doubt(row, row.key, f"it is of {row.decided or row.filed}, and challenges an act of {row.act.date}")
+        if is_before(row.decided or row.filed, row.act.date):
+            yield _doubt(row, f"it is of {row.decided or row.filed}, and challenges an act of {row.act.date}")
+        if row.result and is_before(row.result.date, row.filed or row.act.date):
+            yield _doubt(row, f"what came of it is of {row.result.date}, before {row.filed or row.act.date}")
+        if row.previous_id:
+            yield from _after(row, rows[row.previous_id])
         seen, at = {row.pk}, row.previous_id
         while at is not None and at not in seen:
             seen.add(at)
             at = rows[at].previous_id
         if at is not None:
-            yield _doubt(row, row.key, "the appeals before it go round in a circle")
+            yield _doubt(row, "the appeals before it go round in a circle")
 
 
-def _before(day: str, act: Act) -> bool:
-    return bool(day and act.date) and day < act.date and not act.date.startswith(day)
+def _after(row: Appeal, previous: Appeal) -> Iterator[Doubt]:
+    for column in ("filed", "decided"):
+        if is_before(getattr(row, column), getattr(previous, column)):
+            days = f"{getattr(row, column)}, and the appeal before it on {getattr(previous, column)}"
+            yield _doubt(row, f"it was {column} on {days}")
+    if previous.result_id and row.act_id not in (previous.act_id, previous.result_id):
+        yield _doubt(row, f"it challenges neither what {previous.key} challenged nor what came of that")
 
 
-def _doubt(row: models.Model, name: str, reason: str) -> Doubt:
-    return Doubt(f"{row._meta.model_name}/{row.pk}", name, reason)
+def _requests_out_of_order() -> Iterator[Doubt]:
+    """Whatever happens to a request happens after it is sent."""
+    for row in InformationRequest.objects.prefetch_related("steps"):
+        steps = [step for step in row.steps.all() if step.kind != RequestStep.Kind.DRAFTED]
+        sent = next((step.date for step in steps if step.kind == RequestStep.Kind.SENT and step.date), "")
+        for step in steps:
+            if is_before(step.date, sent):
+                yield _doubt(row, f"it was sent on {sent}, and {step.kind} on {step.date}")
+
+
+def _fields_that_no_table_has() -> Iterator[Doubt]:
+    for row in FieldSource.objects.all():
+        about = next(name for name in FieldSource.ABOUT if getattr(row, f"{name}_id"))
+        model: Any = FieldSource._meta.get_field(about).related_model
+        try:
+            check_field(model, row.field)
+        except ValidationError:
+            yield _doubt(row, f"it is a source of {row.field!r}, and no {about} has such a field")
+
+
+def _doubt(row: models.Model, reason: str) -> Doubt:
+    name = getattr(row, "key", None) or getattr(row, "code", None) or row.pk
+    return Doubt(f"{row._meta.model_name}/{row.pk}", str(name), reason)

@@ -7,6 +7,7 @@ at the first day it may mean. An hour is in UTC, and pages show it in the countr
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ def check_partial_time(text: str) -> None:
         if _HOUR.fullmatch(text):
             first_day(text)
             return
-    except ValueError:
+    except (ValueError, OverflowError):  # the last hour of 9999 is no hour here
         pass
     try:
         check_partial_date(text)
@@ -76,14 +77,18 @@ def last_day(text: str) -> date:
     if len(text) == 4:
         return date(first.year, 12, 31)
     if len(text) == 7:
-        following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        return following - timedelta(days=1)
+        return first.replace(day=monthrange(first.year, first.month)[1])
     return first
 
 
 def has_come(text: str, day: date) -> bool:
     """Has a known date come by the end of that day in the country? One of low precision counts from its first day."""
     return bool(text) and first_day(text) <= day
+
+
+def is_before(one: str, other: str) -> bool:
+    """Is the one before the other, whichever days they may mean? What is not known is before nothing."""
+    return bool(one and other) and last_day(one) < first_day(other)
 
 
 def come_by(column: str, day: date) -> models.Q:

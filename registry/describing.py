@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from registry import log
+from registry import displays, log
 from registry.dates import check_partial_date
 from registry.models import Resource
 
@@ -55,6 +55,7 @@ def describe(
         return
     one.save(update_fields=["service", "languages", "condition", "condition_since"])
     log.append("describe", one, before=before, after=_described(one), reason=reason, by=by)
+    displays.refresh([one.pk], by=by, reason=reason)  # a withheld service withholds what it groups
     resource.refresh_from_db()
 
 

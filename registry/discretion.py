@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext
 
 from checks.engine.records import Measurement as Record
 from checks.models import Episode
+from registry import veil
 from registry.models import (
     Act,
     ActRole,
@@ -25,48 +26,57 @@ from registry.models import (
     FormerAddress,
     InformationRequest,
     Listing,
+    LogEntry,
     Notice,
+    Report,
     RequestStep,
     Resource,
     Restriction,
     RestrictionRole,
     Statement,
+    strictest,
 )
-from registry.models.resource import readable, unicode_host
+from registry.models.resource import host_and_above
 
+_GROUPED = re.compile(r'"service":\d')
 SHORTEST = 3  # letters of a path that gives a page away
 # Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
 TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note", "text"})
-CODES = frozenset({"kind", "status", "type", "stance", "confidence"})  # words of ours, which name nobody
+# Words of ours, which name nobody: a site that is called as a ground is must not take that ground away.
+CODES = frozenset({"kind", "status", "type", "stance", "confidence", "grounds", "regions", "networks", "role"})
+CODES |= {"authority", "authorities"}
 # Words that the log leaves out where a resource is not shown in full, whether they are seen to name it or not.
 UNLOGGED = TEXTS | {"resource", "about", "title", "url", "document_url", "addressee"}
 
 
 def reveals(text: str, resources: Iterable[Resource]) -> bool:
-    """Does a text say more of one of these names than may be shown?"""
-    letters = text.casefold()
-    return any(_stands_in(needle, letters) for one in resources for needle in _needles(one))
-
-
-def _stands_in(needle: str, letters: str) -> bool:
-    """As a word of its own: an app may be called X, and other words have an x too."""
-    return re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", letters) is not None if needle in letters else False
+    """Does a text about these resources say more of one of their names than may be shown, in whatever spelling?"""
+    words = ""
+    for one in resources:
+        needles = _needles(one)
+        words = words or (veil.slugged(text) if needles else "")
+        if any(needle in words for needle in needles):
+            return True
+    return False
 
 
 def _needles(resource: Resource) -> set[str]:
-    """Spellings that may not be shown, casefolded."""
+    """What may not be shown, as words with hyphens between: an app may be called X, and other words have an x too."""
     if resource.display == Display.FULL:
         return set()
     found = set()
     if resource.type == Resource.Type.URL:
-        for url in (resource.name, readable(resource.name)):
-            path = url.partition("://")[2].partition("/")[2].rstrip("/")
-            if len(path) >= SHORTEST:
-                found.add(path)
-        found.add(resource.slug)
+        path = resource.name.partition("://")[2].partition("/")[2].rstrip("/")
+        found |= {resource.slug, *([path] if len(path) >= SHORTEST else [])}
     if resource.display == Display.WITHHELD:
-        found |= {resource.name, resource.slug, resource.host, unicode_host(resource.host)}
-    return {text.casefold() for text in found if text}
+        found |= {resource.name, resource.slug, resource.host, *_telling(resource.host)}
+    return {veil.slugged(text) for text in found} - {"--"}
+
+
+def _telling(host: str) -> list[str]:
+    """The label that makes a host known: shop of www.shop.kz."""
+    labels = [label for label in host.split(".")[:-1] if len(label) > SHORTEST and not label.isdecimal()]
+    return labels[-1:]
 
 
 def told(text: str, resources: Iterable[Resource]) -> str:
@@ -94,14 +104,20 @@ class Parted:
 
 
 def part(before: Mapping[str, Any], after: Mapping[str, Any], reason: str, about: Collection[Resource]) -> Parted:
-    """`about` are the resources not shown in full that the record is about."""
-    fields = {name for name in (*before, *after) if _is_kept(name, (before.get(name), after.get(name)), about)}
+    """`about` are the resources not shown in full that the record is about; it may name others that are withheld."""
+    withheld = veil.read()
+    fields = {
+        name
+        for name in (*before, *after)
+        if name not in CODES
+        and any(_is_kept(name, value, about, withheld) for value in (before.get(name), after.get(name)))
+    }
     kept: dict[str, Any] = {
         side: found
         for side, values in (("before", before), ("after", after))
         if (found := {name: value for name, value in values.items() if name in fields})
     }
-    if reveals(reason, about):
+    if reveals(reason, about) or withheld.spells(reason):
         kept["reason"] = reason
     told_before, told_after = (
         {name: value for name, value in values.items() if name not in fields} for values in (before, after)
@@ -110,13 +126,16 @@ def part(before: Mapping[str, Any], after: Mapping[str, Any], reason: str, about
     return Parted(told_before, told_after, "" if "reason" in kept else reason, names, kept)
 
 
-def _is_kept(name: str, values: Iterable[Any], about: Collection[Resource]) -> bool:
-    if not about or name in CODES:
-        return False
-    return any(
-        (name in UNLOGGED and isinstance(value, str) and value != "") or hushed(value, about) != value
-        for value in values
-    )
+def _is_kept(name: str, value: Any, about: Collection[Resource], withheld: veil.Veil) -> bool:
+    if isinstance(value, str):
+        about_one = bool(about) and value != "" and name in UNLOGGED
+        return about_one or reveals(value, about) or withheld.spells(value)
+    if isinstance(value, Mapping):
+        return any(one not in CODES and _is_kept(one, inner, about, withheld) for one, inner in value.items())
+    if isinstance(value, list | tuple):
+        return any(_is_kept(name, one, about, withheld) for one in value)
+    grouped = name == "service" and value is not None
+    return grouped and any(one.display == Display.WITHHELD for one in about)
 
 
 def fields_of(resource: Resource) -> dict[str, str]:
@@ -130,24 +149,30 @@ def hushed(value: Any, resources: Collection[Resource]) -> Any:
     if isinstance(value, str):
         return "" if reveals(value, resources) else value
     if isinstance(value, Mapping):
-        return {name: hushed(one, resources) for name, one in value.items()}
+        return {name: one if name in CODES else hushed(one, resources) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [hushed(one, resources) for one in value]
     return value
 
 
+def of_report(report: Report) -> Display:
+    """How much of a reported name a receipt may show: while it waits, too, no more than the register shows."""
+    named = Resource.objects.withheld_sites().filter(host__in=host_and_above(report.target.host)).values("pk")
+    known = Q(pk=report.resource_id) | Q(targets=report.target) | Q(pk__in=named)
+    return strictest(Resource.objects.filter(known).order_by().values_list("display", flat=True))
+
+
 def withheld_hosts() -> frozenset[str]:
     """Sites whose name no record of a visit may show: another site may have led there."""
-    rows = Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
-    return frozenset(rows.values_list("host", flat=True))
+    return frozenset(Resource.objects.withheld_sites().values_list("host", flat=True))
 
 
 def names_any(record: Record, hosts: Collection[str]) -> bool:
-    """Does the record of a visit name one of these hosts?"""
+    """Does the record of a visit name one of these hosts, or a name below one?"""
     urls = [text for one in record.exchanges for text in (one.url, one.location)]
     named = {urlsplit(url).hostname for url in urls if url} | {one.name for one in record.queries}
     named |= {one.server_name for one in record.handshakes}
-    return any(name and (name in hosts or name.removeprefix("www.") in hosts) for name in named)
+    return any(above in hosts for name in named if name for above in host_and_above(name.casefold()))
 
 
 def of_subjects(subjects: Iterable[str]) -> dict[str, list[Resource]]:
@@ -167,6 +192,11 @@ def of_subjects(subjects: Iterable[str]) -> dict[str, list[Resource]]:
     for former in FormerAddress.objects.filter(number__in=ids["resource"]).select_related("resource"):
         about[f"resource/{former.number}"] += [former.resource, _as_it_was(former)]
     return about
+
+
+def ties(entry: LogEntry, resources: Iterable[Resource]) -> bool:
+    """Does an entry say which service groups a withheld resource?"""
+    return _GROUPED.search(entry.payload) is not None and any(one.display == Display.WITHHELD for one in resources)
 
 
 def _about(ids: Mapping[str, Collection[int]]) -> Iterable[tuple[str, QuerySet[Any, Any]]]:

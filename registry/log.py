@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from registry import discretion
 from registry.ledger.tree import canonical, commitment, leaf_hash
 from registry.models import LogEntry, PrivatePart
+from registry.veil import Veil
 
 VERSION = 2
 SALT_BYTES = 32
@@ -88,11 +89,12 @@ def append(
     return entry
 
 
-def told(entries: Collection[LogEntry]) -> Iterator[dict[str, Any]]:
+def told(entries: Collection[LogEntry], withheld: Veil) -> Iterator[dict[str, Any]]:
     """Entries as anybody may read them. A payload that would give an address away is left out; its hash stays."""
     about = discretion.of_subjects(row.subject for row in entries)
     for row in entries:
-        secret = discretion.reveals(row.payload, about.get(row.subject, ()))
+        near = about.get(row.subject, ())
+        secret = discretion.reveals(row.payload, near) or discretion.ties(row, near) or withheld.spells(row.payload)
         yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
 
 

@@ -25,6 +25,10 @@ class Gone(NotMerged):
     """One of the two was merged meanwhile: someone was faster."""
 
 
+class OtherType(NotMerged):
+    """The two are of different types, and nobody has confirmed that they are one thing all the same."""
+
+
 @dataclass(frozen=True)
 class Move:
     """Rows of one table that will belong to the other entry."""
@@ -44,8 +48,11 @@ def moves(duplicate: Resource) -> list[Move]:
 
 
 @transaction.atomic
-def merge(duplicate: Resource, into: Resource, *, by: str, reason: str) -> Resource:
-    """Everything of `duplicate` becomes `into`'s, and its number and slug lead there. Raises NotMerged."""
+def merge(duplicate: Resource, into: Resource, *, by: str, reason: str, across_types: bool = False) -> Resource:
+    """Everything of `duplicate` becomes `into`'s, and its number and slug lead there. Raises NotMerged.
+
+    `across_types`: somebody has confirmed that two entries of different types are one.
+    """
     if not reason.strip():
         raise NoReason(_("Write the reason for this decision."))
     if duplicate.pk == into.pk:
@@ -54,6 +61,8 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str) -> Resou
     if len(locked) < 2:
         raise Gone(_("One of the two entries was merged meanwhile: someone was faster. Look both up again."))
     old, new = locked[duplicate.pk], locked[into.pk]
+    if old.type != new.type and not across_types:
+        raise OtherType(_("The two entries are of different types: confirm that they are one thing all the same."))
     moved = {relation.related_model._meta.model_name: _pks(relation, old) for relation in _relations()}
     told = {name: pks for name, pks in moved.items() if pks and name in _PUBLIC}
     log.append("merge", old, after={"into": new.pk}, reason=reason, by=by)

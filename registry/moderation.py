@@ -29,6 +29,7 @@ from registry.models import (
     Resource,
     Source,
 )
+from registry.models.resource import host_and_above
 
 
 class NotWaiting(Exception):
@@ -188,9 +189,8 @@ def _public_episode(episode: Episode) -> dict[str, str]:
 
 def _public_target(target: Target) -> str:
     """What every resource that it stands for, and the whole site that it is on, allow to be shown of it."""
-    site = Q(host__in={target.host, target.host.removeprefix("www.")}) & ~Q(type=Resource.Type.URL)
-    hidden = Q(display=Resource.Display.WITHHELD)
-    found = set(Resource.objects.filter(Q(targets=target) | site & hidden).values_list("display", flat=True))
+    site = Q(pk__in=Resource.objects.withheld_sites().filter(host__in=host_and_above(target.host)))
+    found = set(Resource.objects.filter(Q(targets=target) | site).values_list("display", flat=True))
     if Resource.Display.WITHHELD in found:
         return ""
     return target.host if Resource.Display.DOMAIN_ONLY in found else target.url
@@ -224,9 +224,7 @@ def cover(resource: Resource, target: Target, *, by: str, reason: str) -> None:
     first = not resource.coverage.filter(canonical=True).exists()
     _, created = Coverage.objects.get_or_create(resource=resource, target=target, defaults={"canonical": first})
     if created:
-        shown = {Resource.Display.FULL: target.url, Resource.Display.DOMAIN_ONLY: target.host}
-        fields = {"target": shown.get(Resource.Display(resource.display), "")}
-        log.append("cover", resource, after=fields, reason=reason, by=by)
+        log.append("cover", resource, after={"target": _public_target(target)}, reason=reason, by=by)
     targets = list(resource.targets.all())
     urls = [one.url for one in targets]
     Listing.objects.link(urls)

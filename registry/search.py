@@ -22,11 +22,15 @@ CANDIDATES = 1000  # rows looked through for one text
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the register knows of one name. `target_networks` is what was measured of exactly its URL."""
+    """What the register tells of one name. `target_networks` is what was measured of exactly its URL.
+
+    Of a name that is withheld, or below one, it is what it would be of a name that nobody knows.
+    """
 
     name: Name
     resources: tuple[status.Status, ...]  # the name itself, the domains above it, the pages below, services
     target_networks: tuple[status.NetworkState, ...]
+    withheld: bool = False
 
 
 def look_up(text: str, *, at: datetime) -> LookUp:
@@ -40,14 +44,16 @@ def look_up_many(names: Sequence[Name], *, at: datetime) -> list[LookUp]:
     resources = {resource.pk: resource for many in found.values() for resource in many}
     # What only strangers reported is as if nobody had: a look-up must not tell that there was a report.
     public = Target.objects.filter(Q(reports=None) | Q(coverage__isnull=False) | Q(plans__isnull=False)).distinct()
-    targets = {target.url: target for target in public.filter(url__in={name.url for name in names})}
+    public = public.exclude(coverage__resource__display=Resource.Display.WITHHELD)
+    targets = {target.url: target for target in public.filter(url__in={name.url for name in found})}
     told, measured = status.of_many_and_targets(list(resources.values()), targets.values(), at=at)
     statuses = dict(zip(resources, told, strict=True))
     return [
         LookUp(
             name,
-            tuple(statuses[resource.pk] for resource in found[name]),
-            measured[targets[name.url].pk] if name.url in targets else (),
+            tuple(statuses[resource.pk] for resource in found.get(name, ())),
+            measured[targets[name.url].pk] if name in found and name.url in targets else (),
+            name not in found,
         )
         for name in names
     ]
@@ -76,17 +82,31 @@ def folded(text: str) -> str:
 
 
 def _matching(names: Sequence[Name]) -> dict[Name, list[Resource]]:
-    """The name itself, the domains above it from near to far, the pages below it, services and what groups them."""
+    """The name itself, the domains above it from near to far, the pages below it, services and what groups them.
+
+    A withheld page is left out; a name on or below a withheld site has no answer at all.
+    """
     hosts = {name: _host_and_above(name) for name in names}
     rows = Resource.objects.select_related("service")
     whole = ~Q(type=Resource.Type.URL) & Q(host__in={host for many in hosts.values() for host in many})
     exact = Q(type=Resource.Type.URL, name__in={name.url for name in names})
     nth = Window(RowNumber(), partition_by=[F("host")], order_by="slug")
-    below = rows.filter(type=Resource.Type.URL, host__in={name.host for name in names}).annotate(nth=nth)
+    below = rows.not_withheld().filter(type=Resource.Type.URL, host__in={name.host for name in names}).annotate(nth=nth)
     by_host: dict[str, dict[int, Resource]] = defaultdict(dict)
     for row in [*rows.filter(whole | exact), *below.filter(nth__lte=PAGES_BELOW)]:
         by_host[row.host][row.pk] = row
-    return {name: _ordered(name, [row for host in hosts[name] for row in by_host[host].values()]) for name in names}
+    every = {name: [row for host in hosts[name] for row in by_host[host].values()] for name in names}
+    hidden = Resource.Display.WITHHELD
+    closed = {
+        name
+        for name, near in every.items()
+        if any(row.display == hidden and row.type != Resource.Type.URL for row in near)
+    }
+    return {
+        name: _ordered(name, [row for row in near if row.display != hidden])
+        for name, near in every.items()
+        if name not in closed
+    }
 
 
 def _ordered(name: Name, rows: list[Resource]) -> list[Resource]:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
@@ -95,7 +95,7 @@ class CandidateAdmin(DecidesOnMany):
         words = dict.fromkeys(one.category for one in candidate.mentions.all() if one.category)
         return "; ".join(words)[:200] or "–"
 
-    @admin.display(description=_("address"))
+    @admin.display(description=pgettext_lazy("heading", "address"))
     def address(self, candidate: Candidate) -> str:
         return format_html("<bdi>{}</bdi>", candidate.url)
 

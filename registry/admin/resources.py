@@ -59,6 +59,14 @@ class DescriptionForm(DecisionForm):
     field_order = ["category", "own_display", "service", "languages", "condition", "condition_since", "reason"]
 
 
+class MergeEntriesForm(MergeForm):
+    across_types = forms.BooleanField(
+        label=_("They are one thing, though of different types"),
+        help_text=_("A page that becomes a domain speaks for the whole site from then on, and an app for no address."),
+        required=False,
+    )
+
+
 @admin.register(Resource)
 class ResourceAdmin(ReadOnly):
     list_display = ["id", "name", "type", "category", "display", "condition", "created_at"]
@@ -126,7 +134,7 @@ class ResourceAdmin(ReadOnly):
     def merge(self, request: HttpRequest, pk: int) -> HttpResponse:
         """First the other entry, then both side by side with what will move, and the reason."""
         one = self._chosen(request, pk)
-        form = MergeForm(request.POST if request.method == "POST" else None)
+        form = MergeEntriesForm(request.POST if request.method == "POST" else None)
         other = None
         if form.is_bound and form.fields["into"] and form["into"].value():
             form.is_valid()
@@ -135,7 +143,12 @@ class ResourceAdmin(ReadOnly):
         if form.is_valid() and confirmed:
             by = key_id(cast(User, request.user))
             try:
-                kept = merging.merge(one, form.cleaned_data["into"], by=by, reason=form.cleaned_data["reason"])
+                fields = form.cleaned_data
+                kept = merging.merge(
+                    one, fields["into"], by=by, reason=fields["reason"], across_types=fields["across_types"]
+                )
+            except merging.OtherType as error:
+                form.add_error("across_types", str(error))
             except merging.NotMerged as error:
                 form.add_error(None, str(error))
             else:
@@ -143,6 +156,8 @@ class ResourceAdmin(ReadOnly):
                 return redirect("admin:registry_resource_change", kept.pk)
         if other and not confirmed:
             form.errors.pop("reason", None)
+        if other is None or other.type == one.type:
+            del form.fields["across_types"]
         extra = {"one": one, "other": other, "moves": merging.moves(one)}
         return self._page(request, "admin/registry/merge.html", gettext("Merge this entry into another"), form, **extra)
 

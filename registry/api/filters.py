@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import status
+from registry import status, veil
 from registry.dates import check_partial_date
 from registry.models import (
     Act,
@@ -54,6 +54,20 @@ class StrictBackend(DjangoFilterBackend):
 
 def _code(field: str, help_text: str, *, many: bool = False) -> filters.CharFilter:
     return filters.CharFilter(field_name=field, label=help_text, distinct=many)
+
+
+class _KeyFilter(filters.CharFilter):
+    """A key that spells a withheld name finds nothing: else it would say that the guess was right."""
+
+    def filter(self, rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value and veil.of(self.parent.request._request).in_key(value):
+            return rows.none()
+        found: QuerySet[Any] = super().filter(rows, value)
+        return found
+
+
+def _key(field: str, help_text: str, *, many: bool = False) -> filters.CharFilter:
+    return _KeyFilter(field_name=field, label=help_text, distinct=many)
 
 
 def _number(field: str, help_text: str, *, many: bool = False) -> filters.NumberFilter:
@@ -109,11 +123,17 @@ class Resources(filters.FilterSet):
     observed = _standing("observed", status.Observed.choices)
 
     host = filters.CharFilter(method="by_address", label="A-label host; a withheld name is not found by it")
+    service = filters.ModelChoiceFilter(
+        queryset=Resource.objects.all(), method="of_service", label="Id of the service that groups it; not if withheld"
+    )
     slug = filters.CharFilter(method="by_address", label="As in a page's address; of names that are shown in full")
 
     class Meta:
         model = Resource
         fields = ["type", "category", "display", "condition", "host", "slug", "service"]
+
+    def of_service(self, rows: QuerySet[Resource], name: str, value: Resource) -> QuerySet[Resource]:
+        return rows.exclude(display=Resource.Display.WITHHELD).filter(service=value)
 
     def by_address(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
         shown = rows.exclude(display=Resource.Display.WITHHELD)
@@ -123,7 +143,7 @@ class Resources(filters.FilterSet):
 
 
 class Alarms(filters.FilterSet):
-    act = _code("act__key", "Key of an act")
+    act = _key("act__key", "Key of an act")
     open = filters.BooleanFilter(field_name="closed_on", lookup_expr="isnull", label="Still so")
 
     class Meta:
@@ -138,10 +158,10 @@ class Categories(filters.FilterSet):
 
 
 class Restrictions(filters.FilterSet):
-    act = _code("acts__key", "Key of an act it rests on", many=True)
+    act = _key("acts__key", "Key of an act it rests on", many=True)
     authority = _code("authorities__code", "Code of an authority", many=True)
     ground = _code("grounds__code", "Code of a ground", many=True)
-    event = _code("event__key", "Key of an event")
+    event = _key("event__key", "Key of an event")
     began_after = _day("began", "gte")
     began_before = _day("began", "lt")
     in_force = filters.BooleanFilter(method="only_in_force", label="Not known to have ended by today")
@@ -167,8 +187,9 @@ class Acts(filters.FilterSet):
 
 
 class Documents(filters.FilterSet):
-    act = _code("acts__key", "Key of an act", many=True)
-    appeal = _code("appeals__key", "Key of an appeal", many=True)
+    act = _key("acts__key", "Key of an act", many=True)
+    appeal = _key("appeals__key", "Key of an appeal", many=True)
+    key = _key("key", "Its key")
 
     class Meta:
         model = Document
@@ -176,8 +197,8 @@ class Documents(filters.FilterSet):
 
 
 class Appeals(filters.FilterSet):
-    act = _code("act__key", "Key of the act that is challenged")
-    result = _code("result__key", "Key of the act that came of it")
+    act = _key("act__key", "Key of the act that is challenged")
+    result = _key("result__key", "Key of the act that came of it")
     body = _code("body__code", "Code of the body that it is before")
     resource = _number("restriction__resource", "Id of the resource that it is about")
     after = _day("decided", "gte")
@@ -312,7 +333,7 @@ class Snapshots(filters.FilterSet):
 
 
 class Statements(filters.FilterSet):
-    event = _code("event__key", "Key of an event")
+    event = _key("event__key", "Key of an event")
     authority = _code("authority__code", "Code of an authority")
     after = _day("date", "gte")
     before = _day("date", "lt")
@@ -345,7 +366,7 @@ class Figures(filters.FilterSet):
 
 class Requests(filters.FilterSet):
     authority = _code("authority__code", "Code of an authority")
-    event = _code("event__key", "Key of an event")
+    event = _key("event__key", "Key of an event")
 
     class Meta:
         model = InformationRequest

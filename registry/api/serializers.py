@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Case, Exists, F, OuterRef, QuerySet, When, prefetch_related_objects
-from django.db.models.functions import Substr
+from django.db.models import Exists, OuterRef, QuerySet, Value, prefetch_related_objects
+from django.db.models.functions import StrIndex, Substr
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -45,8 +45,10 @@ from registry.models import (
     Source,
     Statement,
 )
+from registry.models.resource import unicode_host
 
 BULK_LIMIT = 1000  # names in one look-up
+LABELS = 4  # of a measured host that may stand before a withheld one
 NAME_LIMIT = 4096  # characters; what is longer than a name may be is still told so by its own reason
 
 
@@ -66,13 +68,31 @@ class Problem(serializers.Serializer[Any]):
     )
 
 
+class KeyField(serializers.CharField):
+    """A record's key; empty where it spells a withheld name. The door gives the `veil`."""
+
+    def to_representation(self, value: Any) -> str:
+        return _key(value, self.context)
+
+
+class _KeyOf(serializers.SlugRelatedField[Any]):
+    def to_representation(self, obj: Any) -> str:
+        return _key(super().to_representation(obj), self.context)
+
+
+def _key(key: str, context: Mapping[str, Any]) -> str:
+    return "" if context["veil"].in_key(key) else key
+
+
 def _by(column: str, *, allow_null: bool = False) -> Any:
     """The row that a foreign key points at, by this column."""
-    return serializers.SlugRelatedField(slug_field=column, read_only=True, allow_null=allow_null)
+    field = _KeyOf if column == "key" else serializers.SlugRelatedField
+    return field(slug_field=column, read_only=True, allow_null=allow_null)
 
 
 def _all_by(column: str) -> Any:
-    return serializers.SlugRelatedField(slug_field=column, many=True, read_only=True)
+    field = _KeyOf if column == "key" else serializers.SlugRelatedField
+    return field(slug_field=column, many=True, read_only=True)
 
 
 class SourceField(serializers.ModelSerializer[Source]):
@@ -100,6 +120,7 @@ class ActRoleField(serializers.ModelSerializer[ActRole]):
 class ActRow(serializers.ModelSerializer[Act]):
     """Read it `with_display`: where that was forgotten, its words are not shown."""
 
+    key = KeyField(read_only=True)
     scope_ordered = serializers.SerializerMethodField()
     text = serializers.SerializerMethodField(help_text="Null where it covers a resource that is not shown in full.")
     note = serializers.SerializerMethodField()
@@ -143,6 +164,7 @@ def _quiet(data: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any
 
 
 class DocumentRow(serializers.ModelSerializer[Document]):
+    key = KeyField(read_only=True)
     url = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
     acts = _all_by("key")
     appeals = _all_by("key")
@@ -162,6 +184,7 @@ class DocumentRow(serializers.ModelSerializer[Document]):
 
 
 class AppealRow(serializers.ModelSerializer[Appeal]):
+    key = KeyField(read_only=True)
     act = _by("key")
     previous = _by("key", allow_null=True)
     body = _by("code", allow_null=True)
@@ -197,6 +220,7 @@ class AuthorityRow(serializers.ModelSerializer[Authority]):
 
 
 class StatementRow(serializers.ModelSerializer[Statement]):
+    key = KeyField(read_only=True)
     authority = _by("code", allow_null=True)
     event = _by("key", allow_null=True)
     source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
@@ -214,6 +238,7 @@ class StatementRow(serializers.ModelSerializer[Statement]):
 
 
 class NoticeRow(serializers.ModelSerializer[Notice]):
+    key = KeyField(read_only=True)
     about = serializers.SerializerMethodField(help_text="Null where the name is not shown in full.")
     authority = _by("code", allow_null=True)
     fact = serializers.SerializerMethodField()
@@ -250,6 +275,7 @@ class OwnCountField(serializers.Serializer[claims.OwnCount]):
 class FigureRow(serializers.ModelSerializer[OfficialFigure]):
     """The view gives each row our own counts as `ours`."""
 
+    key = KeyField(read_only=True)
     ground = _by("code", allow_null=True)
     authority = _by("code", allow_null=True)
     source = SourceField(read_only=True)  # type: ignore[assignment]  # the column, not the field's own `source`
@@ -306,6 +332,7 @@ class IntervalField(serializers.Serializer[Any]):
 
 
 class EventRow(serializers.ModelSerializer[Event]):
+    key = KeyField(read_only=True)
     intervals = IntervalField(many=True, read_only=True)
     authorities = _all_by("code")
     regions = _all_by("iso")
@@ -406,6 +433,7 @@ class RequestStepField(serializers.ModelSerializer[RequestStep]):
 class RequestRow(serializers.ModelSerializer[InformationRequest]):
     """The view gives each row its `standing`."""
 
+    key = KeyField(read_only=True)
     authority = _by("code", allow_null=True)
     event = _by("key", allow_null=True)
     text = serializers.SerializerMethodField(help_text="Null where its resource is not shown in full.")
@@ -477,8 +505,12 @@ class SelfTestField(serializers.Serializer[Any]):
 
     started = serializers.DateTimeField()
     clock_offset = serializers.FloatField(allow_null=True, help_text="Seconds that its clock is ahead of the control's")
-    must_allow = serializers.ListField(help_text="Pairs of a name that opens everywhere, and whether it opened")
-    must_block = serializers.ListField(help_text="Pairs of a name known to be blocked, and whether it opened")
+    must_allow = serializers.ListField(
+        help_text="Pairs of a name that opens everywhere (empty: withheld), and whether it opened"
+    )
+    must_block = serializers.ListField(
+        help_text="Pairs of a name known to be blocked (empty: withheld), and whether it opened"
+    )
     captive_portal = serializers.BooleanField(allow_null=True, help_text="Somebody answers in the place of others.")
     invented_names = serializers.BooleanField(allow_null=True, help_text="Its resolver knows a name nobody can have.")
     ipv6 = serializers.BooleanField(allow_null=True)
@@ -517,6 +549,14 @@ class RunRow(serializers.ModelSerializer[Run]):
     def get_targets(self, row: Run) -> int:
         return len(row.targets)
 
+    def to_representation(self, row: Run) -> dict[str, Any]:
+        data: dict[str, Any] = super().to_representation(row)
+        for names in ("must_allow", "must_block"):
+            if test := data["self_test"]:
+                veil = self.context["veil"]
+                test[names] = [["" if veil.spells(name) else name, opened] for name, opened in test[names]]
+        return data
+
 
 def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     """Annotates what may be shown of each row's target.
@@ -527,19 +567,22 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     reported = Report.objects.filter(target=OuterRef(target))
     planned = Plan.targets.through.objects.filter(target=OuterRef(target))
     unreviewed = Exists(reported) & ~Exists(covering) & ~Exists(planned)
-    # Any address of a withheld site names it, whether it stands for the resource or was measured for another reason.
+    # Any address of a withheld site, or below it, names it, whatever it was measured for.
     host = "host" if target == "pk" else f"{target}__host"
-    whole = Resource.objects.filter(display=Resource.Display.WITHHELD).exclude(type=Resource.Type.URL)
-    bare = Case(When(**{f"{host}__startswith": "www."}, then=Substr(host, 5)), default=F(host))
-    site = Exists(whole.filter(host=OuterRef("bare_host")).exclude(host="")) | Exists(
-        whole.filter(host=OuterRef(host)).exclude(host="")
-    )
-    shown: QuerySet[Any] = rows.alias(bare_host=bare).annotate(
+    above = {f"above_{number}": _above("above_" + str(number - 1) if number else host) for number in range(LABELS)}
+    named = [OuterRef(one) for one in (host, *above)]
+    site = Exists(Resource.objects.withheld_sites().filter(host__in=named))
+    shown: QuerySet[Any] = rows.alias(**above).annotate(
         unreviewed=unreviewed,
         withheld=Exists(covering.filter(resource__display=Resource.Display.WITHHELD)) | site | unreviewed,
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
+
+
+def _above(host: str) -> Substr:
+    """The host without its first label; one without a dot as it is."""
+    return Substr(host, StrIndex(host, Value(".")) + 1)
 
 
 def _shown(url: str, row: Any) -> str | None:
@@ -767,7 +810,7 @@ class ResourceRow(serializers.Serializer[status.Status]):
         help_text="What became of the site itself; empty: nothing is known.",
     )
     condition_since = serializers.CharField(source="resource.condition_since", help_text="A partial date")
-    service = serializers.IntegerField(source="resource.service_id", allow_null=True)
+    service = serializers.SerializerMethodField(help_text="Id; null where one of the two is withheld.")
     sentence = serializers.SerializerMethodField(help_text="The answer, in the language of `lang`.")
     situation = serializers.ChoiceField(choices=status.Situation.choices)
     legal = serializers.ChoiceField(choices=status.Legal.choices)
@@ -785,6 +828,10 @@ class ResourceRow(serializers.Serializer[status.Status]):
     counts = CountsField()
     networks = NetworkStateField(many=True)
     imitated = serializers.BooleanField()
+
+    def get_service(self, row: status.Status) -> int | None:
+        """What a withheld service groups is withheld too (registry.displays)."""
+        return None if row.resource.display == Resource.Display.WITHHELD else row.resource.service_id
 
     def get_name(self, row: status.Status) -> str | None:
         hidden = row.resource.display == Resource.Display.WITHHELD
@@ -914,10 +961,11 @@ class ReportState(serializers.Serializer[Report]):
     first_check = serializers.SerializerMethodField()
 
     def get_name(self, report: Report) -> str | None:
-        if report.resource and report.resource.display == Resource.Display.WITHHELD:
-            return None
-        if report.resource and report.resource.display == Resource.Display.DOMAIN_ONLY:
-            return report.resource.display_name
+        match discretion.of_report(report):
+            case Resource.Display.WITHHELD:
+                return None
+            case Resource.Display.DOMAIN_ONLY:
+                return unicode_host(report.target.host)
         return report.name
 
     @extend_schema_field(FirstCheck(many=True))

@@ -31,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, discretion, log, requests, search, status, submissions
+from registry import claims, clocks, discretion, log, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -120,7 +120,8 @@ class Door(APIView):
         return str(lang)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {"request": self.request, "view": self, "lang": self.language()}
+        veiled = veil.of(self.request._request)
+        return {"request": self.request, "view": self, "lang": self.language(), "veil": veiled}
 
 
 class Echo(Door):
@@ -357,7 +358,7 @@ class Events(Table):
 class Listings(Table):
     """Listings: entries of the state register, each version once. Listed is not the same as blocked."""
 
-    queryset = Listing.objects.with_days().select_related("resource", "source")
+    queryset = Listing.objects.with_days().with_display().select_related("resource", "source")
     serializer_class = serializers.ListingRow
     filterset_class = filters.Listings
 
@@ -647,8 +648,9 @@ class Log(Door):
 
 
 def _log_entries(after: int) -> Iterator[dict[str, Any]]:
+    withheld = veil.read()
     while chunk := list(LogEntry.objects.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        yield from log.told(chunk)
+        yield from log.told(chunk, withheld)
         after = chunk[-1].pk
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import ssl
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,11 @@ from checks.engine.records import BY_DOH, Certificate
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement
 from checks.verdict import published
-from registry import discretion, log
+from registry import log
 from registry.evidence.gathering import ENTRIES, EPISODES, WITNESSES, Evidence, Witness, page
+from registry.veil import Veil
+
+Draw = Callable[[dict[str, Any]], str]  # the page from what it tells: its addresses are the door's
 
 AT_ONCE = 20  # records in memory
 LANGUAGES = ("kk", "ru", "en")
@@ -64,10 +67,11 @@ class File:
 class Pack:
     found: Evidence
     language: str  # of the page
+    veil: Veil  # what nothing in it may name
+    draw: Draw
     written: tuple[File, ...]
     measurements: QuerySet[Any]
     left_out: Mapping[UUID, str]  # witnesses whose record is not in it, and why
-    hosts: frozenset[str]  # which no record in it may name
 
     @property
     def name(self) -> str:
@@ -79,7 +83,8 @@ class Pack:
         """The same where the same bytes would be sent: records never change, only whether they may be shown."""
         parts = [f"{one.name} {one.sha256}" for one in (file.sum for file in (*self.written, *self._page(())))]
         parts += [f"{one.id} {self.left_out.get(one.id, '')}" for one in self.found.witnesses]
-        return _sha256("\n".join([*parts, *sorted(self.hosts)]).encode())
+        names = (self.veil.sites, self.veil.phrases, *self.veil.pages.values(), self.veil.pages)
+        return _sha256("\n".join([*parts, *(" ".join(sorted(many)) for many in names)]).encode())
 
     def files(self) -> Iterator[File]:
         """The page comes last, since on paper it names every file before it with its hash."""
@@ -93,9 +98,8 @@ class Pack:
     def _page(self, sums: Sequence[Sum]) -> Iterator[File]:
         with translation.override(self.language):
             style = STYLE.read_text(encoding="utf-8")
-            told = page(self.found) | {"files": tuple(sums), "style": style, "language": self.language}
-            text = render_to_string("registry/evidence/offline.html", told)
-        yield File("page.html", text.encode())
+            text = self.draw(page(self.found) | {"files": tuple(sums), "style": style, "language": self.language})
+        yield File("page.html", self.veil.black(text, markup=True).encode())
 
     def _measured(self) -> Iterator[File]:
         """Each record with its controls, then the chains of certificates in it, and what stands where."""
@@ -107,15 +111,14 @@ class Pack:
             if row is None or why:
                 index.append(line | {"left_out": why})
                 continue
-            records = [one.record for one in (row, *controls)]
-            if any(discretion.names_any(one, self.hosts) for one in records):
+            file = _measurement(row, controls)
+            if self.veil.names(file.content.decode()):  # its bytes come as they are stored, or not at all
                 index.append(line | {"left_out": NOT_SHOWN})
                 continue
-            file = _measurement(row, controls)
             index.append(line | {"file": file.name, "records": [_record_sum(one) for one in (row, *controls)]})
             yield file
-            for record in records:
-                yield from chains.new_in(record)
+            for one in (row, *controls):
+                yield from chains.new_in(one.record)
         yield _json("measurements.json", {"beyond_the_limit": self.found.passed_over, "measurements": index})
         yield _json("certificates.json", {"chains": list(chains.told.values()), "seen": chains.seen})
 
@@ -139,7 +142,9 @@ class Pack:
                 yield one, rows.get(one.id), controls
 
 
-def pack(found: Evidence, told: Mapping[str, Any], measurements: QuerySet[Any], language: str) -> Pack:
+def pack(
+    found: Evidence, told: Mapping[str, Any], measurements: QuerySet[Any], language: str, veil: Veil, draw: Draw
+) -> Pack:
     """`told` is what the API says: the `resource`, and rows of tables by name. Read measurements `with_display`."""
     stored = measurements.filter(pk__in=[one.id for one in found.witnesses])
     hidden = {pk: one or other for pk, one, other in stored.values_list("pk", "withheld", "domain_only")}
@@ -149,11 +154,19 @@ def pack(found: Evidence, told: Mapping[str, Any], measurements: QuerySet[Any], 
             left_out[witness.id] = NOT_SHOWN
         elif witness.id not in hidden:
             left_out[witness.id] = GONE
-    rows = stored.select_related("network", "vantage")
-    return Pack(found, language, tuple(_written(found, told)), rows, left_out, discretion.withheld_hosts())
+    written = tuple(_veiled(file, veil) for file in _written(found, told, veil))
+    return Pack(found, language, veil, draw, written, stored.select_related("network", "vantage"), left_out)
 
 
-def _written(found: Evidence, told: Mapping[str, Any]) -> Iterator[File]:
+def _veiled(file: File, veil: Veil) -> File:
+    """No door reads what is inside of an archive once more, so it is read here: line by line, as theirs is."""
+    text = file.content.decode()
+    if not veil.names(text):
+        return file
+    return File(file.name, "\n".join(veil.black(line) for line in text.split("\n")).encode())
+
+
+def _written(found: Evidence, told: Mapping[str, Any], veil: Veil) -> Iterator[File]:
     limits = {"witnesses": WITNESSES, "episodes": EPISODES, "entries": ENTRIES}
     for language in LANGUAGES:
         with translation.override(language):
@@ -161,12 +174,13 @@ def _written(found: Evidence, told: Mapping[str, Any]) -> Iterator[File]:
         yield File(f"README.{language}.txt", text.encode())
     yield _json("record.json", _record(found, told))
     for act in told["acts"]:
-        yield _json(f"acts/{act['key']}.json", act)
+        key = act["key"] or f"no-{act['id']}"  # a key that spells a withheld name is not told
+        yield _json(f"acts/{key}.json", act)
         if act["text"]:
-            yield File(f"acts/{act['key']}.{act['language']}.txt", act["text"].encode())
+            yield File(f"acts/{key}.{act['language']}.txt", act["text"].encode())
     for table in ("statements", "episodes", "verdicts"):
         yield _json(f"{table}.json", told[table])
-    lines = (json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in log.told(found.entries))
+    lines = (json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in log.told(found.entries, veil))
     yield File("history.jsonl", "".join(f"{line}\n" for line in lines).encode())
     yield File("method.md", METHOD.read_bytes())
     for ruleset in found.rulesets:

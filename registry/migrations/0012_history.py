@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="logentry",
             name="previous",
-            field=models.CharField(max_length=64, null=True),
+            field=models.CharField(max_length=64, null=True, verbose_name="entry before"),
         ),
         # A condition makes it an index of its own: SQLite would otherwise build the table anew, without its triggers.
         migrations.AddConstraint(
@@ -26,14 +26,15 @@ class Migration(migrations.Migration):
             name="PrivatePart",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("salt", models.CharField(max_length=64)),
-                ("content", models.TextField()),
+                ("salt", models.CharField(max_length=64, verbose_name="salt")),
+                ("content", models.TextField(verbose_name="content")),
                 (
                     "entry",
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="private_part",
                         to="registry.logentry",
+                        verbose_name="log entry",
                     ),
                 ),
             ],

@@ -30,18 +30,21 @@ class Act(models.Model):
         LAW = "law", _("law")
         UNKNOWN = "unknown", _("act of unknown type")
 
-    key = models.SlugField(max_length=120, unique=True)  # its address: type, number and date, or the pack's key
-    type = models.CharField(max_length=20, choices=Type, default=Type.UNKNOWN)
-    number = models.CharField(max_length=120, blank=True, default="")
-    date = PartialTimeField()
-    scope_ordered = models.TextField(blank=True, default="")
-    text = models.TextField(blank=True, default="")  # its own words, in the language of `language`
-    language = models.CharField(max_length=2, choices=Language, blank=True, default="")
-    note = models.TextField(blank=True, default="")
-    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
-    authorities = models.ManyToManyField(Authority, through="ActRole", related_name="acts")
-    documents = models.ManyToManyField(Document, blank=True, related_name="acts")
-    sources = models.ManyToManyField(Source, blank=True)
+    # Its address: type, number and date, or the pack's key.
+    key = models.SlugField(_("key"), max_length=120, unique=True)
+    type = models.CharField(_("type"), max_length=20, choices=Type, default=Type.UNKNOWN)
+    number = models.CharField(_("number"), max_length=120, blank=True, default="")
+    date = PartialTimeField(_("date"))
+    scope_ordered = models.TextField(_("scope ordered"), blank=True, default="")
+    text = models.TextField(_("text"), blank=True, default="")  # its own words, in the language of `language`
+    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True, default="")
+    note = models.TextField(_("note"), blank=True, default="")
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
+    authorities = models.ManyToManyField(
+        Authority, verbose_name=_("authorities"), through="ActRole", related_name="acts"
+    )
+    documents = models.ManyToManyField(Document, verbose_name=_("documents"), blank=True, related_name="acts")
+    sources = models.ManyToManyField(Source, verbose_name=_("sources"), blank=True)
 
     objects = ActQuerySet.as_manager()
 
@@ -65,11 +68,15 @@ class ActRole(models.Model):
         DECIDED = "decided", _("decided")
         EXECUTED = "executed", _("executed")
 
-    act = models.ForeignKey(Act, on_delete=models.CASCADE, related_name="roles")
-    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="roles")
-    role = models.CharField(max_length=10, choices=Role)
+    act = models.ForeignKey(Act, verbose_name=_("act"), on_delete=models.CASCADE, related_name="roles")
+    authority = models.ForeignKey(
+        Authority, verbose_name=_("authority"), on_delete=models.PROTECT, related_name="roles"
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role)
 
     class Meta:
+        verbose_name = _("role in an act")
+        verbose_name_plural = _("roles in acts")
         ordering = ["role", "id"]
         constraints = [models.UniqueConstraint(fields=["act", "authority", "role"], name="act_role_once")]
 

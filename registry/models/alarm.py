@@ -15,19 +15,23 @@ class Alarm(models.Model):
     class Kind(models.TextChoices):
         COLLATERAL = "collateral", _("pages are ordered, the whole domain is unreachable")
         ENDED = "ended", _("every recorded restriction has ended, and it is still unreachable")
+        REVERSED = "reversed", _("the act was reversed on appeal, and it is still unreachable")
         GONE = "gone", _("the site is gone, and the block or its order stays")
 
-    kind = models.CharField(max_length=12, choices=Kind)
-    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="alarms")
-    act = models.ForeignKey(Act, null=True, blank=True, on_delete=models.CASCADE, related_name="alarms")
-    pages = models.PositiveIntegerField(default=0)  # of one host that the act names
-    networks = models.JSONField(default=list)  # numbers of those where it is unreachable
-    measured = models.PositiveIntegerField(default=0)  # networks with sufficient evidence
-    since = models.DateTimeField(null=True, blank=True)  # the earliest beginning on these networks
-    since_at_least = models.BooleanField(default=False)
-    opened_on = models.DateField()
-    seen_on = models.DateField()  # the last day on which it was found
-    closed_on = models.DateField(null=True, blank=True)
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    resource = models.ForeignKey(Resource, verbose_name=_("resource"), on_delete=models.CASCADE, related_name="alarms")
+    act = models.ForeignKey(
+        Act, verbose_name=_("act"), null=True, blank=True, on_delete=models.CASCADE, related_name="alarms"
+    )
+    pages = models.PositiveIntegerField(_("pages that the act names"), default=0)  # of one host that the act names
+    networks = models.JSONField(_("networks"), default=list)  # numbers of those where it is unreachable
+    # Networks with sufficient evidence.
+    measured = models.PositiveIntegerField(_("networks that were measured"), default=0)
+    since = models.DateTimeField(_("since"), null=True, blank=True)  # the earliest beginning on these networks
+    since_at_least = models.BooleanField(_("at least since then"), default=False)
+    opened_on = models.DateField(_("opened on"))
+    seen_on = models.DateField(_("last found on"))  # the last day on which it was found
+    closed_on = models.DateField(_("closed on"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("alarm")

@@ -47,23 +47,50 @@ class Appeal(models.Model):
         WITHDRAWN = "withdrawn", _("withdrawn")
         UNKNOWN = "unknown", _("outcome not known")
 
-    key = models.SlugField(max_length=120, unique=True)
-    act = models.ForeignKey(Act, on_delete=models.PROTECT, related_name="appeals")  # the act that is challenged
+    key = models.SlugField(_("key"), max_length=120, unique=True)
+    # The act that is challenged.
+    act = models.ForeignKey(Act, verbose_name=_("act"), on_delete=models.PROTECT, related_name="appeals")
     # The one restriction that it is about, where the act covers others too that it is not about.
     restriction = models.ForeignKey(
-        Restriction, null=True, blank=True, on_delete=models.PROTECT, related_name="appeals"
+        Restriction,
+        verbose_name=_("restriction"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="appeals",
     )
-    previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="following")
-    stage = models.CharField(max_length=14, choices=Stage, default=Stage.UNKNOWN)
-    body = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="appeals")
-    filed = PartialTimeField()
-    decided = PartialTimeField()
-    outcome = models.CharField(max_length=9, choices=Outcome, default=Outcome.UNKNOWN)
-    result = models.ForeignKey(Act, null=True, blank=True, on_delete=models.PROTECT, related_name="decided_appeals")
-    note = models.TextField(blank=True, default="")
-    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
-    documents = models.ManyToManyField(Document, blank=True, related_name="appeals")
-    sources = models.ManyToManyField(Source, blank=True, related_name="appeals")
+    previous = models.ForeignKey(
+        "self",
+        verbose_name=_("previous appeal"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="following",
+    )
+    stage = models.CharField(_("stage"), max_length=14, choices=Stage, default=Stage.UNKNOWN)
+    body = models.ForeignKey(
+        Authority,
+        verbose_name=_("before whom"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="appeals",
+    )
+    filed = PartialTimeField(_("filed"))
+    decided = PartialTimeField(pgettext_lazy("heading", "decided"))
+    outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome, default=Outcome.UNKNOWN)
+    result = models.ForeignKey(
+        Act,
+        verbose_name=_("act that came of it"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="decided_appeals",
+    )
+    note = models.TextField(_("note"), blank=True, default="")
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
+    documents = models.ManyToManyField(Document, verbose_name=_("documents"), blank=True, related_name="appeals")
+    sources = models.ManyToManyField(Source, verbose_name=_("sources"), blank=True, related_name="appeals")
 
     objects = AppealQuerySet.as_manager()
 

@@ -18,9 +18,9 @@ from registry.models.source import Source
 class Named(models.Model):
     """A thing with one name in each of the three languages."""
 
-    name_kk = models.CharField(max_length=400)
-    name_ru = models.CharField(max_length=400)
-    name_en = models.CharField(max_length=400)
+    name_kk = models.CharField(_("name in Kazakh"), max_length=400)
+    name_ru = models.CharField(_("name in Russian"), max_length=400)
+    name_en = models.CharField(_("name in English"), max_length=400)
 
     class Meta:
         abstract = True
@@ -88,12 +88,14 @@ class Lineage:
 class Authority(Named):
     """A body that initiates, decides or executes, under the name it had at that time."""
 
-    code = models.SlugField(max_length=80, unique=True)
-    role = models.TextField(blank=True, default="")  # what the law lets it do, in English, with the article
-    valid_from = PartialDateField()
-    valid_to = PartialDateField()
-    predecessors = models.ManyToManyField("self", symmetrical=False, blank=True, related_name="successors")
-    sources = models.ManyToManyField(Source, blank=True)
+    code = models.SlugField(_("code"), max_length=80, unique=True)
+    role = models.TextField(_("what the law lets it do"), blank=True, default="")  # in English, with the article
+    valid_from = PartialDateField(_("valid from"))
+    valid_to = PartialDateField(_("valid to"))
+    predecessors = models.ManyToManyField(
+        "self", verbose_name=_("predecessors"), symmetrical=False, blank=True, related_name="successors"
+    )
+    sources = models.ManyToManyField(Source, verbose_name=_("sources"), blank=True)
 
     objects = AuthorityQuerySet.as_manager()
 
@@ -118,9 +120,9 @@ class Authority(Named):
 class Ground(Named):
     """A reason that the law, or a body, names for a restriction."""
 
-    code = models.SlugField(max_length=60, unique=True)
-    law_ref = models.TextField(blank=True, default="")
-    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
+    code = models.SlugField(_("code"), max_length=60, unique=True)
+    law_ref = models.TextField(_("where the law says so"), blank=True, default="")
+    display = models.CharField(_("how much of the name is shown"), max_length=12, choices=Display, default=Display.FULL)
 
     class Meta:
         verbose_name = _("ground")
@@ -131,7 +133,7 @@ class Ground(Named):
 class Region(Named):
     """A region or city of republican significance, by ISO 3166-2."""
 
-    iso = models.CharField(max_length=6, unique=True)
+    iso = models.CharField(_("ISO 3166-2 code"), max_length=6, unique=True)
 
     class Meta:
         verbose_name = _("region")

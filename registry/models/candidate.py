@@ -33,8 +33,9 @@ class Candidate(models.Model):
         JOINED = "joined", pgettext_lazy("a candidate", "joined with a known resource")
         DISMISSED = "dismissed", pgettext_lazy("a candidate", "dismissed")
 
-    url = models.CharField(max_length=2048, unique=True)  # canonical, as a target's; of a whole site by https
-    host = models.CharField(max_length=255, db_index=True)
+    # Canonical, as a target's; of a whole site by https.
+    url = models.CharField(_("web address"), max_length=2048, unique=True)
+    host = models.CharField(_("host"), max_length=255, db_index=True)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.NEW)
     resource = models.ForeignKey(
         Resource,
@@ -70,12 +71,24 @@ class Candidate(models.Model):
 class Mention(models.Model):
     """That one list has a candidate's name: since which snapshot, and in which it was gone."""
 
-    candidate = models.ForeignKey(Candidate, on_delete=models.CASCADE, related_name="mentions")
-    list = models.SlugField(max_length=60)
-    category = models.TextField(blank=True, default="")  # as the list has it: a Citizen Lab code, or the state's words
-    note = models.TextField(blank=True, default="")
-    first = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="mentions")
-    gone = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    candidate = models.ForeignKey(
+        Candidate, verbose_name=_("candidate"), on_delete=models.CASCADE, related_name="mentions"
+    )
+    list = models.SlugField(_("list"), max_length=60)
+    # As the list has it: a Citizen Lab code, or the state's words.
+    category = models.TextField(_("category"), blank=True, default="")
+    note = models.TextField(_("note"), blank=True, default="")
+    first = models.ForeignKey(
+        Snapshot, verbose_name=_("first snapshot"), on_delete=models.PROTECT, related_name="mentions"
+    )
+    gone = models.ForeignKey(
+        Snapshot,
+        verbose_name=_("gone in the snapshot"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
 
     class Meta:
         verbose_name = _("mention in a list")

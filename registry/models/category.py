@@ -10,8 +10,8 @@ from registry.models.display import Display
 
 
 class Category(Named):
-    code = models.CharField(max_length=10, unique=True)
-    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
+    code = models.CharField(_("code"), max_length=10, unique=True)
+    display = models.CharField(_("how much of the name is shown"), max_length=12, choices=Display, default=Display.FULL)
 
     class Meta:
         verbose_name = _("category")

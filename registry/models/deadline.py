@@ -69,24 +69,28 @@ class Deadline(Named):
         COMPLAINT_DECIDED = "complaint_decided", _("the decision on the complaint is handed over")
         SILENCE = "silence", _("the period for the reply has run out")
 
-    key = models.SlugField(max_length=80, unique=True)
-    procedure = models.CharField(max_length=20, choices=Procedure)
-    step = models.CharField(max_length=24, choices=Step)
-    length = models.PositiveSmallIntegerField()
-    unit = models.CharField(max_length=12, choices=UNITS)
-    starts_with = models.CharField(max_length=20, choices=Start)
-    article_kk = models.CharField(max_length=300)
-    article_ru = models.CharField(max_length=300)
-    article_en = models.CharField(max_length=300)
-    valid_from = PartialDateField()
-    valid_from_not_later_than = models.BooleanField(default=False)  # in force by then; since when is not known
-    valid_to = PartialDateField()
-    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
-    unverified = models.BooleanField(default=False)  # nobody has read it in a text of the law, or in one that quotes it
-    note_kk = models.TextField(blank=True, default="")  # what a reader must know of it
-    note_ru = models.TextField(blank=True, default="")
-    note_en = models.TextField(blank=True, default="")
-    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="deadlines")
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    procedure = models.CharField(_("procedure"), max_length=20, choices=Procedure)
+    step = models.CharField(_("step"), max_length=24, choices=Step)
+    length = models.PositiveSmallIntegerField(_("length"))
+    unit = models.CharField(_("unit"), max_length=12, choices=UNITS)
+    starts_with = models.CharField(_("what starts it"), max_length=20, choices=Start)
+    article_kk = models.CharField(_("article of the law, in Kazakh"), max_length=300)
+    article_ru = models.CharField(_("article of the law, in Russian"), max_length=300)
+    article_en = models.CharField(_("article of the law, in English"), max_length=300)
+    valid_from = PartialDateField(_("valid from"))
+    # In force by then; since when is not known.
+    valid_from_not_later_than = models.BooleanField(_("in force by then, perhaps earlier"), default=False)
+    valid_to = PartialDateField(_("valid to"))
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
+    # Nobody has read it in a text of the law, or in one that quotes it.
+    unverified = models.BooleanField(_("not verified in the law"), default=False)
+    note_kk = models.TextField(_("note in Kazakh"), blank=True, default="")  # what a reader must know of it
+    note_ru = models.TextField(_("note in Russian"), blank=True, default="")
+    note_en = models.TextField(_("note in English"), blank=True, default="")
+    source = models.ForeignKey(
+        Source, verbose_name=_("source"), null=True, blank=True, on_delete=models.PROTECT, related_name="deadlines"
+    )
 
     class Meta:
         verbose_name = _("deadline")
@@ -121,9 +125,9 @@ class Holiday(Named):
         OFF = "off", _("day off")
         WORKED = "worked", _("worked")
 
-    date = models.DateField(unique=True)
-    kind = models.CharField(max_length=6, choices=Kind)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="holidays")
+    date = models.DateField(_("date"), unique=True)
+    kind = models.CharField(_("kind"), max_length=6, choices=Kind)
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="holidays")
 
     class Meta:
         verbose_name = _("holiday")

@@ -11,9 +11,9 @@ from checks.models import Episode
 class Dispute(models.Model):
     """Shown beside the episode, and gone with it if later data shows that there was none."""
 
-    episode = models.OneToOneField(Episode, on_delete=models.CASCADE, related_name="dispute")
-    reason = models.TextField()
-    marked_on = models.DateField()
+    episode = models.OneToOneField(Episode, verbose_name=_("episode"), on_delete=models.CASCADE, related_name="dispute")
+    reason = models.TextField(_("reason"))
+    marked_on = models.DateField(_("marked on"))
 
     class Meta:
         verbose_name = _("dispute")

@@ -39,13 +39,14 @@ class DocumentQuerySet(models.QuerySet["Document"]):
 
 
 class Document(models.Model):
-    key = models.SlugField(max_length=120, unique=True)
-    title = models.CharField(max_length=500)
-    language = models.CharField(max_length=2, choices=Language, blank=True, default="")
-    media_type = models.CharField(max_length=100, blank=True, default="")
-    size = models.PositiveBigIntegerField(null=True, blank=True)  # bytes; NULL: nobody has counted them
-    sha256 = models.CharField(max_length=64, blank=True, default="", validators=[SHA256])
-    url = models.URLField(max_length=2000)  # of the public copy, or of the one in an archive
+    key = models.SlugField(_("key"), max_length=120, unique=True)
+    title = models.CharField(_("title"), max_length=500)
+    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True, default="")
+    media_type = models.CharField(_("media type"), max_length=100, blank=True, default="")
+    # Bytes; NULL: nobody has counted them.
+    size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", validators=[SHA256])
+    url = models.URLField(_("web address"), max_length=2000)  # of the public copy, or of the one in an archive
 
     objects = DocumentQuerySet.as_manager()
 

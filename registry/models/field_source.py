@@ -16,12 +16,21 @@ class FieldSource(models.Model):
     ABOUT = ("restriction", "act", "event")
 
     restriction = models.ForeignKey(
-        Restriction, null=True, blank=True, on_delete=models.CASCADE, related_name="field_sources"
+        Restriction,
+        verbose_name=_("restriction"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="field_sources",
     )
-    act = models.ForeignKey(Act, null=True, blank=True, on_delete=models.CASCADE, related_name="field_sources")
-    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.CASCADE, related_name="field_sources")
-    field = models.CharField(max_length=40)  # its column: began, ended, kind
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="fields")
+    act = models.ForeignKey(
+        Act, verbose_name=_("act"), null=True, blank=True, on_delete=models.CASCADE, related_name="field_sources"
+    )
+    event = models.ForeignKey(
+        Event, verbose_name=_("event"), null=True, blank=True, on_delete=models.CASCADE, related_name="field_sources"
+    )
+    field = models.CharField(_("field"), max_length=40)  # its column: began, ended, kind
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="fields")
 
     class Meta:
         verbose_name = _("source of a field")

@@ -28,21 +28,27 @@ class OfficialFigure(models.Model):
         MIXED = "mixed", _("several kinds of things together")
         UNKNOWN = "unknown", _("what was counted is not known")
 
-    key = models.SlugField(max_length=80, unique=True)
-    value = models.PositiveBigIntegerField()
-    qualifier = models.CharField(max_length=5, choices=Qualifier, default=Qualifier.EXACT)
-    unit = models.CharField(max_length=9, choices=Unit)
-    counts_kk = models.CharField(max_length=400)  # what it counts, in the words of the source
-    counts_ru = models.CharField(max_length=400)
-    counts_en = models.CharField(max_length=400)
-    period_from = PartialDateField()
-    period_to = PartialDateField()
-    ground = models.ForeignKey(Ground, null=True, blank=True, on_delete=models.PROTECT, related_name="figures")
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    value = models.PositiveBigIntegerField(_("number given"))
+    qualifier = models.CharField(_("how exact"), max_length=5, choices=Qualifier, default=Qualifier.EXACT)
+    unit = models.CharField(_("what was counted"), max_length=9, choices=Unit)
+    # What it counts, in the words of the source.
+    counts_kk = models.CharField(_("what it counts, in Kazakh"), max_length=400)
+    counts_ru = models.CharField(_("what it counts, in Russian"), max_length=400)
+    counts_en = models.CharField(_("what it counts, in English"), max_length=400)
+    period_from = PartialDateField(_("period from"))
+    period_to = PartialDateField(_("period to"))
+    ground = models.ForeignKey(
+        Ground, verbose_name=_("ground"), null=True, blank=True, on_delete=models.PROTECT, related_name="figures"
+    )
     # Of blocks of one kind only; empty: of whatever kind.
-    kind = models.CharField(max_length=14, choices=Restriction.Kind, blank=True, default="")
-    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="figures")
-    speaker = models.CharField(max_length=200, blank=True, default="")  # who said it, as the source names them
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="figures")
+    kind = models.CharField(_("kind"), max_length=14, choices=Restriction.Kind, blank=True, default="")
+    authority = models.ForeignKey(
+        Authority, verbose_name=_("authority"), null=True, blank=True, on_delete=models.PROTECT, related_name="figures"
+    )
+    # Who said it, as the source names them.
+    speaker = models.CharField(_("who said it"), max_length=200, blank=True, default="")
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="figures")
 
     class Meta:
         verbose_name = _("official figure")

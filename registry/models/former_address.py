@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.models.resource import Resource
 
@@ -11,12 +12,16 @@ from registry.models.resource import Resource
 class FormerAddress(models.Model):
     """`resource` is always one that exists: what is merged again takes its former addresses along."""
 
-    number = models.BigIntegerField(unique=True)  # the id of the resource that is gone; ids are not used again
-    slug = models.CharField(max_length=280, unique=True)
-    type = models.CharField(max_length=10, choices=Resource.Type)
-    name = models.CharField(max_length=2048)  # whoever records this name again means the resource
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="former_addresses")
-    merged_on = models.DateField()
+    # The id of the resource that is gone; ids are not used again.
+    number = models.BigIntegerField(_("number"), unique=True)
+    slug = models.CharField(_("name in the address"), max_length=280, unique=True)
+    type = models.CharField(_("type"), max_length=10, choices=Resource.Type)
+    # Whoever records this name again means the resource.
+    name = models.CharField(pgettext_lazy("heading", "name"), max_length=2048)
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), on_delete=models.PROTECT, related_name="former_addresses"
+    )
+    merged_on = models.DateField(_("merged on"))
 
     class Meta:
         verbose_name = _("former address")

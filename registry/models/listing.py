@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.dates import PartialDateField
 from registry.models.resource import Coverage, Resource
@@ -38,6 +39,10 @@ class ListingQuerySet(models.QuerySet["Listing"]):
         )
         return self.annotate(last_seen=last, gone_on=Coalesce(F("gone__taken_on"), Value("")))
 
+    def with_display(self) -> Self:
+        """Annotates `named`: may the domain of one without a resource be said? Not if that is a withheld site."""
+        return self.annotate(named=~Exists(Resource.objects.withheld_sites().filter(host=OuterRef("domain"))))
+
     def link(self, urls: Collection[str] | None = None) -> int:
         """Give entries without a resource the one that their address stands for; of these addresses, or of all."""
         covering = Coverage.objects.filter(target__url=OuterRef("url")).order_by("-canonical", "id")
@@ -54,24 +59,54 @@ class Listing(models.Model):
     are empty. What a single source saw on a day has no snapshot of ours: `first` is empty.
     """
 
-    resource = models.ForeignKey(Resource, null=True, blank=True, on_delete=models.SET_NULL, related_name="listings")
-    register_id = models.CharField(max_length=60)
-    title = models.TextField(blank=True, default="")  # what the register calls it; may say what must not be shown
-    address = models.CharField(max_length=2048)  # as the register writes it
-    url = models.CharField(max_length=2048, blank=True, default="", db_index=True)  # canonical; "" where it is no name
-    domain = models.CharField(max_length=255, blank=True, default="")  # registrable: what is shown without a resource
-    category = models.TextField(blank=True, default="")
-    court = models.CharField(max_length=1000, blank=True, default="")
-    act_ref = models.CharField(max_length=1000, blank=True, default="")
-    act_date = PartialDateField()  # of whatever act: a date beside no court is no court's
-    extra = models.JSONField(blank=True, default=dict)  # fields that we do not know, as they came; not public
-    digest = models.CharField(max_length=64, blank=True, default="")  # of the fields that make a version
-    snapshot = PartialDateField()  # the day on which the register was first seen to say so
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="listings")
-    first = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="began")
-    last = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    gone = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="ended")
-    previous = models.OneToOneField("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="next")
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), null=True, blank=True, on_delete=models.SET_NULL, related_name="listings"
+    )
+    register_id = models.CharField(_("number in the state register"), max_length=60)
+    # What the register calls it; may say what must not be shown.
+    title = models.TextField(_("title"), blank=True, default="")
+    address = models.CharField(pgettext_lazy("heading", "address"), max_length=2048)  # as the register writes it
+    # Canonical; "" where it is no name.
+    url = models.CharField(_("web address"), max_length=2048, blank=True, default="", db_index=True)
+    # Registrable: what is shown without a resource.
+    domain = models.CharField(pgettext_lazy("heading", "domain"), max_length=255, blank=True, default="")
+    category = models.TextField(_("category"), blank=True, default="")
+    court = models.CharField(pgettext_lazy("heading", "court"), max_length=1000, blank=True, default="")
+    act_ref = models.CharField(_("reference to the act"), max_length=1000, blank=True, default="")
+    act_date = PartialDateField(_("date of the act"))  # of whatever act: a date beside no court is no court's
+    # Fields that we do not know, as they came; not public.
+    extra = models.JSONField(_("other fields"), blank=True, default=dict)
+    # Of the fields that make a version.
+    digest = models.CharField(_("fingerprint of the version"), max_length=64, blank=True, default="")
+    snapshot = PartialDateField(_("first seen on"))  # the day on which the register was first seen to say so
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="listings")
+    first = models.ForeignKey(
+        Snapshot,
+        verbose_name=_("first snapshot"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="began",
+    )
+    last = models.ForeignKey(
+        Snapshot, verbose_name=_("last snapshot"), null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    gone = models.ForeignKey(
+        Snapshot,
+        verbose_name=_("gone in the snapshot"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="ended",
+    )
+    previous = models.OneToOneField(
+        "self",
+        verbose_name=_("previous version"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="next",
+    )
 
     objects = ListingQuerySet.as_manager()
 
@@ -99,9 +134,12 @@ class Listing(models.Model):
 
     @property
     def shown_address(self) -> str:
-        """What may be shown of the address. Of one that no editor has taken into the register, only the domain."""
+        """What may be shown of the address. Of one that no editor has taken into the register, only the domain.
+
+        Read it `with_display`: where that was forgotten, no domain is shown.
+        """
         if self.resource is None:
-            return self.domain
+            return self.domain if getattr(self, "named", False) else ""
         match self.resource.display:
             case Resource.Display.FULL:
                 return self.address

@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 class LogEntry(models.Model):
     """One leaf of the log: `payload` is canonical JSON (RFC 8785), `leaf` its RFC 6962 leaf hash."""
 
-    at = models.DateTimeField()  # rounded to the hour: an editor's minute is nobody's business
-    operation = models.CharField(max_length=40)
-    subject = models.CharField(max_length=80, db_index=True)  # "restriction/12"
-    payload = models.TextField()
-    leaf = models.CharField(max_length=64, unique=True)
+    at = models.DateTimeField(_("moment"))  # rounded to the hour: an editor's minute is nobody's business
+    operation = models.CharField(_("operation"), max_length=40)
+    subject = models.CharField(_("record"), max_length=80, db_index=True)  # "restriction/12"
+    payload = models.TextField(_("content"))
+    leaf = models.CharField(_("leaf hash"), max_length=64, unique=True)
     # The leaf of the record's entry before it, "" for the first. NULL: of version 1, which has it in the payload only.
-    previous = models.CharField(max_length=64, null=True)  # noqa: DJ001 (of entries that have none there may be many)
+    previous = models.CharField(_("entry before"), max_length=64, null=True)  # noqa: DJ001 (many have none)
 
     class Meta:
         verbose_name = _("log entry")
@@ -36,9 +36,11 @@ class LogEntry(models.Model):
 class PrivatePart(models.Model):
     """What an entry commits to and does not show. It can be erased, and the log still verifies."""
 
-    entry = models.OneToOneField(LogEntry, on_delete=models.PROTECT, related_name="private_part")
-    salt = models.CharField(max_length=64)  # 32 random bytes, hexadecimal
-    content = models.TextField()  # canonical JSON: {"before": {…}, "after": {…}, "reason": "…"}
+    entry = models.OneToOneField(
+        LogEntry, on_delete=models.PROTECT, related_name="private_part", verbose_name=_("log entry")
+    )
+    salt = models.CharField(_("salt"), max_length=64)  # 32 random bytes, hexadecimal
+    content = models.TextField(_("content"))  # canonical JSON: {"before": {…}, "after": {…}, "reason": "…"}
 
     class Meta:
         verbose_name = _("private part of a log entry")

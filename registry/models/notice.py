@@ -16,19 +16,24 @@ class Notice(models.Model):
         THREAT = "threat", _("threat of blocking")
         USAGE_BAN = "usage_ban", _("ban of use inside a body")
 
-    key = models.SlugField(max_length=80, unique=True)
-    type = models.CharField(max_length=9, choices=Type)
-    about = models.CharField(max_length=200)  # as people call it: "TikTok"
-    resource = models.ForeignKey(Resource, null=True, blank=True, on_delete=models.PROTECT, related_name="notices")
-    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="notices")
-    speaker = models.CharField(max_length=200, blank=True, default="")  # as the source names who gave it
-    bound = models.TextField(blank=True, default="")  # who must obey a ban
-    alternative = models.TextField(blank=True, default="")  # what they shall use in its place
-    date = PartialDateField()
-    ended = PartialDateField()  # when a threat was taken back, or a ban lifted
-    fact = models.TextField()
-    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="notices")
+    key = models.SlugField(_("key"), max_length=80, unique=True)
+    type = models.CharField(_("type"), max_length=9, choices=Type)
+    about = models.CharField(_("about"), max_length=200)  # as people call it: "TikTok"
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), null=True, blank=True, on_delete=models.PROTECT, related_name="notices"
+    )
+    authority = models.ForeignKey(
+        Authority, verbose_name=_("authority"), null=True, blank=True, on_delete=models.PROTECT, related_name="notices"
+    )
+    # As the source names who gave it.
+    speaker = models.CharField(_("who said it"), max_length=200, blank=True, default="")
+    bound = models.TextField(_("who is bound"), blank=True, default="")  # who must obey a ban
+    alternative = models.TextField(_("what to use in its place"), blank=True, default="")
+    date = PartialDateField(_("date"))
+    ended = PartialDateField(_("ended"))  # when a threat was taken back, or a ban lifted
+    fact = models.TextField(_("what the source says"))
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="notices")
 
     class Meta:
         verbose_name = _("notice")

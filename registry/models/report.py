@@ -18,7 +18,8 @@ class Report(models.Model):
         REJECTED = "rejected", _("rejected")
         MERGED = "merged", _("joined with a known resource")
 
-    receipt_hash = models.CharField(max_length=64, unique=True, editable=False)  # HMAC-SHA256; the code is not kept
+    # HMAC-SHA256; the code is not kept.
+    receipt_hash = models.CharField(_("hash of the receipt code"), max_length=64, unique=True, editable=False)
     name = models.CharField(_("reported site"), max_length=2048)  # canonical URL
     note = models.TextField(_("note"), max_length=2000, blank=True, default="")
     network = models.ForeignKey(
@@ -46,13 +47,17 @@ class Report(models.Model):
 class Decision(models.Model):
     """What an editor did with a report, and why. Not public."""
 
-    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="decisions")
-    state = models.CharField(max_length=8, choices=Report.State)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
-    reason = models.TextField()
-    at = models.DateTimeField(auto_now_add=True)
+    report = models.ForeignKey(Report, verbose_name=_("report"), on_delete=models.CASCADE, related_name="decisions")
+    state = models.CharField(_("state"), max_length=8, choices=Report.State)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.PROTECT, related_name="decisions"
+    )
+    reason = models.TextField(_("reason"))
+    at = models.DateTimeField(_("moment"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("decision on a report")
+        verbose_name_plural = _("decisions on reports")
         ordering = ["at"]
 
     def __str__(self) -> str:

@@ -44,23 +44,38 @@ class InformationRequest(models.Model):
         KK = "kk", _("Kazakh")
         RU = "ru", _("Russian")
 
-    key = models.SlugField(max_length=120, unique=True)  # its address; it names neither who asks nor a site
-    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="requests")
-    addressee = models.CharField(max_length=300)  # as it was written to, or as the source names it
-    resource = models.ForeignKey(Resource, null=True, blank=True, on_delete=models.PROTECT, related_name="requests")
-    restriction = models.ForeignKey(
-        Restriction, null=True, blank=True, on_delete=models.PROTECT, related_name="requests"
+    key = models.SlugField(_("key"), max_length=120, unique=True)  # its address; it names neither who asks nor a site
+    authority = models.ForeignKey(
+        Authority, verbose_name=_("authority"), null=True, blank=True, on_delete=models.PROTECT, related_name="requests"
     )
-    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.PROTECT, related_name="requests")
-    asks = models.CharField(max_length=12, choices=Asks)
-    procedure = models.CharField(max_length=20, choices=[(one.value, one.label) for one in GROUNDS], blank=True)
-    language = models.CharField(max_length=2, choices=Language, blank=True, default="")
-    text = models.TextField(blank=True, default="")
-    note = models.TextField(blank=True, default="")
-    number = models.CharField(max_length=80, blank=True, default="")  # under which the body registered it
-    public = models.BooleanField(default=True)
-    withdrawn = models.TextField(blank=True, default="")  # why; empty: it stands
-    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="requests")
+    addressee = models.CharField(_("addressee"), max_length=300)  # as it was written to, or as the source names it
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), null=True, blank=True, on_delete=models.PROTECT, related_name="requests"
+    )
+    restriction = models.ForeignKey(
+        Restriction,
+        verbose_name=_("restriction"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="requests",
+    )
+    event = models.ForeignKey(
+        Event, verbose_name=_("event"), null=True, blank=True, on_delete=models.PROTECT, related_name="requests"
+    )
+    asks = models.CharField(_("what it asks"), max_length=12, choices=Asks)
+    procedure = models.CharField(
+        _("procedure"), max_length=20, choices=[(one.value, one.label) for one in GROUNDS], blank=True
+    )
+    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True, default="")
+    text = models.TextField(_("text"), blank=True, default="")
+    note = models.TextField(_("note"), blank=True, default="")
+    number = models.CharField(_("number"), max_length=80, blank=True, default="")  # under which the body registered it
+    public = models.BooleanField(pgettext_lazy("heading", "public"), default=True)
+    withdrawn = models.TextField(_("why it was withdrawn"), blank=True, default="")  # why; empty: it stands
+    source = models.ForeignKey(
+        Source, verbose_name=_("source"), null=True, blank=True, on_delete=models.PROTECT, related_name="requests"
+    )
 
     objects = InformationRequestQuerySet.as_manager()
 
@@ -133,19 +148,29 @@ class RequestStep(models.Model):
         PARTLY = "partly", pgettext_lazy("outcome", "granted in part")
         DISMISSED = "dismissed", pgettext_lazy("outcome", "dismissed")
 
-    request = models.ForeignKey(InformationRequest, on_delete=models.CASCADE, related_name="steps")
-    kind = models.CharField(max_length=10, choices=Kind)
-    date = PartialDateField()  # a clock needs the day; what is less exact is shown, and starts none
-    until = PartialDateField()  # of an extension: the new last day, where the body named one
-    reply = models.CharField(max_length=10, choices=Reply, blank=True, default="")  # empty: nobody has classed it
-    outcome = models.CharField(max_length=9, choices=Outcome, blank=True, default="")
-    authority = models.ForeignKey(  # to whom it was forwarded, complained or taken; or who decided
-        Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="request_steps"
+    request = models.ForeignKey(
+        InformationRequest, verbose_name=_("information request"), on_delete=models.CASCADE, related_name="steps"
     )
-    note = models.TextField(blank=True, default="")
-    document_url = models.URLField(max_length=2000, blank=True, default="")
-    document_sha256 = models.CharField(max_length=64, blank=True, default="")
-    source = models.ForeignKey(Source, null=True, blank=True, on_delete=models.PROTECT, related_name="request_steps")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    date = PartialDateField(_("date"))  # a clock needs the day; what is less exact is shown, and starts none
+    until = PartialDateField(_("new last day"))  # of an extension: the new last day, where the body named one
+    # Empty: nobody has classed it.
+    reply = models.CharField(_("class of the reply"), max_length=10, choices=Reply, blank=True, default="")
+    outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome, blank=True, default="")
+    authority = models.ForeignKey(  # to whom it was forwarded, complained or taken; or who decided
+        Authority,
+        verbose_name=_("authority"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="request_steps",
+    )
+    note = models.TextField(_("note"), blank=True, default="")
+    document_url = models.URLField(_("address of the document"), max_length=2000, blank=True, default="")
+    document_sha256 = models.CharField(_("SHA-256 of the document"), max_length=64, blank=True, default="")
+    source = models.ForeignKey(
+        Source, verbose_name=_("source"), null=True, blank=True, on_delete=models.PROTECT, related_name="request_steps"
+    )
 
     class Meta:
         verbose_name = _("step of a request")

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from checks.engine.names import BadName, Name, parse
 from checks.models import Target
@@ -20,6 +21,17 @@ from registry.models.category import Category
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
+    def withheld_sites(self) -> ResourceQuerySet:
+        """Whole sites whose name may stand nowhere, not even inside a longer one."""
+        return self.filter(display=levels.Display.WITHHELD).exclude(type=Resource.Type.URL).exclude(host="")
+
+    def not_withheld(self) -> ResourceQuerySet:
+        return self.exclude(display=levels.Display.WITHHELD)
+
+    def by_name(self) -> ResourceQuerySet:
+        """In the alphabet's order; a withheld name stands at the end, where its place says nothing of its letters."""
+        return self.order_by(*name_order())
+
     @transaction.atomic
     def get_or_create_for(
         self, name: Name | str, type: str = "", *, host: str = "", category: str = ""
@@ -42,15 +54,24 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
         if self.filter(models.Q(slug=slug) | models.Q(former_addresses__slug=slug)).exists():
             slug += "-" + _digest(f"{type} {text}")  # an app and a service of one name
         known = Category.objects.filter(code=category).first()
-        fields = {"slug": slug, "host": host, "category": category}
-        if known:
-            fields["display"] = known.display
+        shown = known.display if known else levels.Display.FULL
+        if self.withheld_sites().filter(host__in=host_and_above(host)).exists():
+            shown = levels.Display.WITHHELD
+        fields = {"slug": slug, "host": host, "category": category, "display": shown}
         resource, made = self.get_or_create(type=type, name=text, defaults=fields)
         if isinstance(name, Name) and made:
             url = name.url if type == Resource.Type.URL else replace(name, scheme="https", port=443).url
             target, _new = Target.objects.get_or_create(url=url, defaults={"host": host, "category": category})
             Coverage.objects.create(resource=resource, target=target, canonical=True)
         return resource, made
+
+
+def name_order(path: str = "") -> list[Any]:
+    """What to order rows by whose resource is at the end of `path`."""
+    hidden = models.Q(**{f"{path}display": levels.Display.WITHHELD})
+    letters = models.Case(models.When(hidden, then=models.Value("")), default=models.F(f"{path}slug"))
+    last = models.Case(models.When(hidden, then=1), default=0)
+    return [last, letters, f"{path}pk"]
 
 
 def slug_for(type: str, name: str, host: str) -> str:
@@ -92,21 +113,35 @@ class Resource(models.Model):
 
     Display = levels.Display
 
-    type = models.CharField(max_length=10, choices=Type)
-    name = models.CharField(max_length=2048)  # canonical: A-label host, full URL, or the free name of an app
-    slug = models.CharField(max_length=280, unique=True)  # made by slug_for; a host keeps its dots
-    host = models.CharField(max_length=255, blank=True, default="", db_index=True)  # A-label; "" for free names
-    search = models.TextField(default="", editable=False)  # the name as typed and in Unicode, casefolded
-    category = models.CharField(max_length=10, blank=True, default="")  # Citizen Lab code
+    type = models.CharField(_("type"), max_length=10, choices=Type)
+    # Canonical: A-label host, full URL, or the free name of an app.
+    name = models.CharField(pgettext_lazy("heading", "name"), max_length=2048)
+    # Made by slug_for; a host keeps its dots.
+    slug = models.CharField(_("name in the address"), max_length=280, unique=True)
+    # A-label; "" for free names.
+    host = models.CharField(_("host"), max_length=255, blank=True, default="", db_index=True)
+    # The name as typed and in Unicode, casefolded.
+    search = models.TextField(_("text to search in"), default="", editable=False)
+    category = models.CharField(_("category"), max_length=10, blank=True, default="")  # Citizen Lab code
     # The strictest of what holds for it, kept by registry.displays; every page and query reads this one.
-    display = models.CharField(max_length=12, choices=Display, default=Display.FULL)
-    own_display = models.CharField(max_length=12, choices=Display, blank=True, default="")  # an editor's choice
-    languages = models.JSONField(default=list, blank=True)  # of the site: ["kk", "ru"]
-    condition = models.CharField(max_length=8, choices=Condition, blank=True, default="")  # "": nothing is known
-    condition_since = PartialDateField()
-    service = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mirrors")
-    targets = models.ManyToManyField(Target, through="Coverage", related_name="resources")
-    created_at = models.DateTimeField(auto_now_add=True)
+    display = models.CharField(_("how much of the name is shown"), max_length=12, choices=Display, default=Display.FULL)
+    own_display = models.CharField(
+        _("an editor’s choice of display"), max_length=12, choices=Display, blank=True, default=""
+    )
+    languages = models.JSONField(_("languages of the site"), default=list, blank=True)  # of the site: ["kk", "ru"]
+    # "": nothing is known.
+    condition = models.CharField(_("what became of the site"), max_length=8, choices=Condition, blank=True, default="")
+    condition_since = PartialDateField(_("seen so on"))
+    service = models.ForeignKey(
+        "self",
+        verbose_name=_("service that groups it"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="mirrors",
+    )
+    targets = models.ManyToManyField(Target, verbose_name=_("targets"), through="Coverage", related_name="resources")
+    created_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
 
     objects = ResourceQuerySet.as_manager()
 
@@ -151,6 +186,12 @@ class Resource(models.Model):
         return readable(self.name) if self.type == self.Type.URL else self.name
 
 
+def host_and_above(host: str) -> list[str]:
+    """A host and the domains that it is below: whoever names it names them too."""
+    labels = host.split(".")
+    return [".".join(labels[start:]) for start in range(max(len(labels) - 1, 1))] if host else []
+
+
 def unicode_host(host: str) -> str:
     """An A-label host as people read it; the host itself where it cannot be decoded."""
     try:
@@ -184,9 +225,11 @@ def _letters(escaped: re.Match[str]) -> str:
 class Coverage(models.Model):
     """Which targets stand for a resource; its state on a network is that of the canonical one."""
 
-    resource = models.ForeignKey(Resource, on_delete=models.CASCADE, related_name="coverage")
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="coverage")
-    canonical = models.BooleanField(default=False)
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), on_delete=models.CASCADE, related_name="coverage"
+    )
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="coverage")
+    canonical = models.BooleanField(_("canonical"), default=False)
 
     class Meta:
         verbose_name = _("address that is measured")

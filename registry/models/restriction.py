@@ -8,6 +8,7 @@ from typing import Any, Self
 from django.apps import apps
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from checks.models import Network
 from registry.dates import PartialTimeField, bounded, come_by
@@ -60,35 +61,47 @@ class Restriction(models.Model):
         EXPIRED = "expired", _("expired")
         UNKNOWN = "unknown", _("status not known")
 
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="restrictions")
-    kind = models.CharField(max_length=14, choices=Kind, default=Kind.UNKNOWN)
-    kind_reason = models.TextField(blank=True, default="")
-    status = models.CharField(max_length=10, choices=Status, default=Status.UNKNOWN)
+    resource = models.ForeignKey(
+        Resource, verbose_name=_("resource"), on_delete=models.PROTECT, related_name="restrictions"
+    )
+    kind = models.CharField(_("kind"), max_length=14, choices=Kind, default=Kind.UNKNOWN)
+    kind_reason = models.TextField(_("why of this kind"), blank=True, default="")
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.UNKNOWN)
     # Each end: when, whether that is only the latest it can have been, and the earliest it can have been.
-    began = PartialTimeField()
-    began_not_later_than = models.BooleanField(default=False)
-    began_not_before = PartialTimeField()
-    ended = PartialTimeField()
-    ended_not_later_than = models.BooleanField(default=False)
-    ended_not_before = PartialTimeField()
-    acts = models.ManyToManyField(Act, blank=True, related_name="restrictions")
-    authorities = models.ManyToManyField(Authority, through="RestrictionRole", blank=True, related_name="restrictions")
-    authority_as_written = models.CharField(max_length=300, blank=True, default="")  # the source's words
-    grounds = models.ManyToManyField(Ground, blank=True, related_name="restrictions")
-    regions = models.ManyToManyField(Region, blank=True, related_name="restrictions")
-    networks = models.ManyToManyField(Network, blank=True, related_name="restrictions")
-    networks_as_written = models.CharField(max_length=300, blank=True, default="")
-    scope_ordered = models.TextField(blank=True, default="")
-    scope_observed = models.TextField(blank=True, default="")
-    fact = models.TextField(blank=True, default="")  # what the source says, restated in one or two sentences
-    confidence = models.CharField(max_length=6, choices=Confidence, default=Confidence.LOW)
-    conflicting = models.BooleanField(default=False)  # another restriction tells the same episode differently
-    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.SET_NULL, related_name="restrictions")
-    sources = models.ManyToManyField(Source, blank=True, related_name="restrictions")
+    began = PartialTimeField(_("began"))
+    began_not_later_than = models.BooleanField(_("began by then, perhaps earlier"), default=False)
+    began_not_before = PartialTimeField(_("began not before"))
+    ended = PartialTimeField(_("ended"))
+    ended_not_later_than = models.BooleanField(_("ended by then, perhaps earlier"), default=False)
+    ended_not_before = PartialTimeField(_("ended not before"))
+    acts = models.ManyToManyField(Act, verbose_name=_("acts"), blank=True, related_name="restrictions")
+    authorities = models.ManyToManyField(
+        Authority, verbose_name=_("authorities"), through="RestrictionRole", blank=True, related_name="restrictions"
+    )
+    authority_as_written = models.CharField(
+        _("authority, as the source names it"), max_length=300, blank=True, default=""
+    )
+    grounds = models.ManyToManyField(Ground, verbose_name=_("grounds"), blank=True, related_name="restrictions")
+    regions = models.ManyToManyField(Region, verbose_name=_("regions"), blank=True, related_name="restrictions")
+    networks = models.ManyToManyField(Network, verbose_name=_("networks"), blank=True, related_name="restrictions")
+    networks_as_written = models.CharField(
+        _("networks, as the source names them"), max_length=300, blank=True, default=""
+    )
+    scope_ordered = models.TextField(_("scope ordered"), blank=True, default="")
+    scope_observed = models.TextField(_("scope observed"), blank=True, default="")
+    # What the source says, restated in one or two sentences.
+    fact = models.TextField(_("what the source says"), blank=True, default="")
+    confidence = models.CharField(_("confidence"), max_length=6, choices=Confidence, default=Confidence.LOW)
+    # Another restriction tells the same episode differently.
+    conflicting = models.BooleanField(_("another source tells it differently"), default=False)
+    event = models.ForeignKey(
+        Event, verbose_name=_("event"), null=True, blank=True, on_delete=models.SET_NULL, related_name="restrictions"
+    )
+    sources = models.ManyToManyField(Source, verbose_name=_("sources"), blank=True, related_name="restrictions")
     # The starter case it came from. NULL, not "": of the rows that no pack made there may be many.
-    pack_key = models.CharField(max_length=80, null=True, blank=True, unique=True)
-    public = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    pack_key = models.CharField(_("key in the country pack"), max_length=80, null=True, blank=True, unique=True)
+    public = models.BooleanField(pgettext_lazy("heading", "public"), default=True)
+    created_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
 
     objects = RestrictionQuerySet.as_manager()
 
@@ -142,11 +155,17 @@ class RestrictionRole(models.Model):
         EXECUTED = "executed", _("executed")
         UNKNOWN = "unknown", _("its part is not known")
 
-    restriction = models.ForeignKey(Restriction, on_delete=models.CASCADE, related_name="roles")
-    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="restriction_roles")
-    role = models.CharField(max_length=10, choices=Role, default=Role.UNKNOWN)
+    restriction = models.ForeignKey(
+        Restriction, verbose_name=_("restriction"), on_delete=models.CASCADE, related_name="roles"
+    )
+    authority = models.ForeignKey(
+        Authority, verbose_name=_("authority"), on_delete=models.PROTECT, related_name="restriction_roles"
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.UNKNOWN)
 
     class Meta:
+        verbose_name = _("role in a restriction")
+        verbose_name_plural = _("roles in restrictions")
         ordering = ["role", "id"]
         constraints = [
             models.UniqueConstraint(fields=["restriction", "authority", "role"], name="restriction_role_once")

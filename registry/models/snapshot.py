@@ -8,6 +8,7 @@ from typing import Self
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry.dates import PartialDateField
 from registry.models.source import Source
@@ -18,8 +19,8 @@ STATE_REGISTER = "state-register"  # the list whose entries are Listings; of eve
 class SnapshotFile(models.Model):
     """The bytes as they came, packed. What came twice is kept once. Not public: it names what nobody may advertise."""
 
-    sha256 = models.CharField(max_length=64, unique=True)  # of the bytes before packing
-    packed = models.BinaryField()
+    sha256 = models.CharField(_("SHA-256"), max_length=64, unique=True)  # of the bytes before packing
+    packed = models.BinaryField(_("packed bytes"))
 
     class Meta:
         verbose_name = _("file of a snapshot")
@@ -42,20 +43,27 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 class Snapshot(models.Model):
     """Each but the first follows another of its list, and none is followed twice: the history of a list is a line."""
 
-    list = models.SlugField(max_length=60)
-    taken_on = PartialDateField()  # a whole day
-    previous = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="next")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="snapshots")
-    sha256 = models.CharField(max_length=64)
-    size = models.BigIntegerField()  # bytes as they came
-    file = models.ForeignKey(SnapshotFile, on_delete=models.PROTECT, related_name="snapshots")
-    read = models.IntegerField()  # rows of the file
-    added = models.IntegerField()
-    removed = models.IntegerField()
-    changed = models.IntegerField()
-    unchanged = models.IntegerField()
-    refused = models.IntegerField()  # rows that were left out
-    recorded_at = models.DateTimeField()
+    list = models.SlugField(_("list"), max_length=60)
+    taken_on = PartialDateField(_("day of the list"))  # a whole day
+    previous = models.OneToOneField(
+        "self",
+        verbose_name=_("previous snapshot"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="next",
+    )
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="snapshots")
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    size = models.BigIntegerField(_("size in bytes"))  # bytes as they came
+    file = models.ForeignKey(SnapshotFile, verbose_name=_("file"), on_delete=models.PROTECT, related_name="snapshots")
+    read = models.IntegerField(_("rows read"))  # rows of the file
+    added = models.IntegerField(pgettext_lazy("heading", "added"))
+    removed = models.IntegerField(pgettext_lazy("heading", "removed"))
+    changed = models.IntegerField(pgettext_lazy("heading", "changed"))
+    unchanged = models.IntegerField(_("unchanged"))
+    refused = models.IntegerField(_("refused"))  # rows that were left out
+    recorded_at = models.DateTimeField(_("recorded at"))
 
     objects = SnapshotQuerySet.as_manager()
 

@@ -16,13 +16,13 @@ class Confidence(models.TextChoices):
 class Source(models.Model):
     """A URL, or a title with its date where there is no URL."""
 
-    url = models.URLField(max_length=2000, blank=True, default="")
-    title = models.CharField(max_length=500, blank=True, default="")
-    date = PartialDateField()
+    url = models.URLField(_("web address"), max_length=2000, blank=True, default="")
+    title = models.CharField(_("title"), max_length=500, blank=True, default="")
+    date = PartialDateField(_("date"))
     # A copy that stays when the page goes: where it is, when it was taken, and the hash of its bytes.
-    archive_url = models.URLField(max_length=2000, blank=True, default="")
-    archived_on = PartialDateField()
-    sha256 = models.CharField(max_length=64, blank=True, default="", validators=[SHA256])
+    archive_url = models.URLField(_("archived copy"), max_length=2000, blank=True, default="")
+    archived_on = PartialDateField(_("archived on"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", validators=[SHA256])
 
     class Meta:
         verbose_name = _("source")

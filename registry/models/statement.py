@@ -29,17 +29,32 @@ class Statement(models.Model):
         SILENT = "silent", _("does not answer")
         TECHNICAL_WORKS = "technical_works", _("says “technical works”")
 
-    key = models.SlugField(max_length=80, unique=True)
+    key = models.SlugField(_("key"), max_length=80, unique=True)
     restriction = models.ForeignKey(
-        Restriction, null=True, blank=True, on_delete=models.CASCADE, related_name="statements"
+        Restriction,
+        verbose_name=_("restriction"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="statements",
     )
-    event = models.ForeignKey(Event, null=True, blank=True, on_delete=models.CASCADE, related_name="statements")
-    authority = models.ForeignKey(Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="statements")
-    speaker = models.CharField(max_length=200)  # as the source names it: "Kazakhtelecom", "a vice-minister"
-    stance = models.CharField(max_length=16, choices=Stance)
-    date = PartialTimeField()
-    words = models.TextField(blank=True, default="")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="statements")
+    event = models.ForeignKey(
+        Event, verbose_name=_("event"), null=True, blank=True, on_delete=models.CASCADE, related_name="statements"
+    )
+    authority = models.ForeignKey(
+        Authority,
+        verbose_name=_("authority"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="statements",
+    )
+    # As the source names it: "Kazakhtelecom", "a vice-minister".
+    speaker = models.CharField(_("who said it"), max_length=200)
+    stance = models.CharField(_("stance"), max_length=16, choices=Stance)
+    date = PartialTimeField(_("date"))
+    words = models.TextField(_("words of the speaker"), blank=True, default="")
+    source = models.ForeignKey(Source, verbose_name=_("source"), on_delete=models.PROTECT, related_name="statements")
 
     objects = StatementQuerySet.as_manager()
 

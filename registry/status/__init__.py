@@ -3,7 +3,7 @@
 from registry.status.conclusion import Conclusion, Counts, Listing, NetworkState
 from registry.status.crossing import Recorded, Seen, Status, cross, is_over, observe
 from registry.status.reading import disputed, listings_of, of, of_many, of_many_and_targets, of_targets
-from registry.status.standings import CrossField, CrossTable, Place, count, count_if_due, cross_table, in_state, places
+from registry.status.standings import CrossField, CrossTable, count, count_if_due, cross_table, in_state
 from registry.status.terms import (
     ACT_KNOWN,
     OVER,
@@ -30,7 +30,6 @@ __all__ = [
     "Listing",
     "NetworkState",
     "Observed",
-    "Place",
     "Recorded",
     "Said",
     "Seen",
@@ -50,6 +49,5 @@ __all__ = [
     "of_many",
     "of_many_and_targets",
     "of_targets",
-    "places",
     "situation_of",
 ]

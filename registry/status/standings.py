@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -28,8 +28,6 @@ from registry.status.terms import Legal, Listed, Observed, Situation, situation_
 CHUNK = 5000  # resources read and written at once
 SHARE = 20  # a counting that took a second is repeated after twenty
 FIELDS = ("legal", "listed", "observed", "situation", "states")
-
-Place = tuple[Legal, Listed, Observed]  # what the record and the state register say, and what networks do
 
 
 @dataclass(frozen=True)
@@ -105,16 +103,6 @@ def count_if_due(*, at: datetime) -> bool:
     return True
 
 
-def places(*, at: datetime) -> dict[int, Place]:
-    """Where each resource stands at this moment, by its id: nothing that was counted before is asked."""
-    networks, day = access_networks(), timezone.localdate(at)
-    found: dict[int, Place] = {}
-    for chunk in _chunks():
-        for pk, (legal, listed, observed, *_) in _found(chunk, _reach(chunk), networks, day)[0].items():
-            found[pk] = (Legal(legal), Listed(listed), Observed(observed))
-    return found
-
-
 def count(*, at: datetime) -> None:
     """Find where every resource stands, a chunk at a time; write what changed, and the sums."""
     began = time.monotonic()
@@ -146,23 +134,11 @@ def _chunks() -> Iterator[dict[int, str]]:
         after = max(chunk)
 
 
-def _reach(chunk: Collection[int]) -> tuple[int, int]:
-    return min(chunk), max(chunk)
-
-
-def _found(
-    chunk: Collection[int], reach: tuple[int, int], networks: Networks, day: date
-) -> tuple[dict[int, tuple[str, str, str, str, str]], dict[int, set[str]]]:
-    """What FIELDS hold of each resource, and of which kinds its restrictions are."""
-    legal, kinds = _legal(reach, day)
-    listings, states = listings_of(chunk), _states(reach, networks)
-    found = {pk: _stands(legal[pk], listings.get(pk, Listing()).listed, states[pk]) for pk in chunk}
-    return found, kinds
-
-
 def _count_chunk(types: dict[int, str], networks: Networks, day: date, sums: _Sums) -> None:
-    reach = _reach(types)
-    found, kinds = _found(types, reach, networks, day)
+    reach = min(types), max(types)
+    legal, kinds = _legal(reach, day)
+    listings, states = listings_of(types), _states(reach, networks)
+    found = {pk: _stands(legal[pk], listings.get(pk, Listing()).listed, states[pk]) for pk in types}
     with transaction.atomic():
         rows = Standing.objects.filter(resource__pk__range=reach)
         there = {pk: tuple(values) for pk, *values in rows.values_list("pk", *FIELDS)}

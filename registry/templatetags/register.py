@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
 from registry import claims, dates, discretion
-from registry.models import Act, Event, Resource, Restriction, Source
+from registry.models import Act, Event, InformationRequest, Resource, Restriction, Source
 from registry.status import Status
+from registry.web.names import key_of
 
 register = template.Library()
 
@@ -84,6 +85,16 @@ def state_tag(state: str | None) -> SafeString:
 def mechanism(name: str | None) -> str:
     """A dotted name of the taxonomy in plain words; one that has no words yet stands for itself."""
     return str(_MECHANISMS.get(name or "", name or ""))
+
+
+_PAGES = {"act": "act", "event": "event", "informationrequest": "request"}
+
+
+@register.simple_tag(takes_context=True)
+def address(context: Context, record: Act | Event | InformationRequest, page: str = "") -> str:
+    """Of the page of an act, an event or a request, or of another `page` of it."""
+    key = key_of(record, context.request)  # type: ignore[attr-defined]  # of every page's RequestContext
+    return reverse(page or _PAGES[str(record._meta.model_name)], args=[key])
 
 
 @register.filter

@@ -13,8 +13,9 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from registry import claims, status
+from registry import claims, status, veil
 from registry.models import Authority, Event, Notice, OfficialFigure, Statement
+from registry.veil import Veil
 from registry.web.names import sort_choices
 
 STATEMENTS, CONTRADICTIONS, FIGURES, NOTICES = 20, 8, 20, 15  # on one page
@@ -32,8 +33,10 @@ class StatementFilter(forms.Form):
     )
     year = forms.IntegerField(label=_("Year"), min_value=1990, max_value=2100, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, withheld: Veil, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        keys = Event.objects.values_list("key", flat=True)  # the choices spell them
+        self.fields["event"].queryset = Event.objects.exclude(key__in=[key for key in keys if withheld.in_key(key)])  # type: ignore[attr-defined]
         said = Statement.objects.public()
         self.fields["authority"].queryset = Authority.objects.filter(pk__in=said.values("authority"))  # type: ignore[attr-defined]
         sort_choices(self.fields["authority"])
@@ -54,7 +57,7 @@ class StatementFilter(forms.Form):
 
 
 def statements(request: HttpRequest) -> HttpResponse:
-    asked = StatementFilter(request.GET, auto_id="filter-%s")
+    asked = StatementFilter(request.GET, withheld=veil.of(request), auto_id="filter-%s")
     page = Paginator(asked.leaves(), STATEMENTS).get_page(request.GET.get("page"))
     code = 200 if asked.is_valid() else 400
     return render(request, "registry/statements.html", {"form": asked, "page": page}, status=code)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -139,13 +139,14 @@ class Tested:
 def network(request: HttpRequest, asn: int) -> HttpResponse:
     row = get_object_or_404(Network, asn=asn)
     asked = NetworkFilter(request.GET, auto_id="filter-%s")
-    cells = _public(Cell.objects.filter(network=row)) if asked.is_valid() else Cell.objects.none()
+    cells = _public(Cell.objects.filter(network=row) if asked.is_valid() else Cell.objects.none())
     wanted = asked.cleaned_data["state"] if asked.is_valid() else ""
     if wanted and row.silent_since:  # then no state is known, whatever was measured last
         cells = cells if wanted == State.INSUFFICIENT else cells.none()
     elif wanted:
         cells = cells.filter(state=wanted)
-    page = Paginator(cells.order_by("target__host", "target_id"), ROWS).get_page(request.GET.get("page"))
+    letters = Case(When(withheld=True, then=Value("")), default=F("target__host"))  # its place would tell them
+    page = Paginator(cells.order_by("withheld", letters, "target_id"), ROWS).get_page(request.GET.get("page"))
     vantages = row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED)
     tested = Run.objects.published().filter(vantage__network=row, self_test__isnull=False).select_related("vantage")
     context = {
@@ -185,7 +186,7 @@ def matrix(request: HttpRequest) -> HttpResponse:
 
 def _measured(q: str = "", state: str = "") -> QuerySet[Resource] | list[Resource]:
     """Resources that some network was asked about."""
-    measured = Resource.objects.filter(pk__in=status.in_state(state))
+    measured = Resource.objects.filter(pk__in=status.in_state(state)).by_name()
     if not q:
         return measured
     found = search.find(q, limit=FOUND)

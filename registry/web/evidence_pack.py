@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import path
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
@@ -20,12 +21,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from checks.models import Measurement
-from registry import evidence
+from registry import evidence, veil
 from registry.api import serializers, views
 from registry.api.throttles import Exports
 from registry.models import Authority, FormerAddress, Resource
 from registry.models.restriction import hidden
-from registry.web.register import BIGGEST
+from registry.web.register import BIGGEST, may_be_asked_for
 
 SHEET, PACK = "evidence/", "evidence.zip"  # below the address of a resource
 
@@ -49,7 +50,12 @@ def pack(request: HttpRequest, **by: Any) -> HttpResponseBase:
     if not budget.allow_request(Request(request), APIView()):
         return _too_many(budget.wait())
     found = evidence.gather(one, at=timezone.now())
-    made = evidence.pack(found, _told(found), _measurements(), get_language() or "en")
+    veiled = veil.of(request)
+
+    def draw(told: dict[str, Any]) -> str:
+        return render_to_string("registry/evidence/offline.html", told, request)
+
+    made = evidence.pack(found, _told(found, veiled), _measurements(), get_language() or "en", veiled, draw)
     headers = {
         "Content-Disposition": f'attachment; filename="{made.name}.zip"',
         "Cache-Control": "public, no-cache",  # what may be shown can change: ask each time
@@ -74,11 +80,17 @@ def _too_many(wait: float | None) -> HttpResponse:
 
 def _asked(number: int | None = None, slug: str = "") -> Resource:
     """By its number or its name, or by those of an entry that was merged into it."""
-    by = {"slug": slug} if number is None else {"number": number}
     if number is not None and number > BIGGEST:
         raise Http404
-    one = Resource.objects.filter(**({"slug": slug} if number is None else {"pk": number})).first()
-    return one or get_object_or_404(FormerAddress.objects.select_related("resource"), **by).resource
+    own, former = ({"slug": slug}, {"slug": slug}) if number is None else ({"pk": number}, {"number": number})
+    found = Resource.objects.filter(**own).first()
+    type = found.type if found else ""
+    if found is None:
+        merged = get_object_or_404(FormerAddress.objects.select_related("resource"), **former)
+        found, type = merged.resource, merged.type
+    if number is None and not may_be_asked_for(found, type):
+        raise Http404
+    return found
 
 
 def _elsewhere(request: HttpRequest, one: Resource, end: str) -> HttpResponse | None:
@@ -91,9 +103,14 @@ def _measurements() -> QuerySet[Measurement]:
     return serializers.with_display(Measurement.objects.published())
 
 
-def _told(found: evidence.Evidence) -> dict[str, Any]:
+def _told(found: evidence.Evidence, veiled: veil.Veil) -> dict[str, Any]:
     """What the API says of it."""
-    context = {"lang": "en"}
+    context = {"lang": "en", "veil": veiled}
+
+    def rows(view: type[Any], ids: Collection[int] | QuerySet[Any, Any]) -> list[Any]:
+        found = view().prepare(list(view.queryset.filter(pk__in=ids).order_by("pk")))
+        return list(view.serializer_class(found, many=True, context=context).data)
+
     prefetch_related_objects(found.status.acts, hidden())
     ids = {name: [row.pk for row in rows] for name, rows in found.beside.items()}
     restrictions = [row.pk for row in found.status.restrictions]
@@ -101,14 +118,14 @@ def _told(found: evidence.Evidence) -> dict[str, Any]:
     mine = Q(restrictions__in=restrictions) | Q(acts__in=acts)
     return {
         "resource": serializers.ResourceDetail(found.status, context=context).data,
-        "acts": _rows(views.Acts, acts),
-        "statements": _rows(views.Statements, [row.pk for row in found.status.statements]),
-        "episodes": _rows(views.Episodes, [row.pk for row in found.episodes]),
-        "verdicts": _rows(views.Verdicts, [row.pk for row in found.verdicts]),
-        "events": _rows(views.Events, [row.event_id for row in found.status.restrictions if row.event_id]),
-        "authorities": _rows(views.Authorities, Authority.objects.filter(mine).values("pk")),
+        "acts": rows(views.Acts, acts),
+        "statements": rows(views.Statements, [row.pk for row in found.status.statements]),
+        "episodes": rows(views.Episodes, [row.pk for row in found.episodes]),
+        "verdicts": rows(views.Verdicts, [row.pk for row in found.verdicts]),
+        "events": rows(views.Events, [row.event_id for row in found.status.restrictions if row.event_id]),
+        "authorities": rows(views.Authorities, Authority.objects.filter(mine).values("pk")),
         **{
-            table: _rows(view, ids[table])
+            table: rows(view, ids[table])
             for table, view in {
                 "listings": views.Listings,
                 "appeals": views.Appeals,
@@ -118,12 +135,6 @@ def _told(found: evidence.Evidence) -> dict[str, Any]:
             }.items()
         },
     }
-
-
-def _rows(view: type[Any], ids: Collection[int] | QuerySet[Any, Any]) -> list[Any]:
-    """These rows of a table of the API, as it tells them."""
-    rows = view().prepare(list(view.queryset.filter(pk__in=ids).order_by("pk")))
-    return list(view.serializer_class(rows, many=True, context={"lang": "en"}).data)
 
 
 urlpatterns = [

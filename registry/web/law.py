@@ -25,7 +25,7 @@ from checks import waves
 from checks.models import Ruleset, Verdict
 from checks.verdict import state
 from checks.verdict.rules import RULES, RULESETS
-from registry import appeals, claims, clocks, offers, requests, status
+from registry import appeals, claims, clocks, offers, requests, status, veil
 from registry.models import (
     Act,
     ActRole,
@@ -39,8 +39,10 @@ from registry.models import (
     RestrictionRole,
     Statement,
 )
+from registry.models.resource import name_order
 from registry.models.restriction import hidden
-from registry.web.names import alphabetical, sort_choices
+from registry.veil import Veil
+from registry.web.names import alphabetical, by_key, sort_choices
 from registry.web.requests import by_due, lines
 
 ROWS = 50  # of a list on one page
@@ -83,14 +85,16 @@ class ActFilter(forms.Form):
         super().__init__(*args, **kwargs)
         sort_choices(self.fields["authority"])
 
-    def leaves(self) -> QuerySet[Act]:
-        """The acts that the filter leaves; none while it is not understood."""
+    def leaves(self, withheld: Veil) -> QuerySet[Act]:
+        """The acts that the filter leaves; none while it is not understood. By what is blacked out none is found."""
         if not self.is_valid():
             return Act.objects.none()
         rows, asked = Act.objects.with_display(), self.cleaned_data
         if words := asked["q"]:
             found = reduce(or_, (Q(**{f"{column}__icontains": words}) for column in WORDS))
             rows = rows.filter(Q(number__icontains=words) | found & Q(hidden=False))
+            if withheld.holds(words):
+                rows = rows.filter(pk__in=[row.pk for row in rows if _shows(row, words, withheld)])
         if asked["type"]:
             rows = rows.filter(type=asked["type"])
         if asked["authority"]:
@@ -98,9 +102,14 @@ class ActFilter(forms.Form):
         return rows
 
 
+def _shows(row: Act, words: str, withheld: Veil) -> bool:
+    texts = (row.number, *(getattr(row, column) for column in WORDS))
+    return any(words.casefold() in withheld.black(text).casefold() for text in texts)
+
+
 def acts(request: HttpRequest) -> HttpResponse:
     asked = ActFilter(request.GET, auto_id="filter-%s")
-    rows = _with_counts(asked.leaves()).prefetch_related("roles__authority")
+    rows = _with_counts(asked.leaves(veil.of(request))).prefetch_related("roles__authority")
     page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     lineage = Authority.objects.lineage()
     lines = [(row, _parts(row, lineage)) for row in page]
@@ -112,7 +121,7 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
     everything = Act.objects.with_display().prefetch_related(
         "roles__authority", "sources", "documents", "field_sources__source", hidden()
     )
-    row = get_object_or_404(everything, key=key)
+    row = by_key(everything, key, request)
     page = _restrictions(request, row.restrictions.public())
     at = timezone.now()
     challenge = clocks.challenge(row, clocks.read(at=at), at=at)
@@ -135,7 +144,7 @@ def act(request: HttpRequest, key: str) -> HttpResponse:
 
 def act_text(request: HttpRequest, key: str) -> HttpResponse:
     """The words of an act, a few thousand characters a page."""
-    row = get_object_or_404(Act.objects.with_display().filter(hidden=False).exclude(text=""), key=key)
+    row = by_key(Act.objects.with_display().filter(hidden=False).exclude(text=""), key, request)
     page = Paginator(_pieces(row.text), 1).get_page(request.GET.get("page"))
     return render(request, "registry/act_text.html", {"act": row, "page": page})
 
@@ -262,7 +271,7 @@ def event(request: HttpRequest, key: str) -> HttpResponse:
     everything = Event.objects.prefetch_related(
         "authorities", "regions", "networks", "sources", "field_sources__source", hidden()
     )
-    row = get_object_or_404(everything.select_related("wave"), key=key)
+    row = by_key(everything.select_related("wave"), key, request)
     page = _restrictions(request, row.restrictions.public())
     about = Statement.objects.public().filter(Q(event=row) | Q(restriction__event=row))
     disagreeing = claims.statements_about([("event", row.pk, "")])
@@ -277,6 +286,7 @@ def event(request: HttpRequest, key: str) -> HttpResponse:
         "page": page,
         "lines": [Line(one, found[one.resource_id].situation) for one in page],
         "stretches": stretches,
+        "key_is_shown": not veil.of(request).in_key(row.key),
         "rests_on_ooni": row.wave is not None and waves.rests_on_ooni(row.wave),
     }
     return render(request, "registry/event.html", context)
@@ -353,8 +363,9 @@ def _statuses(restrictions: Iterable[Restriction]) -> dict[int, status.Status]:
 
 def _restrictions(request: HttpRequest, rows: QuerySet[Restriction]) -> Page[Restriction]:
     """By name, or the newest first where the reader asks for that."""
-    order = ("-began", "-id") if request.GET.get("sort") == "-began" else ("resource__slug", "began", "id")
-    ordered = rows.select_related("resource").order_by(*order)
+    asked = request.GET.get("sort")
+    by_name = (*name_order("resource__"), "began", "id")
+    ordered = rows.select_related("resource").order_by(*(("-began", "-id") if asked == "-began" else by_name))
     return Paginator(ordered, ROWS).get_page(request.GET.get("page"))
 
 

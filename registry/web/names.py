@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import PORTS, BadName
+from registry import veil
 
 _SENTENCES = {
     "empty": _("Write a domain or an address, such as orda.kz."),
@@ -44,3 +49,20 @@ def sort_choices(field: Any) -> None:
 def explain(error: BadName) -> str:
     """One sentence that says what to change."""
     return str(_SENTENCES[error.code]) % {"ports": ", ".join(map(str, sorted(PORTS)))}
+
+
+_NUMBERED = re.compile(r"no-(\d{1,18})")
+
+
+def key_of(record: Any, request: HttpRequest) -> str:
+    """What stands in the address of an act, an event or a request: its key, or its number where that spells a name
+    that is withheld."""
+    return f"no-{record.pk}" if veil.of(request).in_key(record.key) else str(record.key)
+
+
+def by_key(rows: QuerySet[Any], key: str, request: HttpRequest) -> Any:
+    """The record of such an address. By a key that spells a withheld name there is none."""
+    if veil.of(request).in_key(key):
+        raise Http404
+    found = _NUMBERED.fullmatch(key)
+    return get_object_or_404(rows, **({"pk": int(found[1])} if found else {"key": key}))

@@ -39,7 +39,7 @@ from registry.models import (
     Resource,
     Restriction,
 )
-from registry.models.resource import readable
+from registry.models.resource import ResourceQuerySet, name_order, readable
 from registry.registers.entries import url_of
 from registry.status import CrossTable, Legal, Listed, Observed, Situation, Status
 from registry.web.names import explain
@@ -119,8 +119,9 @@ def look_up(request: HttpRequest) -> HttpResponse:
             context |= {"name": answer.name, "networks": answer.target_networks, "shown": readable(answer.name.url)}
             if len(found) == 1 and _tells_all(found[0], answer):
                 return redirect(found[0].resource)
-            if not found:
+            if not found and not answer.withheld:
                 listed = Listing.objects.current().filter(url=url_of(answer.name)).exclude(first=None)
+                listed = listed.exclude(resource__display=Resource.Display.WITHHELD)
                 context["listing"] = listed.with_days().first()
         resembling = [] if found else search.find(text, limit=FREE_NAMES)
         if len(resembling) == 1 and "name" not in context:
@@ -180,14 +181,14 @@ class Filters(forms.Form):
                 rows = rows.filter(**{f"standing__{field}": chosen[field]})
         return self._sorted(rows)
 
-    def _sorted(self, rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    def _sorted(self, rows: ResourceQuerySet) -> QuerySet[Resource]:
         match self.cleaned_data.get("sort"):
             case "-began":
                 began = Max("restrictions__began", filter=Q(restrictions__public=True))
-                return rows.annotate(began=began).order_by(F("began").desc(nulls_last=True), "slug")
+                return rows.annotate(began=began).order_by(F("began").desc(nulls_last=True), *name_order())
             case "-created":
-                return rows.order_by("-created_at", "slug")
-        return rows.order_by("slug")
+                return rows.order_by("-created_at", *name_order())
+        return rows.by_name()
 
     def narrowed(self) -> list[str]:
         """The field of the cross table that a link of the front page led to, in words."""
@@ -232,16 +233,27 @@ def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def resource(request: HttpRequest, slug: str) -> HttpResponse:
+    """By name. A name that may not be shown is answered as one that the register does not have."""
     one = _resources().filter(slug=slug).first()
     if one is None:
         former = get_object_or_404(FormerAddress.objects.select_related("resource"), slug=slug)
+        if not may_be_asked_for(former.resource, former.type):
+            raise Http404
         return redirect(former.resource, permanent=True)
+    if not may_be_asked_for(one, one.type):
+        raise Http404
     return _resource(request, one) if one.display == Resource.Display.FULL else redirect(one)
+
+
+def may_be_asked_for(one: Resource, type: str) -> bool:
+    """By a name of this type. Of one whose domain alone is shown, by no name of a page."""
+    limited = one.display == Resource.Display.DOMAIN_ONLY and type != Resource.Type.URL
+    return limited or one.display == Resource.Display.FULL
 
 
 def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
-    group = one.mirrors.order_by("slug")
+    group = one.mirrors.not_withheld().by_name()
     found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
     law = clocks.of(beside["deadlines"], beside["holidays"], at=at)

@@ -13,7 +13,7 @@ from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone, translation
 from django.utils.translation import get_language, gettext
@@ -23,7 +23,7 @@ from icalendar import Calendar, Event
 from registry import clocks, discretion, requests
 from registry.models import Authority, InformationRequest
 from registry.requests import Standing, State
-from registry.web.names import sort_choices
+from registry.web.names import by_key, key_of, sort_choices
 
 ROWS = 50  # on one page
 LANGUAGES = ("kk", "ru", "en")
@@ -97,7 +97,7 @@ def request_list(request: HttpRequest) -> HttpResponse:
 
 
 def request_page(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(InformationRequest.objects.public().whole(), key=key)
+    row = by_key(InformationRequest.objects.public().whole(), key, request)
     [line] = lines([row], at=timezone.now())
     standing = line.standing
     context = {
@@ -122,7 +122,8 @@ def calendar(request: HttpRequest) -> HttpResponse:
     """`/requests.ics?lang=kk`: what is due, a day an event (RFC 5545). Ids stay, so a calendar updates what it has."""
     asked = request.GET.get("lang", settings.LANGUAGE_CODE)
     with translation.override(asked if asked in LANGUAGES else settings.LANGUAGE_CODE):
-        body = _calendar(lines(InformationRequest.objects.public().whole(), at=timezone.now()), timezone.now())
+        rows = lines(InformationRequest.objects.public().whole(), at=timezone.now())
+        body = _calendar([(line, key_of(line.request, request)) for line in rows], timezone.now())
     return HttpResponse(
         body,
         content_type="text/calendar; charset=utf-8",
@@ -130,15 +131,16 @@ def calendar(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _calendar(found: Iterable[Line], at: datetime) -> bytes:
+def _calendar(found: Iterable[tuple[Line, str]], at: datetime) -> bytes:
+    """Each request with what stands in its address."""
     made = Calendar()
     made.add("prodid", "-//Tizilim//requests//EN")
     made.add("version", "2.0")
     made.add("method", "PUBLISH")
     made.add("x-wr-calname", gettext("Tizilim: what is due"))
-    for line in sorted(found, key=by_due):
+    for line, key in sorted(found, key=lambda one: by_due(one[0])):
         for name, summary, day, text in _due(line):
-            made.add_component(_event(line.request, name, summary, day, text, at))
+            made.add_component(_event(line.request, key, name, summary, day, text, at))
     body: bytes = made.to_ical()
     return body
 
@@ -155,17 +157,17 @@ def _due(line: Line) -> Iterable[tuple[str, str, date, str]]:
         yield "next", summary, step.due.day, f"{step.words} {step.deadline.article}"
 
 
-def _event(row: InformationRequest, name: str, summary: str, day: date, text: str, at: datetime) -> Event:
+def _event(row: InformationRequest, key: str, name: str, summary: str, day: date, text: str, at: datetime) -> Event:
     site = settings.SITE_URL.rstrip("/")
     made = Event()
-    made.add("uid", f"{row.key}-{name}@{urlsplit(site).hostname}")
+    made.add("uid", f"{key}-{name}@{urlsplit(site).hostname}")
     made.add("dtstamp", at.astimezone(UTC).replace(microsecond=0))
     made.add("dtstart", day)
     made.add("dtend", day + timedelta(days=1))
     made.add("summary", summary)
     about = row.about
     made.add("description", f"{about.display_name if about else row.event}. {text}".strip())
-    made.add("url", f"{site}/{get_language()}/requests/{row.key}/")
+    made.add("url", f"{site}/{get_language()}/requests/{key}/")
     made.add("transp", "TRANSPARENT")
     return made
 

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from registry import dates, discretion, status
 from registry.models import STATE_REGISTER, Candidate, Listing, Snapshot
@@ -137,7 +138,7 @@ _TABS = {"added": _("added"), "removed": _("removed"), "changed": _("changed")}
 
 
 def _rows(one: Snapshot, show: str) -> QuerySet[Listing]:
-    rows = Listing.objects.select_related("resource", "previous").order_by("pk")
+    rows = Listing.objects.with_display().select_related("resource", "previous").order_by("pk")
     match show:
         case "added":
             return rows.filter(first=one, previous=None)
@@ -147,10 +148,10 @@ def _rows(one: Snapshot, show: str) -> QuerySet[Listing]:
 
 
 _FIELDS = {
-    "address": _("address"),
+    "address": pgettext_lazy("heading", "address"),
     "title": _("title"),
     "category": _("category"),
-    "court": _("court"),
+    "court": pgettext_lazy("heading", "court"),
     "act_ref": _("act"),
     "act_date": _("date of the act"),
 }

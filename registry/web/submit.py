@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -31,9 +31,9 @@ from rest_framework.views import APIView
 from checks.engine.names import LENGTH_LIMIT, BadName, parse
 from checks.models import AddressRange, Network, Verdict
 from checks.verdict.rules import BY_ID
-from registry import submissions
+from registry import discretion, submissions
 from registry.api.throttles import Reports
-from registry.models import Region, Report, Resource
+from registry.models import Display, Region, Report
 from registry.models.resource import readable, unicode_host
 from registry.web.names import explain, sort_choices
 
@@ -242,17 +242,11 @@ def receipt(request: HttpRequest) -> HttpResponse:
 
 
 def _about(report: Report) -> dict[str, Any]:
-    return {
-        "name": shown(report),
-        "results": [(verdict, sentence(verdict, _host(report, verdict))) for verdict in submissions.verdicts(report)],
-        "control": submissions.control(report),
-    }
-
-
-def _host(report: Report, verdict: Verdict) -> str:
-    if report.resource and report.resource.display == Resource.Display.WITHHELD:
-        return report.resource.display_name
-    return unicode_host(verdict.target.host)
+    name = shown(report)
+    withheld = discretion.of_report(report) == Display.WITHHELD
+    host = name if withheld else unicode_host(report.target.host)
+    results = [(one, sentence(one, host)) for one in submissions.verdicts(report)]
+    return {"name": name, "results": results, "control": submissions.control(report)}
 
 
 def sentence(verdict: Verdict, host: str) -> str:
@@ -262,9 +256,13 @@ def sentence(verdict: Verdict, host: str) -> str:
 
 
 def shown(report: Report) -> str:
-    """What was reported, as people read it; once the register has it, no more than may be shown."""
-    if report.resource and report.resource.display != Resource.Display.FULL:
-        return report.resource.display_name
+    """What was reported, as people read it, and no more than the register shows."""
+    match discretion.of_report(report):
+        case Display.WITHHELD:
+            one = report.resource
+            return one.display_name if one and one.display == Display.WITHHELD else gettext("name withheld")
+        case Display.DOMAIN_ONLY:
+            return unicode_host(report.target.host)
     name = parse(report.name)
     return name.display_host if name.kind == "domain" else readable(report.name)
 

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from checks import waves
 from checks.models import Episode, Network, Round, Run, State, Vantage, Wave
 from checks.tasks import find_waves
+from checks.verdict.rules import RULESET
 from tests import make
 from tests.verdict import make as seen
 
@@ -204,6 +205,22 @@ def test_a_span_leaves_alone_what_began_outside_of_it() -> None:
     assert everything() == before
     with pytest.raises(CommandError, match="--until is not after --since"):
         found_in("--since", "2026-01-02", "--until", "2026-01-02")
+
+
+FAR = ("0001-01-01", "0001-01-01T00:00+05:00", "1969-12-31", "9999-12-31T23:59-05:00", "9000-01-01")
+
+
+@pytest.mark.parametrize("day", FAR)
+@pytest.mark.parametrize("command", [("find_waves",), ("rejudge", "--ruleset", RULESET)])
+def test_a_date_that_no_measurement_can_have_is_refused(command: tuple[str, ...], day: str) -> None:
+    with pytest.raises(CommandError, match="is not between 1970-01-01 and 9000-01-01"):
+        call_command(*command, "--since", day)
+
+
+def test_the_whole_past_and_the_far_future_can_be_asked_for() -> None:
+    assert found_in("--since", "1970-01-01", "--until", "8999-12-31T12:00-05:00")[0] == "0"
+    with pytest.raises(CommandError, match="--until is not after --since"):
+        found_in("--since", "8999-12-31")
 
 
 def test_what_the_evidence_no_longer_shows_is_gone_unless_an_editor_decided() -> None:

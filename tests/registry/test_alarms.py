@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import translation
 
 from checks.models import Network, State
-from registry import alarms
-from registry.models import Alarm, Resource, Restriction
+from registry import alarms, status
+from registry.models import Act, Alarm, Restriction
 from registry.tasks import find_alarms
 from tests import make
 
@@ -66,6 +66,42 @@ def test_many_pages_of_one_host_in_one_act_are_one_alarm_and_another_act_is_anot
     assert sorted(Alarm.objects.values_list("pages", flat=True)) == [1, 5]
 
 
+@pytest.mark.parametrize("mechanism", ["dns.nxdomain", "tcp.timeout", "tls.reset.sni"])
+def test_a_page_that_is_cut_off_as_only_a_host_can_be_tells_that_the_host_is_gone(mechanism: str) -> None:
+    page, other, decided = make.resource("https://vice.com/video"), make.resource("https://vice.com/other"), make.act()
+    for one in (page, other):
+        make.restriction(one, decided)
+    first, second, third, fourth = networks()
+    for network in (first, second):
+        make.cell(page, network, State.BLOCKED, mechanism=mechanism)
+    make.cell(other, second, State.ACCESSIBLE)  # so the host is not gone there
+    make.cell(page, third, State.BLOCKED, mechanism="http.blockpage")  # of the host this tells nothing
+    make.cell(page, fourth, State.ACCESSIBLE)
+    assert alarms.refresh(at=AT) == {"opened": 1}
+    row = Alarm.objects.get()
+    assert (row.kind, row.pages, row.networks, row.measured) == (Alarm.Kind.COLLATERAL, 2, [first.asn], 3)
+    site = make.resource("vice.com")
+    make.cell(site, first, State.ACCESSIBLE)  # whoever measured the host itself knows better
+    assert alarms.refresh(at=AT) == {"closed": 1}
+
+
+def test_a_page_that_is_blocked_alone_is_no_collateral() -> None:
+    page = make.resource("https://vice.com/video")
+    make.restriction(page, make.act())
+    for network in networks():
+        make.cell(page, network, State.BLOCKED, mechanism="http.blockpage")
+    assert alarms.refresh(at=AT) == {}
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_every_sentence_is_told_in_the_readers_language(language: str) -> None:
+    one = make.resource("orda.kz", condition="dead", condition_since="2026-02")
+    make.restriction(one, make.act())
+    alarms.refresh(at=AT)
+    with translation.override(language):
+        assert "recorded" not in alarms.sentence(Alarm.objects.get())
+
+
 @pytest.mark.parametrize("case", ["domain ordered", "parent ordered", "not measured", "open", "order over", "no act"])
 def test_what_is_no_collateral_raises_no_alarm(case: str) -> None:
     page, site = make.resource("https://www.vice.com/video"), make.resource("www.vice.com")
@@ -117,6 +153,51 @@ def test_a_dead_site_that_nobody_restricts_is_no_alarm() -> None:
     assert alarms.refresh(at=AT) == {}
 
 
+def reversed_act(number: str = "25-1", **fields: Any) -> Act:
+    """An act of May, reversed in August."""
+    act = make.act(number, date="2025-05-28")
+    make.appeal(act, "reversed", **{"decided": "2025-08-13", **fields})
+    return act
+
+
+def test_an_act_that_was_reversed_and_a_site_that_is_still_unreachable() -> None:
+    one, act = make.resource("orda.kz"), reversed_act()
+    make.restriction(one, act)
+    blocked(one)
+    assert alarms.refresh(at=AT) == {"opened": 1}
+    row = Alarm.objects.get()
+    assert (row.kind, row.resource, row.act, row.networks) == (Alarm.Kind.REVERSED, one, act, sorted(ASNS[:3]))
+    assert told()[0].startswith(
+        "An act that restricts orda.kz was reversed on appeal. No other act is known to be in force, "
+        "and no end of the restriction is recorded. On 3 of 4 networks it is unreachable."
+    )
+    assert alarms.refresh(at=AT) == {"still": 1}
+    Restriction.objects.update(status="lifted")
+    alarms.refresh(at=AT + timedelta(days=1))
+    assert Alarm.objects.get(closed_on=None).kind == Alarm.Kind.ENDED
+
+
+def test_an_act_that_was_reversed_and_a_site_that_opens_are_no_alarm() -> None:
+    one = make.resource("orda.kz")
+    make.restriction(one, reversed_act())
+    blocked(one, on=0)
+    assert alarms.refresh(at=AT) == {}
+
+
+@pytest.mark.parametrize("other", ["in force", "in force elsewhere", "no act", "over"])
+def test_an_act_that_was_reversed_beside_another_restriction(other: str) -> None:
+    one, act = make.resource("orda.kz"), reversed_act()
+    make.restriction(one, act, *([make.act()] if other == "in force" else []))
+    if other == "in force elsewhere":
+        make.restriction(one, make.act())
+    if other == "no act":
+        make.restriction(one)
+    if other == "over":
+        make.restriction(one, make.act(), ended="2026-02-01")
+    blocked(one)
+    assert bool(alarms.refresh(at=AT)) == (other in ("no act", "over"))
+
+
 def test_finding_twice_changes_nothing_and_what_is_over_is_closed_and_kept() -> None:
     one = make.resource("orda.kz")
     make.restriction(one, make.act(), status="lifted")
@@ -162,11 +243,13 @@ def test_the_number_of_queries_does_not_grow_with_the_register(django_assert_max
     for number in range(20):
         page, site = make.resource(f"https://site-{number}.kz/a"), make.resource(f"site-{number}.kz")
         make.restriction(page, make.act())
-        make.restriction(make.resource(f"old-{number}.kz"), make.act(), status="lifted")
-        for one in (site, Resource.objects.get(name=f"old-{number}.kz")):
+        make.restriction(old := make.resource(f"old-{number}.kz"), make.act(), status="lifted")
+        make.restriction(free := make.resource(f"free-{number}.kz"), reversed_act())
+        for one in (site, old, free):
             make.cell(one, make.network(9198), State.BLOCKED)
+    status.count(at=AT)
     with django_assert_max_num_queries(60):
-        assert len(alarms.find(at=AT)) == 40
+        assert len(alarms.find(at=AT)) == 60
 
 
 def test_a_page_full_of_alarms_on_many_networks_stays_small(client: Client) -> None:

@@ -101,3 +101,76 @@ def test_an_appeal_that_cannot_be_is_refused(fields: dict[str, object]) -> None:
     fields = {key: act if value == "itself" else value for key, value in fields.items()}
     with pytest.raises(IntegrityError):
         make.appeal(act, **fields)
+
+
+def falls(row: Restriction) -> bool:
+    return row.pk in appeals.fallen(list(Restriction.objects.with_basis()))
+
+
+def test_a_course_that_ends_with_a_reversal_leaves_no_act_that_keeps_the_restriction(ratel: Restriction) -> None:
+    ratel.acts.add(*Act.objects.filter(number__in=["3", "4"]))  # sources name the whole course as its basis
+    assert appeals.fallen(list(Restriction.objects.with_basis()))[ratel.pk] == Act.objects.get(number="2")
+
+
+@pytest.mark.parametrize(
+    ("steps", "fell"),
+    [
+        (["reversed 2019"], True),
+        (["upheld 2018", "reversed 2019"], True),
+        (["reversed 2019", "upheld 2018"], True),
+        (["reversed 2018", "upheld 2019"], False),
+        (["reversed 2019", "upheld 2019-08"], False),  # which was the last?
+        (["reversed 2019", "upheld"], False),
+        (["reversed", "< upheld"], False),
+        (["upheld", "< reversed"], True),
+        (["reversed 2018", "pending"], False),
+        (["pending 2018", "reversed 2019"], False),
+        (["reversed 2018", "unknown 2019"], False),
+        (["reversed 2018", "partly 2019"], False),
+        (["partly 2019"], False),
+        (["reversed 2018", "returned 2019", "withdrawn"], True),
+        (["upheld 2018"], False),
+    ],
+)
+def test_an_act_has_fallen_only_where_its_reversal_is_known_to_be_the_last_word(steps: list[str], fell: bool) -> None:
+    act, last = make.act(date="2017"), None
+    for step in steps:
+        outcome, _, day = step.removeprefix("< ").partition(" ")
+        dated = {"filed" if outcome == "pending" else "decided": day}
+        last = make.appeal(act, outcome, previous=last if step.startswith("<") else None, **dated)
+    assert falls(make.restriction(make.resource(), act)) == fell
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "fell"),
+    [(["upheld"], True), (["reversed"], False), (["pending"], False), (["reversed", "reversed"], True)],
+)
+def test_a_reversal_can_be_reversed_in_turn(outcomes: list[str], fell: bool) -> None:
+    act, result = make.act(), make.act()
+    last = make.appeal(act, "reversed", decided="2018", result=result)
+    for outcome in outcomes:
+        challenged, result = result, make.act()
+        last = make.appeal(challenged, outcome, previous=last, **({} if outcome == "pending" else {"result": result}))
+    assert falls(make.restriction(make.resource(), act)) == fell
+
+
+def test_a_reversal_for_one_owner_is_none_for_the_others() -> None:
+    order = make.act(type=Act.Type.ORDER)
+    mine, other = (make.restriction(make.resource(name), order) for name in ("hidemy.name", "other.kz"))
+    make.appeal(order, "reversed", restriction=mine)
+    assert falls(mine)
+    assert not falls(other)
+
+
+@pytest.mark.parametrize(("date", "fell"), [("2017-01-02", True), ("2019", False), ("", False)])
+def test_an_interim_measure_from_before_the_decision_does_not_outlive_it(date: str, fell: bool) -> None:
+    interim, decision = make.act(type=Act.Type.INTERIM_MEASURE, date=date), make.act(date="2018-01-02")
+    make.appeal(decision, "reversed")
+    assert falls(make.restriction(make.resource(), interim, decision)) == fell
+
+
+def test_appeals_in_a_circle_prove_nothing() -> None:
+    first, second = make.act(), make.act()
+    make.appeal(first, "reversed", result=second)
+    make.appeal(second, "reversed", result=first)
+    assert not falls(make.restriction(make.resource(), first))

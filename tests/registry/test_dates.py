@@ -23,7 +23,7 @@ def test_an_hour_is_shown_in_the_countrys_time_of_that_year(language: str, told:
 
 
 @pytest.mark.parametrize(
-    "text", ["2019-05-09T24Z", "2019-05-09T07", "2019-05T07Z", "2019-02-30T07Z", "2019-05-09T07:30Z"]
+    "text", ["9999-12-31T23Z", "2019-05-09T24Z", "2019-05-09T07", "2019-05T07Z", "2019-02-30T07Z", "2019-05-09T07:30Z"]
 )
 def test_what_is_no_hour_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
@@ -42,6 +42,7 @@ def test_an_hour_is_refused_where_only_a_day_is_asked_for() -> None:
         ("2019", "2019-01-01", "2019-12-31"),
         ("2019-12", "2019-12-01", "2019-12-31"),
         ("2020-02", "2020-02-01", "2020-02-29"),
+        ("9999-12", "9999-12-01", "9999-12-31"),
         ("2019-05-09", "2019-05-09", "2019-05-09"),
         ("2019-05-09T20Z", "2019-05-10", "2019-05-10"),
     ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from django.contrib.auth.models import User
 
-from registry import discretion, displays, log
+from registry import describing, discretion, displays, log, moderation, submissions
 from registry.models import Category, Display, Ground, LogEntry, Resource, Restriction, strictest
 from tests import make
 
@@ -49,6 +50,45 @@ def test_a_page_of_a_withheld_site_is_withheld() -> None:
     assert page.display == FULL
 
 
+def test_what_is_below_a_withheld_site_is_withheld() -> None:
+    site = make.resource("secret.kz")
+    below = [make.resource("shop.secret.kz"), make.resource("https://shop.secret.kz/price")]
+    displays.choose(site, WITHHELD, **BY)
+    below += [make.resource("new.secret.kz"), make.resource("https://a.b.secret.kz/price")]
+    assert {Resource.objects.get(pk=one.pk).display for one in below} == {WITHHELD}
+    assert make.resource("notsecret.kz").display == FULL
+    displays.choose(site, "", **BY)
+    assert {Resource.objects.get(pk=one.pk).display for one in below} == {FULL}
+
+
+def test_what_a_withheld_service_groups_is_withheld_with_all_that_is_below_it() -> None:
+    service, mirror = make.resource("Secret", type="service"), make.resource("mirror.kz")
+    page = make.resource("https://www.mirror.kz/price")
+    displays.choose(service, WITHHELD, **BY)
+    describing.describe(mirror, service=service, languages=[], condition="", condition_since="", **BY)
+    assert {Resource.objects.get(pk=one.pk).display for one in (mirror, page)} == {WITHHELD}
+    describing.describe(mirror, service=None, languages=[], condition="", condition_since="", **BY)
+    assert {Resource.objects.get(pk=one.pk).display for one in (mirror, page)} == {FULL}
+
+
+def test_a_name_below_a_withheld_site_comes_into_the_register_unnamed() -> None:
+    make.resource("secret.kz", display=WITHHELD)
+    editor = User.objects.create_user("editor")
+    for name in ("shop.secret.kz", "https://secret.kz/price"):
+        report = submissions.receive(name, at=make.AT).report
+        one = moderation.accept(report, by=editor, reason="It does not open.")
+        assert one.display == WITHHELD
+    assert [entry.operation for entry in LogEntry.objects.all()] == ["create", "create"]
+    assert not any("secret" in entry.payload for entry in LogEntry.objects.all())
+
+
+def test_an_address_of_a_withheld_site_that_stands_for_another_is_not_logged() -> None:
+    make.resource("secret.kz", display=WITHHELD)
+    moderation.cover(make.resource("orda.kz"), make.target("https://shop.secret.kz/a"), **BY)
+    assert [entry.operation for entry in LogEntry.objects.all()] == ["cover"]
+    assert "secret" not in LogEntry.objects.get().payload
+
+
 def test_a_choice_needs_a_reason_and_must_change_something() -> None:
     make.category("ALDR", WITHHELD)
     one = make.resource(category="ALDR", display=WITHHELD)
@@ -72,7 +112,10 @@ def test_the_stored_display_is_the_recomputed_one_after_any_changes() -> None:
     codes = [make.category(f"C{number}", pick.choice(list(Display))).code for number in range(4)]
     grounds = [make.ground(f"g{number}", pick.choice(list(Display))) for number in range(4)]
     names = [f"site-{number}.kz" for number in range(4)] + [f"https://site-{number}.kz/page" for number in range(4)]
+    names += ["shop.site-0.kz", "https://a.shop.site-0.kz/page", "mirror.kz", "https://mirror.kz/page"]
     resources = [make.resource(name) for name in names] + [make.resource("An app", type="app")]
+    resources += [service := make.resource("site-1.kz", type="service")]
+    Resource.objects.filter(name="mirror.kz").update(service=service)
     for _ in range(150):
         one = Resource.objects.get(pk=pick.choice(resources).pk)
         match pick.randrange(6):
@@ -102,7 +145,7 @@ def test_the_stored_display_is_the_recomputed_one_after_any_changes() -> None:
     assert displays.refresh(**BY) == 0
 
 
-def defined(one: Resource) -> str:
+def defined(one: Resource, seen: tuple[int, ...] = ()) -> str:
     """The definition, a resource at a time."""
 
     def alone(row: Resource) -> str:
@@ -110,9 +153,12 @@ def defined(one: Resource) -> str:
         said = [ground.display for basis in Restriction.objects.filter(resource=row) for ground in basis.grounds.all()]
         return strictest([category.display if category else FULL, *([row.own_display] if row.own_display else said)])
 
-    whole = Resource.objects.filter(type="domain", host=one.host).first() if one.type == "url" else None
-    above = WITHHELD if whole and alone(whole) == WITHHELD else FULL
-    return strictest([alone(one), above])
+    above = [row for row in Resource.objects.exclude(type="url").exclude(host="") if row.pk != one.pk]
+    above = [row for row in above if one.host == row.host or one.host.endswith(f".{row.host}")]
+    if one.pk in seen:
+        return FULL
+    shown = [defined(row, (*seen, one.pk)) for row in [*above, *([one.service] if one.service else [])]]
+    return strictest([alone(one), *(display for display in shown if display == WITHHELD)])
 
 
 def test_every_change_of_a_display_is_in_the_log_and_names_nothing() -> None:

@@ -97,13 +97,31 @@ def test_what_one_of_them_withheld_stays_withheld(client: Client) -> None:
     displays.choose(old, Display.WITHHELD, **BY)
     merging.merge(old, new, **BY)
     assert Resource.objects.get().display == Display.WITHHELD
-    assert client.get("/en/resources/qzxv.kz/").headers["Location"] == f"/en/resources/{new.pk}/"
+    assert client.get("/en/resources/qzxv.kz/").status_code == 404
+    assert client.get(f"/en/resources/{old.pk}/").headers["Location"] == f"/en/resources/{new.pk}/"
 
 
 def test_a_service_merged_into_its_own_mirror_leaves_no_circle() -> None:
     service = make.resource("Orda", type="service")
     new = make.resource("orda.kz", service=service)
-    assert merging.merge(service, new, **BY).service is None
+    assert merging.merge(service, new, across_types=True, **BY).service is None
+
+
+def test_two_entries_of_different_types_are_merged_only_once_that_is_confirmed(client: Client) -> None:
+    page, site = make.resource("https://old.kz/page"), make.resource("old.kz")
+    with pytest.raises(merging.OtherType):
+        merging.merge(page, site, **BY)
+    client.force_login(make.editor("view_resource", "change_resource"))
+    client.cookies["django_language"] = "en"
+    address = f"/desk/registry/resource/{page.pk}/merge/"
+    fields = {"into": site.pk, "confirmed": site.pk, "reason": "The order means the site."}
+    assert 'name="across_types"' in client.post(address, {"into": site.pk}).content.decode()
+    assert "confirm that they are one thing" in client.post(address, fields).content.decode()
+    assert Resource.objects.count() == 2
+    assert client.post(address, fields | {"across_types": "on"}).status_code == 302
+    assert Resource.objects.get() == site
+    alike = f"/desk/registry/resource/{make.resource('new.kz').pk}/merge/"
+    assert "across_types" not in client.post(alike, {"into": site.pk}).content.decode()
 
 
 def test_what_cannot_be_merged_is_refused_with_a_reason() -> None:

@@ -22,7 +22,17 @@ from django.test.utils import CaptureQueriesContext
 
 from checks.models import State
 from registry import moderation, status
-from registry.models import STATE_REGISTER, Candidate, Listing, LogEntry, Mention, Resource, Snapshot, SnapshotFile
+from registry.models import (
+    STATE_REGISTER,
+    Candidate,
+    Listing,
+    LogEntry,
+    Mention,
+    Resource,
+    Snapshot,
+    SnapshotFile,
+    Standing,
+)
 from registry.registers import importing
 from registry.registers.importing import Document, NotTaken
 from tests import make
@@ -174,8 +184,8 @@ def test_the_history_of_a_list_is_a_line() -> None:
 
 def is_listed(resource: Resource) -> bool:
     one = status.of(resource, at=make.AT).listed
-    _legal, other, _observed = status.places(at=make.AT)[resource.pk]
-    assert one is other
+    status.count(at=make.AT)
+    assert Standing.objects.get(resource=resource).listed == one
     return one == status.Listed.NOW
 
 

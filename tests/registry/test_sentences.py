@@ -212,7 +212,7 @@ def test_the_sharpest_sentence_comes_out() -> None:
     said = {
         "en": "Unreachable on 6 of 7 networks since 4 January 2026; no act is known; the ministry denies it.",
         "ru": "С 4 января 2026 г. недоступен в 6 из 7 сетей; официальный акт неизвестен; "
-        "the ministry отрицает блокировку.",
+        "the ministry отрицает ограничение доступа.",
         "kk": "7 желі ішінен 6 желіде қолжетімсіз (басталған күні: 2026 ж. 4 қаңтар); "
         "бұғаттау туралы акт белгісіз; the ministry шектеу барын жоққа шығарады.",
     }
@@ -220,6 +220,23 @@ def test_the_sharpest_sentence_comes_out() -> None:
         with translation.override(language):
             assert found.sentence() == sentence
     assert found.confidence == Sure.HIGH
+
+
+def test_a_speaker_who_is_not_named_stands_in_the_sentence_like_any_other() -> None:
+    record = recorded("reported", "denies")
+    speaker = "a reader of orda.kz/secret"
+    record[0].statements[0].speaker, record[0].statements[0].date = speaker, ""
+    hidden = Resource(pk=1, type="url", name="https://orda.kz/secret", host="orda.kz", display="withheld")
+    found = status.cross(hidden, record, Listing(), Seen((network(1, State.BLOCKED),), 0), day=DAY)
+    said = {
+        "en": "somebody whose name is not shown denies it.",
+        "ru": "не названное здесь лицо отрицает ограничение доступа.",
+        "kk": "аты көрсетілмеген тұлға шектеу барын жоққа шығарады.",
+    }
+    for language, sentence in said.items():
+        with translation.override(language):
+            assert found.sentence().endswith(sentence)
+            assert speaker not in found.sentence()
 
 
 def sentence(act: str, state: State | None, *, listing: Listing | None = None, said: Said = Said.NONE) -> str:

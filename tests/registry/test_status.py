@@ -325,9 +325,7 @@ def test_the_cross_table_counts_each_resource_once_where_its_status_says() -> No
     }
     assert table.situations == {"ordered_blocked": 4, "unexplained": 1, "not_measured": 1}
     assert (table.kinds, table.types) == ({"unknown": 4}, {"domain": 5, "app": 1})
-    places = status.places(at=AT)
     for one in status.of_many(resources, at=AT):
-        assert places[one.resource.pk] == (one.legal, one.listed, one.observed)
         told = Standing.objects.get(resource=one.resource)
         assert (told.legal, told.listed, told.observed) == (one.legal, one.listed, one.observed)
         assert told.situation == one.situation

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote, unquote
 from zipfile import ZipFile
 
 import pytest
@@ -14,11 +15,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from checks.engine.records import Measurement as Record
+from checks.engine.records import SelfTest
 from checks.models import Measurement, State, Target
-from registry import displays, log, moderation, status, submissions
+from registry import describing, displays, log, merging, moderation, status, submissions, veil
 from registry.api.urls import router
 from registry.ledger.__main__ import verify
-from registry.models import Act, Display, Event, FieldSource, InformationRequest, Resource
+from registry.models import Act, Display, Event, FieldSource, InformationRequest, LogEntry, Resource
+from registry.web.register import Filters
 from tests import make
 from tests.verdict.make import exchange
 from tests.web.test_every_page import walk
@@ -51,7 +54,8 @@ def fill(one: Resource, words: str) -> None:
     for table, row in (("restriction", basis), ("resource", one), ("act", decided), ("event", event)):
         log.append("create", row, after={"fact": f"{table} {words}"}, reason=f"seen at {words}", by="editor-1")
     networks = [make.network(9198), make.network(13082)]
-    for url in (one.targets.get().url, f"http://{one.host}/", f"https://www.{one.host}/elsewhere"):
+    below = f"https://deep.below.{one.host}/"
+    for url in (one.targets.get().url, f"http://{one.host}/", f"https://www.{one.host}/elsewhere", below):
         target = make.target(url)
         for network in networks:
             made = make.measurement(record_of(url), target, by=make.run(network.vantages.get()))
@@ -127,6 +131,28 @@ def fill(one: Resource, words: str) -> None:
     make.alarm(one, kind="collateral", act=decided, pages=2)
     make.resource("a service", type="service")
     Resource.objects.filter(pk=one.pk).update(service=Resource.objects.get(type="service"))
+    key = re.sub(r"\W+", "-", words)
+    keyed = (decided, event, *asked, *basis.statements.all(), *event.statements.all(), notice, paper, step)
+    for number, row in enumerate(keyed):
+        type(row).objects.filter(pk=row.pk).update(key=f"{number}-{key}")
+    elsewhere(words)
+
+
+def elsewhere(words: str) -> None:
+    """What is about another site, and names this one all the same, in any spelling."""
+    other = make.resource("other.kz")
+    spelled = " ".join((words, f"www.{words}", quote(quote(words)), quote(words.replace(".", "%2E"), safe="%")))
+    copy = quote(f"https://{words}/", safe="")
+    titled = make.source(f"Other.kz and {spelled}", url=f"https://archive.example.org/?url={copy}")
+    act = make.act(scope_ordered=f"Close other.kz as {words}", note=spelled)
+    basis = make.restriction(other, act, fact=f"Closed with {spelled}", scope_observed=f"as {words}", kind="court")
+    basis.sources.add(titled)
+    make.statement(basis, speaker=f"owner of other.kz, not of {words}", words=spelled, source=titled)
+    make.notice(about=f"{words} and others", fact=spelled, source=titled)
+    make.event("another-wave", name=f"The wave after {words}", fact=spelled)
+    log.append("create", other, fields={"fact": f"closed with {spelled}"}, reason=f"see {words}", by="editor-1")
+    test = SelfTest("2026-03-01T11:00:00Z", must_allow=((words, True),), must_block=((f"www.{words}", False),))
+    make.run(make.vantage(), self_test=test.as_json(), recorded_at=make.AT)
 
 
 def everything_shown(client: Client) -> dict[str, str]:
@@ -141,6 +167,7 @@ def everything_shown(client: Client) -> dict[str, str]:
                 shown |= _pack(client, address.removesuffix("/") + ".zip")
     for prefix, _view, _name in router.registry:
         shown |= _table(client, f"/api/{prefix}")
+    shown["calendar"] = _text(client.get("/requests.ics"))
     shown["log"] = _text(client.get("/api/v1/log/"))
     shown["stats"] = _text(client.get("/api/v1/stats"))
     return shown
@@ -178,7 +205,8 @@ def _text(answer: Any) -> str:
 def leaks(client: Client, secret: str) -> list[str]:
     return [
         f"{address}: …{text[max(0, at.start() - 80) : at.end() + 40]}…"
-        for address, text in everything_shown(client).items()
+        for address, answer in everything_shown(client).items()
+        for text in {answer, unquote(unquote(answer))}
         if (at := re.search(re.escape(secret), address + text, re.IGNORECASE))
     ]
 
@@ -243,7 +271,81 @@ def test_no_address_filter_and_no_search_finds_a_withheld_name(client: Client) -
         assert client.get(f"/api/v1/{question}").json()["results"] == []
     assert "/en/acts/act-" not in client.get(f"/en/acts/?q={SECRET}").content.decode()
     assert "No entry fits" in client.get(f"/en/resources/?q={SECRET}").content.decode()
-    assert client.get(f"/en/resources/{SECRET}.kz/").headers["Location"] == f"/en/resources/{one.pk}/"
+
+
+NOBODY = "qzxv-shap"  # as long, and in no table
+
+
+@pytest.mark.usefixtures("_editor")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "/en/resources/{}.kz/",
+        "/en/resources/old-{}.kz/",
+        "/en/resources/{}.kz/evidence/",
+        "/en/resources/old-{}.kz/evidence/",
+        "/en/resources/{}.kz/evidence.zip",
+        "/en/look-up/?q={}.kz",
+        "/en/look-up/?q=https://www.{}.kz/a",
+        "/en/look-up/?q=http://{}.kz",
+        "/en/look-up/?q=https://shop.kz/{}",
+        "/kk/resources/?q={}.kz",
+        "/en/acts/?q={}.kz",
+        "/en/acts/?q={}",
+        "/en/matrix/?q={}.kz",
+        "/api/v1/lookup?q={}.kz",
+        "/api/v1/lookup?q=https://{}.kz/price",
+        "/api/v1/lookup?q=a.b.{}.kz",
+        "/api/v1/lookup?q=https://shop.kz/{}",
+        "/api/v1/resources?host={}.kz",
+        "/api/v1/resources?slug={}.kz",
+        "/api/v1/targets?host=www.{}.kz",
+    ],
+)
+def test_a_withheld_name_is_answered_like_one_that_nobody_knows(client: Client, question: str) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    make.resource("shop.kz")
+    make.resource(f"https://shop.kz/{SECRET}", display=Display.WITHHELD)
+    merging.merge(make.resource(f"old-{SECRET}.kz"), one, by="editor-1", reason="The same shop.")
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    answer, other = client.get(question.format(SECRET)), client.get(question.format(NOBODY))
+    assert answer.status_code == other.status_code
+    assert answer.content.decode().replace(SECRET, NOBODY) == other.content.decode()
+
+
+def test_no_place_in_a_list_tells_the_letters_of_a_withheld_name(client: Client) -> None:
+    network, by = make.network(9198), make.act()
+    for name in ("m.kz", "a.kz", "z.kz"):
+        make.cell(make.resource(name, display=Display.WITHHELD if name == "a.kz" else ""), network, State.BLOCKED)
+        make.restriction(Resource.objects.get(name=name), by)
+    status.count(at=make.AT)
+    for page in ("resources/", "resources/?sort=-created", "matrix/", "networks/9198/", f"acts/{by.key}/"):
+        shown = client.get(f"/en/{page}").content.decode()
+        names = re.findall(r"<bdi>(m\.kz|z\.kz|name withheld)", shown)
+        assert names[-1] == "name withheld" or "created" in page, page
+    Resource.objects.update(created_at=make.AT)
+    assert [one.name for one in Filters({"sort": "-created"}, status.cross_table()).rows()] == ["m.kz", "z.kz", "a.kz"]
+    assert [one.name for one in Filters({"sort": "-began"}, status.cross_table()).rows()] == ["m.kz", "z.kz", "a.kz"]
+
+
+def test_nothing_ties_a_withheld_site_to_its_service(client: Client) -> None:
+    service = make.resource("The Shop", type="service")
+    mirrors = [make.resource(f"{name}.kz", display=shown) for name, shown in ((SECRET, "withheld"), ("mirror", ""))]
+    by: Any = {"by": "editor-1", "reason": "One shop."}
+    for one in mirrors:
+        describing.describe(one, service=service, languages=[], condition="", condition_since="", **by)
+    payloads = [json.loads(line)["payload"] for line in _text(client.get("/api/v1/log/")).splitlines()[:2]]
+    assert payloads[0] is None
+    assert f'"service":{service.pk}' in payloads[1]
+    rows = {row["id"]: row["service"] for row in client.get("/api/v1/resources").json()["results"]}
+    assert [rows[one.pk] for one in mirrors] == [None, service.pk]
+    found = client.get(f"/api/v1/resources?service={service.pk}").json()["results"]
+    assert [row["id"] for row in found] == [mirrors[1].pk]
+    page = client.get(service.get_absolute_url()).content.decode()
+    assert "mirror.kz" in page
+    assert "name withheld" not in page
+    assert "The Shop" not in client.get(mirrors[0].get_absolute_url()).content.decode()
 
 
 @pytest.mark.usefixtures("_editor")
@@ -256,6 +358,73 @@ def test_a_receipt_shows_no_more_than_the_register(client: Client) -> None:
     assert f"name withheld ({one.pk})" in page
     assert SECRET not in page
     assert client.get(f"/api/v1/reports/{receipt.code}").json()["name"] is None
+
+
+@pytest.mark.usefixtures("_editor")
+@pytest.mark.parametrize("name", [f"https://{SECRET}.kz/a", f"shop.{SECRET}.kz", f"http://{SECRET}.kz/"])
+def test_a_receipt_that_waits_shows_no_more_either(client: Client, name: str) -> None:
+    make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    receipt = submissions.receive(name, at=make.AT)
+    make.verdict(make.measurement(record_of(receipt.report.name), receipt.report.target))
+    page = client.post("/en/receipt/", {"code": receipt.code}).content.decode()
+    assert "Your report waits" in page
+    assert "name withheld" in page
+    assert SECRET not in page
+    assert client.get(f"/api/v1/reports/{receipt.code}").json()["name"] is None
+
+
+def test_a_receipt_of_a_page_shows_its_domain_where_the_register_does(client: Client) -> None:
+    make.resource(f"https://shop.kz/{PATH}", display=Display.DOMAIN_ONLY)
+    receipt = submissions.receive(f"https://shop.kz/{PATH}", at=make.AT)
+    page = client.post("/en/receipt/", {"code": receipt.code}).content.decode()
+    assert "<bdi>shop.kz</bdi>" in page
+    assert PATH not in page
+
+
+def test_an_entry_of_the_state_register_without_a_resource_does_not_name_a_withheld_site(client: Client) -> None:
+    make.resource(f"{SECRET}.kz", display=Display.WITHHELD)
+    entries = (make.entry(1, f"https://{SECRET}.kz/other"), make.entry(2, "https://another.kz/page"))
+    taken = make.snapshot(*entries, on="2025-03-17")
+    assert [row["address"] for row in client.get("/api/v1/listings").json()["results"]] == [None, "another.kz"]
+    page = client.get(f"/en/state-register/{taken.pk}/").content.decode()
+    assert "another.kz" in page
+    assert SECRET not in page
+    assert "not shown" in page
+
+
+@pytest.mark.usefixtures("_editor")
+def test_a_record_whose_key_spells_a_withheld_name_has_a_number_for_its_address(client: Client) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    key = Act.objects.get(key__contains=SECRET).key
+    assert client.get(f"/en/acts/{key}/").status_code == 200
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    for kind, row in (
+        ("acts", Act.objects.get(key__contains=SECRET)),
+        ("events", Event.objects.get(key__contains=SECRET)),
+        ("requests", InformationRequest.objects.filter(key__contains=SECRET)[0]),
+    ):
+        assert client.get(f"/en/{kind}/{row.key}/").status_code == 404
+        assert client.get(f"/en/{kind}/no-{row.pk}/").status_code == 200
+        assert f'href="/en/{kind}/no-{row.pk}/"' in client.get(f"/en/{kind}/").content.decode()
+        assert client.get(f"/api/v1/{kind}/{row.pk}").json()["key"] == ""
+    for question in (f"documents?act={key}", f"restrictions?act={key}", f"documents?key={key}"):
+        assert client.get(f"/api/v1/{question}").json()["results"] == []
+
+
+@pytest.mark.usefixtures("_editor")
+def test_what_names_a_withheld_site_in_passing_is_still_told(client: Client) -> None:
+    one = make.resource(f"{SECRET}.kz")
+    fill(one, f"{SECRET}.kz")
+    displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
+    page = client.get("/en/resources/other.kz/").content.decode()
+    assert f"Closed with {veil.BLACK}" in page
+    other = Resource.objects.get(name="other.kz")
+    [row] = client.get(f"/api/v1/restrictions?resource={other.pk}").json()["results"]
+    assert row["scope_observed"] == f"as {veil.BLACK}"
+    lines = b"".join(client.get("/api/v1/log/").streaming_content).decode().splitlines()
+    written = LogEntry.objects.get(subject=f"resource/{other.pk}").pk
+    assert [one["payload"] for one in map(json.loads, lines) if one["index"] == written] == [None]
 
 
 @pytest.mark.usefixtures("_editor")

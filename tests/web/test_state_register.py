@@ -75,6 +75,8 @@ def test_a_snapshot_shows_what_it_added_removed_and_changed_before_and_after(cli
     changes = text(read(client, f"{address}?show=changed"))
     assert "court: – → Yesil court" in changes
     assert "date of the act: 27 November 2024 → 2 January 2025" in changes
+    for language, court in (("kk", "сот: –"), ("ru", "суд: –")):  # and no kind of blocking
+        assert court in text(read(client, f"{address.replace('/en/', f'/{language}/')}?show=changed"))
     for show in ("added", "removed", "changed", "odd"):
         assert "secret" not in read(client, f"{address}?show={show}")
     assert "It is the first snapshot, so nothing tells since when they were there." in text(

@@ -1,0 +1,305 @@
+"""Names that may stand nowhere, in whatever spelling, and the last look at all that leaves for the public.
+
+Pages and tables leave out what is about a withheld resource (`registry.displays`). A text about something else may
+name it all the same: a statement on another site, the title of a source, a redirect. What a reader gets is therefore
+read once more on its way out, and a name that is withheld is blacked out.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import cast
+from urllib.parse import unquote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext
+
+from registry.models import Display, Resource
+
+BLACK = "█████"
+ESCAPES = 3  # layers of percent signs that are taken off
+SHORTEST = 4  # letters of a free name that is looked for in texts about something else
+TELLING = 6  # letters of a label or a path that gives a site away inside a key
+# These name no site, and are asked for by machines all day.
+NAMELESS = ("/healthz", "/api/v1/echo")
+DESK = "/desk/"
+ECHOES = frozenset({"look_up", "resources", "acts", "matrix", "report", "api-lookup"})  # they say `q` again
+_OWN = "\0"
+
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+_AFTER = re.compile(r"(?::\d+)?(/[^\s\"'<>\\]*)")  # a port, and a path
+_BREAK = re.compile(r"[/?&#=.,;:)]")  # where a longer address may be cut
+_WORD = re.compile(r"[^\W_]+")
+_MARKUP = re.compile(r"(<[^>]*>)")
+_RUN = re.compile(r"(?:\\(?:u[0-9a-fA-F]{4}|[bfnrt/])|[^\s<>\"'\\|])+")
+_DEFANGED = re.compile(r"\s*[\[({]\s*(?:\.|dot|точка|нүкте)\s*[\])}]\s*")
+_JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|[bfnrt/])", re.IGNORECASE)
+_A_LABEL = re.compile(r"xn--[a-z0-9-]+")
+_UNSEEN = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF])
+_DOTS = {ord(dot): "." for dot in "。․"}
+
+log = logging.getLogger(__name__)
+
+
+def folded(text: str) -> str:
+    """One spelling of all: unescaped, in letters and not in A-labels, without case, with plain dots."""
+    if "&" in text:
+        text = html.unescape(text)
+    if "\\" in text:
+        text = _JSON_ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else " ", text)
+    for _ in range(ESCAPES):
+        if "%" not in text:
+            break
+        text = unquote(text.replace("%20", "+"))  # a space would end the address
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_UNSEEN)).translate(_DOTS)
+    text = text.casefold()
+    if "xn--" in text:
+        text = _A_LABEL.sub(_in_letters, text)
+    return _DEFANGED.sub(".", text)
+
+
+def _in_letters(label: re.Match[str]) -> str:
+    try:
+        return label[0].encode("ascii").decode("idna").casefold()
+    except UnicodeError:
+        return label[0]
+
+
+def slugged(text: str) -> str:
+    """As a slug spells it: its words with hyphens between, before and after."""
+    return f"-{'-'.join(_WORD.findall(folded(text)))}-"
+
+
+@dataclass(frozen=True)
+class Veil:
+    """What may not be named, folded."""
+
+    sites: frozenset[str] = frozenset()  # hosts of withheld sites: also inside a longer host
+    pages: dict[str, frozenset[str]] = field(default_factory=dict)  # paths that are not shown, by host
+    phrases: frozenset[str] = frozenset()  # free names of withheld apps and services, as slugs
+    words: frozenset[str] = frozenset()  # those that are one word, as they are written
+
+    def names(self, text: str, *, visible: bool = False) -> set[str]:
+        """Which of them a text spells. `visible`: its words are read by people and no markup or field names."""
+        letters = folded(text)
+        return {*self._hosts(letters), *self._phrases(letters), *(self._words(text) if visible else ())}
+
+    def spells(self, text: str) -> bool:
+        return bool(self.names(text, visible=True))
+
+    def _hosts(self, letters: str) -> Iterator[str]:
+        if not self.sites and not self.pages:
+            return
+        for found in _HOST.finditer(letters):
+            labels = [label.strip("-_") for label in found[0].split(".")]
+            for start in range(len(labels) - 1):
+                for end in range(start + 2, len(labels) + 1):
+                    host = ".".join(labels[start:end])
+                    if host in self.sites:
+                        yield host
+                    elif host in self.pages and end == len(labels):
+                        yield from (f"{host}{path}" for path in _cuts(letters, found.end()) & self.pages[host])
+
+    def _phrases(self, letters: str) -> set[str]:
+        if not self.phrases:
+            return set()
+        words = f"-{'-'.join(_WORD.findall(letters))}-"
+        return {phrase for phrase in self.phrases if phrase in words}
+
+    def _words(self, text: str) -> set[str]:
+        return {word for word in _WORD.findall(text) if word in self.words} if self.words else set()
+
+    @cached_property
+    def _slugs(self) -> frozenset[str]:
+        """How a key would spell a site: by its host, or by a telling part of it or of a page's path."""
+        hosts = {slugged(host) for host in self.sites}
+        labels = {slugged(label) for host in self.sites for label in host.split(".")[:-1]}
+        paths = {slugged(path) for many in self.pages.values() for path in many}
+        return frozenset(hosts | self.phrases | {one for one in labels | paths if len(one) - 2 >= TELLING})
+
+    @cached_property
+    def _lengths(self) -> frozenset[int]:
+        return frozenset(one.count("-") - 1 for one in self._slugs)
+
+    def in_key(self, key: str) -> bool:
+        """Does a record's key, which is its address, spell one? Rather too often than too rarely: it has a number."""
+        words = slugged(key).strip("-").split("-")
+        runs = (f"-{'-'.join(words[at : at + length])}-" for length in self._lengths for at in range(len(words)))
+        return any(run in self._slugs for run in runs)
+
+    def holds(self, letters: str) -> bool:
+        """Are these letters a part of one of them?"""
+        wanted, pages = folded(letters), (f"{host}{path}" for host, paths in self.pages.items() for path in paths)
+        names = (*self.sites, *pages, *(phrase.replace("-", " ") for phrase in self.phrases), *self.words)
+        return any(wanted in name.casefold() for name in names)
+
+    def black(self, text: str, asked: Iterable[str] = (), *, markup: bool = False) -> str:
+        """The text with what it spells blacked out, but for what was `asked` for by that very name."""
+        known = set(asked)
+        told = _MARKUP.split(text) if markup else [text]
+        for at, part in enumerate(told):
+            visible = markup and at % 2 == 0
+            for name in self.names(part, visible=visible) - known:
+                if name in self.words or name in self.phrases:
+                    words = (re.escape(word) for word in name.strip("-").split("-"))
+                    part = re.sub(r"(?<!\w)" + r"[\W_]+".join(words) + r"(?!\w)", BLACK, part, flags=re.IGNORECASE)
+            for spelled in (part, _DEFANGED.sub(".", part)):
+                part = _RUN.sub(lambda run: BLACK if self.names(run[0]) - known else run[0], spelled)
+                if not self.names(part) - known:
+                    break
+            told[at] = part
+        return "".join(told)
+
+
+def _cuts(letters: str, at: int) -> set[str]:
+    """The path that follows a host, whole and cut wherever a shorter one may end."""
+    found = _AFTER.match(letters, at)
+    if found is None:
+        return set()
+    path = found[1]
+    return {path, *(path[: one.start()] for one in _BREAK.finditer(path))} - {""}
+
+
+def read() -> Veil:
+    """What may not be named now, in one query."""
+    rows = Resource.objects.exclude(display=Display.FULL).values_list(
+        "display", "type", "name", "host", "former_addresses__type", "former_addresses__name"
+    )
+    return _made(tuple(rows.order_by()))
+
+
+@lru_cache(maxsize=2)  # what is made of the same rows is the same; the rows are read each time
+def _made(rows: tuple[tuple[str, ...], ...]) -> Veil:
+    sites: set[str] = set()
+    pages: dict[str, set[str]] = defaultdict(set)
+    free: set[str] = set()
+    for display, type, name, host, former_type, former_name in rows:
+        for kind, text, its_host in ((type, name, host), (former_type, former_name, "")):
+            if kind == Resource.Type.URL:
+                site, slash, path = folded(text.partition("://")[2]).partition("/")
+                if path:
+                    pages[site.partition(":")[0]].add(slash + path.rstrip("/"))
+            elif kind and display == Display.WITHHELD:
+                dotted = {folded(one) for one in (its_host, text) if _HOST.fullmatch(one)}
+                sites |= dotted
+                free |= {text} if folded(text) not in dotted else set()
+    phrases = {name: slugged(name) for name in free}
+    single = {name for name, phrase in phrases.items() if phrase.count("-") == 2}
+    return Veil(
+        frozenset(sites),
+        {host: frozenset(paths) for host, paths in pages.items()},
+        frozenset(phrase for name, phrase in phrases.items() if name not in single and phrase != "--"),
+        frozenset(name for name in single if len(name) >= SHORTEST),
+    )
+
+
+def of(request: HttpRequest) -> Veil:
+    """Read once, however often one request asks."""
+    kept = vars(request)
+    if "veil" not in kept:
+        kept["veil"] = read()
+    return cast(Veil, kept["veil"])
+
+
+# --- what leaves
+
+
+class Middleware:
+    """Innermost: it reads what a view has made, before anything packs it.
+
+    What the reader has typed is told as it was typed, or the black would say that the guess was right; and no more
+    than that, or a guess would lift the black from the rest of a page. An answer to POST is the asker's own and is
+    left as it is.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        answer = self.get_response(request)
+        path = request.path
+        if request.method == "POST" or path in NAMELESS or path.startswith(DESK):
+            return answer
+        if isinstance(answer, StreamingHttpResponse):
+            if _is_text(answer):
+                lines = cast(Iterable[bytes], answer.streaming_content)
+                answer.streaming_content = _veiled(lines, of(request))
+            return answer
+        if isinstance(answer, HttpResponse):
+            return self._looked_through(request, answer)
+        return answer
+
+    def _looked_through(self, request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+        headers = " ".join(str(answer[name]) for name in ("Location", "Link", "Content-Disposition") if name in answer)
+        body = answer.content.decode(answer.charset) if _is_text(answer) else ""
+        if not headers and not body:
+            return answer
+        veil = of(request)
+        kind = answer.get("Content-Type", "")  # a redirect may have none
+        markup = kind.startswith("text/html")
+        if "calendar" in kind:
+            body = body.replace("\r\n ", "")  # long lines are folded there, in the midst of a word
+        typed = veil.names(f"{request.path} {request.META.get('QUERY_STRING', '')}", visible=True)
+        if veil.names(headers) - typed:
+            return _refused(request)
+        own = html.escape(request.get_full_path()[4:]) if typed and markup else ""  # the page in other languages
+        hidden = body.replace(own, _OWN) if own else body
+        asked = typed if answer.status_code >= 400 or _echoes(request) else set()
+        if not _spells(veil, hidden, markup) - asked:
+            return answer
+        told = veil.black(hidden, asked, markup=markup)
+        if _spells(veil, told, markup) - asked:
+            return _refused(request)
+        answer.content = (told.replace(_OWN, own) if own else told).encode(answer.charset)
+        if "Content-Length" in answer:
+            answer["Content-Length"] = str(len(answer.content))
+        return answer
+
+
+def _echoes(request: HttpRequest) -> bool:
+    """Does the page say again what was looked for? Nothing on it is about what it does not find."""
+    found = request.resolver_match
+    return found is not None and found.url_name in ECHOES and "q" in request.GET
+
+
+def _spells(veil: Veil, body: str, markup: bool) -> set[str]:
+    found = veil.names(body)
+    if markup and veil.words:
+        found |= veil.names(_MARKUP.sub(" ", body), visible=True)
+    return found
+
+
+def _is_text(answer: HttpResponseBase) -> bool:
+    kind = answer.get("Content-Type", "")
+    return kind.startswith("text/") or "json" in kind or "xml" in kind
+
+
+def _refused(request: HttpRequest) -> HttpResponse:
+    """Rather nothing than a name; it is our mistake, and the log says where."""
+    log.error("an answer of %s named what is withheld, and could not be blacked out", request.path)
+    return HttpResponse(
+        gettext("not shown here: it would give the address away"), status=404, content_type="text/plain; charset=utf-8"
+    )
+
+
+def _veiled(chunks: Iterable[bytes], veil: Veil) -> Iterator[bytes]:
+    """Line by line, for no name goes over the end of one."""
+    kept = b""
+    for chunk in chunks:
+        *lines, kept = (kept + chunk).split(b"\n")
+        yield from (_line(line, veil) + b"\n" for line in lines)
+    if kept:
+        yield _line(kept, veil)
+
+
+def _line(line: bytes, veil: Veil) -> bytes:
+    text = line.decode("utf-8", "replace")
+    return veil.black(text).encode() if veil.names(text) else line
