@@ -150,7 +150,7 @@ def elsewhere(words: str) -> None:
     make.statement(basis, speaker=f"owner of other.kz, not of {words}", words=spelled, source=titled)
     make.notice(about=f"{words} and others", fact=spelled, source=titled)
     make.event("another-wave", name=f"The wave after {words}", fact=spelled)
-    log.append("create", other, fields={"fact": f"closed with {spelled}"}, reason=f"see {words}", by="editor-1")
+    log.append("create", other, after={"fact": f"closed with {spelled}"}, reason=f"see {words}", by="editor-1")
     test = SelfTest("2026-03-01T11:00:00Z", must_allow=((words, True),), must_block=((f"www.{words}", False),))
     make.run(make.vantage(), self_test=test.as_json(), recorded_at=make.AT)
 
