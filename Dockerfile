@@ -11,6 +11,8 @@ COPY manage.py ./
 COPY config config
 COPY registry registry
 COPY checks checks
+# What an evidence pack has of the documentation.
+COPY docs/method.md docs/method.md
 ENV TIZILIM_STATIC_ROOT=/app/staticroot
 # The settings keep a key that they make: here they are given one, so that no key lies in a layer.
 RUN TIZILIM_SECRET_KEY=used-by-this-step-only TIZILIM_VAR=/tmp/build python manage.py collectstatic --noinput \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from registry import discretion, veil
 from registry.ledger.tree import canonical, commitment, leaf_hash
 from registry.models import LogEntry, PrivatePart, Resource
+from registry.veil import Veil
 
 VERSION = 2
 SALT_BYTES = 32
@@ -90,6 +91,15 @@ def append(
     if parted.kept:
         PrivatePart.objects.create(entry=entry, salt=salt.hex(), content=content.decode())
     return entry
+
+
+def told(entries: Collection[LogEntry], withheld: Veil) -> Iterator[dict[str, Any]]:
+    """Entries as anybody may read them. A payload that would give an address away is left out; its hash stays."""
+    about = discretion.of_subjects(row.subject for row in entries)
+    for row in entries:
+        near = about.get(row.subject, ())
+        secret = discretion.reveals(row.payload, near) or discretion.ties(row, near) or withheld.spells(row.payload)
+        yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
 
 
 def subject_of(record: models.Model) -> str:

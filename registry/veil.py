@@ -33,13 +33,14 @@ DESK = "/desk/"
 ECHOES = frozenset({"look_up", "resources", "acts", "matrix", "report", "api-lookup"})  # they say `q` again
 _OWN = "\0"
 
-_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+")
+# Each begins where a run begins, or a page of one long word, or of spaces, would be read from each of its letters.
+_HOST = re.compile(r"(?<![\w-])[\w-]+(?:\.[\w-]+)+")
 _AFTER = re.compile(r"(?::\d+)?(/[^\s\"'<>\\]*)")  # a port, and a path
 _BREAK = re.compile(r"[/?&#=.,;:)]")  # where a longer address may be cut
 _WORD = re.compile(r"[^\W_]+")
 _MARKUP = re.compile(r"(<[^>]*>)")
 _RUN = re.compile(r"(?:\\(?:u[0-9a-fA-F]{4}|[bfnrt/])|[^\s<>\"'\\|])+")
-_DEFANGED = re.compile(r"\s*[\[({]\s*(?:\.|dot|точка|нүкте)\s*[\])}]\s*")
+_DEFANGED = re.compile(r"(?<!\s)\s*[\[({]\s*(?:\.|dot|точка|нүкте)\s*[\])}]\s*")
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|[bfnrt/])", re.IGNORECASE)
 _A_LABEL = re.compile(r"xn--[a-z0-9-]+")
 _UNSEEN = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF])
@@ -101,7 +102,7 @@ class Veil:
         for found in _HOST.finditer(letters):
             labels = [label.strip("-_") for label in found[0].split(".")]
             for start in range(len(labels) - 1):
-                for end in range(start + 2, len(labels) + 1):
+                for end in range(start + 2, min(start + self._longest, len(labels)) + 1):
                     host = ".".join(labels[start:end])
                     if host in self.sites:
                         yield host
@@ -116,6 +117,11 @@ class Veil:
 
     def _words(self, text: str) -> set[str]:
         return {word for word in _WORD.findall(text) if word in self.words} if self.words else set()
+
+    @cached_property
+    def _longest(self) -> int:
+        """Labels of the longest host: what has thousands of them is looked through once for each."""
+        return max((host.count(".") + 1 for host in (*self.sites, *self.pages)), default=0)
 
     @cached_property
     def _slugs(self) -> frozenset[str]:

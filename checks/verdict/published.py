@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from checks.verdict.rules import RETIRED, RULES, RULESET, Rule
+from checks.verdict.rules import RETIRED, RULES, RULESET, RULESETS, Rule
 
 BEGIN, END = "<!-- rules: written by `make rules` -->", "<!-- end of the rules -->"
 COLUMNS = ("rule", "verdict", "mechanism", "weight", "when", "what it says", "source")
@@ -38,6 +38,27 @@ def _cells(rule: Rule) -> list[str]:
 def _mechanism(rule: Rule) -> str:
     fixed = (rule.mechanism,) if isinstance(rule.mechanism, str) else rule.mechanisms
     return (" / ".join(f"`{name}`" for name in fixed) or "–") + (" *" if rule.artefact else "")
+
+
+def in_full(ruleset: str) -> str:
+    """The rules of one ruleset in their order, with all that readers are told."""
+    if ruleset not in RULESETS:
+        return f"# Ruleset {ruleset}\n\nThis version of the software no longer has the text of its rules.\n"
+    legend = "The first rule that fits decides. {host} is the site. * marks what only a censor shows."
+    sections = (_section(number, rule) for number, rule in enumerate(RULESETS[ruleset], start=1))
+    return "\n".join([f"# Ruleset {ruleset}\n\n{legend}\n", *sections])
+
+
+def _section(number: int, rule: Rule) -> str:
+    lines = {
+        "Verdict": f"{rule.verdict.value}, {_mechanism(rule)}, weight {rule.weight:g}",
+        "When": rule.when,
+        "Қазақша": rule.sentence_kk,
+        "По-русски": rule.sentence_ru,
+        "In English": rule.sentence_en,
+        "Source": rule.source,
+    }
+    return f"## {number}. {rule.id}\n\n" + "".join(f"- {name}: {text}\n" for name, text in lines.items())
 
 
 def written_into(page: str) -> str:

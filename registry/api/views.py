@@ -32,7 +32,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, discretion, requests, search, status, submissions, veil
+from registry import claims, clocks, discretion, log, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -658,11 +658,7 @@ class Log(Door):
 def _log_entries(rows: QuerySet[LogEntry], after: int) -> Iterator[dict[str, Any]]:
     withheld = veil.read()
     while chunk := list(rows.filter(pk__gt=after).order_by("pk")[:CHUNK]):
-        about = discretion.of_subjects(row.subject for row in chunk)
-        for row in chunk:
-            near = about.get(row.subject, ())
-            secret = discretion.reveals(row.payload, near) or discretion.ties(row, near) or withheld.spells(row.payload)
-            yield {"index": row.pk, "payload": None if secret else row.payload, "leaf": row.leaf}
+        yield from log.told(chunk, withheld)
         after = chunk[-1].pk
 
 

@@ -2,6 +2,9 @@
 
 FILE holds one entry a line, as `/api/v1/log/` gives them: {"index", "payload", "leaf"}. Of a payload its shape is
 checked too: in version 2 the fields before and after, and the hash that stands for what is withheld.
+With `--excerpt`, FILE is only a part of the log, as in an evidence pack: it has no tree head, and of each record it may
+begin with any entry, but from there on none is missing in between. With `--in LOG`, each of its entries stands in LOG,
+the whole log, which is verified first.
 Exit code 0: it does, and the tree head is printed. 1: it does not, and the line says where. 2: not readable.
 """
 
@@ -11,6 +14,7 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +25,37 @@ class Broken(Exception):
     """The log contradicts itself; the message names the line."""
 
 
+@dataclass
+class Chains:
+    """What was read and holds together so far."""
+
+    leaves: list[bytes] = field(default_factory=list)
+    places: dict[int, str] = field(default_factory=dict)  # index → leaf
+    heads: dict[str, str] = field(default_factory=dict)  # subject → hash of its last leaf
+    unseen: set[str] = field(default_factory=set)  # leaves whose payload the register does not show
+    later: set[str] = field(default_factory=set)  # subjects that an excerpt has not from their first entry on
+
+
 def verify(lines: list[str]) -> tuple[int, str]:
-    """Number of entries and tree head in hexadecimal. Raises Broken."""
-    leaves: list[bytes] = []
-    heads: dict[str, str] = {}  # subject → hash of its last leaf
-    unseen: set[str] = set()  # leaves whose payload the register does not show: an address that must not be advertised
+    """Number of entries and tree head in hexadecimal, of the whole log. Raises Broken."""
+    leaves = _read(lines).leaves
+    return len(leaves), root(leaves).hex()
+
+
+def verify_excerpt(lines: list[str], within: list[str] | None = None) -> tuple[Chains, str]:
+    """A part of the log, and of the whole log `within` its tree head, where that is given. Raises Broken."""
+    part = _read(lines, excerpt=True)
+    if within is None:
+        return part, ""
+    whole = _read(within)
+    for index, leaf in part.places.items():
+        if whole.places.get(index) != leaf:
+            raise Broken(f"entry {index} of the excerpt does not stand in the log so")
+    return part, root(whole.leaves).hex()
+
+
+def _read(lines: list[str], *, excerpt: bool = False) -> Chains:
+    found = Chains()
     previous_index = 0
     for number, line in enumerate(lines, start=1):
         try:
@@ -39,20 +69,23 @@ def verify(lines: list[str]) -> tuple[int, str]:
         if index <= previous_index:
             raise Broken(f"line {number}: index {index} does not follow {previous_index}")
         previous_index = index
+        found.places[index] = leaf
         if payload is None:
-            unseen.add(leaf)
-            leaves.append(_hash_of(leaf, number))
+            found.unseen.add(leaf)
+            found.leaves.append(_hash_of(leaf, number))
             continue
         if misshapen:
             raise Broken(f"line {number}: {misshapen}")
         computed = leaf_hash(payload.encode())
         if computed.hex() != leaf:
             raise Broken(f"line {number}: the payload of entry {index} was changed (hash {computed.hex()})")
-        if previous != heads.get(subject, "") and previous not in unseen:
-            raise Broken(f"line {number}: entry {index} does not follow the last entry of {subject}")
-        heads[subject] = leaf
-        leaves.append(computed)
-    return len(leaves), root(leaves).hex()
+        if previous != found.heads.get(subject, "") and previous not in found.unseen:
+            if not excerpt or subject in found.heads:
+                raise Broken(f"line {number}: entry {index} does not follow the last entry of {subject}")
+            found.later.add(subject)
+        found.heads[subject] = leaf
+        found.leaves.append(computed)
+    return found
 
 
 _KEYS = {
@@ -95,22 +128,39 @@ def _hash_of(leaf: str, number: int) -> bytes:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m registry.ledger", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    check = commands.add_parser("verify", help="verify a downloaded log")
+    check = commands.add_parser("verify", help="verify a downloaded log, or a part of it")
     check.add_argument("file", type=Path)
-    file: Path = parser.parse_args(arguments).file
+    check.add_argument("--excerpt", action="store_true", help="FILE is a part of the log")
+    check.add_argument("--in", dest="log", type=Path, metavar="LOG", help="the whole log, of which FILE is a part")
+    options = parser.parse_args(arguments)
+    file = options.file
     try:
-        with file.open(encoding="utf-8") as text:
-            lines = text.readlines()  # at line feeds only: str.splitlines would cut a payload at U+2028
+        lines = _lines(file)
+        within = _lines(file := options.log) if options.log else None
     except (OSError, UnicodeDecodeError) as error:
         print(f"{file}: cannot be read: {error}", file=sys.stderr)
         return 2
     try:
-        size, head = verify(lines)
+        if options.excerpt or within is not None:
+            print(_told(*verify_excerpt(lines, within)))
+        else:
+            size, head = verify(lines)
+            print(f"{size} entries hold together; tree head {head}")
     except Broken as error:
-        print(f"{file}: {error}", file=sys.stderr)
+        print(f"{options.file}: {error}", file=sys.stderr)
         return 1
-    print(f"{size} entries hold together; tree head {head}")
     return 0
+
+
+def _lines(file: Path) -> list[str]:
+    with file.open(encoding="utf-8") as text:
+        return text.readlines()  # at line feeds only: str.splitlines would cut a payload at U+2028
+
+
+def _told(part: Chains, head: str) -> str:
+    later = f", {len(part.later)} of them not from their first entry on" if part.later else ""
+    place = f"each stands in the log whose tree head is {head}" if head else "an excerpt has no tree head"
+    return f"{len(part.leaves)} entries of {len(part.heads)} records hold together{later}; {place}"
 
 
 if __name__ == "__main__":

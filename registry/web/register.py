@@ -236,15 +236,15 @@ def resource(request: HttpRequest, slug: str) -> HttpResponse:
     one = _resources().filter(slug=slug).first()
     if one is None:
         former = get_object_or_404(FormerAddress.objects.select_related("resource"), slug=slug)
-        if not _may_be_asked_for(former.resource, former.type):
+        if not may_be_asked_for(former.resource, former.type):
             raise Http404
         return redirect(former.resource, permanent=True)
-    if not _may_be_asked_for(one, one.type):
+    if not may_be_asked_for(one, one.type):
         raise Http404
     return _resource(request, one) if one.display == Resource.Display.FULL else redirect(one)
 
 
-def _may_be_asked_for(one: Resource, type: str) -> bool:
+def may_be_asked_for(one: Resource, type: str) -> bool:
     """By a name of this type. Of one whose domain alone is shown, by no name of a page."""
     limited = one.display == Resource.Display.DOMAIN_ONLY and type != Resource.Type.URL
     return limited or one.display == Resource.Display.FULL

@@ -1,9 +1,22 @@
 """The pages under /kk/, /ru/ and /en/; each module of pages names its own."""
 
-from registry.web import claims, deadlines, evidence, history, law, register, requests, stale, state_register, submit
+from registry.web import (
+    claims,
+    deadlines,
+    evidence,
+    evidence_pack,
+    history,
+    law,
+    register,
+    requests,
+    stale,
+    state_register,
+    submit,
+)
 
 urlpatterns = [
     *register.urlpatterns,
+    *evidence_pack.urlpatterns,
     *law.urlpatterns,
     *claims.urlpatterns,
     *evidence.urlpatterns,

@@ -227,6 +227,50 @@ def test_two_entries_in_another_order_are_found(downloaded: Path) -> None:
     assert main(["verify", str(downloaded)]) == 1
 
 
+@pytest.fixture
+def part(downloaded: Path, tmp_path: Path) -> Path:
+    """The three entries of one resource, out of five."""
+    file = tmp_path / "history.jsonl"
+    rewrite(file, lines_of(downloaded)[::2])
+    return file
+
+
+def test_a_part_of_the_log_is_verified_by_itself_and_against_the_whole(
+    downloaded: Path, part: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", str(part), "--excerpt"]) == 0
+    assert main(["verify", str(downloaded)]) == 0
+    assert main(["verify", str(part), "--in", str(downloaded)]) == 0
+    alone, whole, within = capsys.readouterr().out.splitlines()
+    assert alone.startswith("3 entries of 1 records hold together; an excerpt has no tree head")
+    assert within.endswith(whole.split()[-1])
+
+
+def test_a_part_that_begins_later_says_so(part: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewrite(part, lines_of(part)[1:])
+    assert main(["verify", str(part)]) == 1
+    assert main(["verify", str(part), "--excerpt"]) == 0
+    assert "1 of them not from their first entry on" in capsys.readouterr().out
+
+
+def test_an_entry_that_is_missing_inside_of_a_part_is_found(part: Path) -> None:
+    lines = lines_of(part)
+    rewrite(part, [lines[0], lines[2]])
+    assert main(["verify", str(part), "--excerpt"]) == 1
+
+
+def test_an_entry_that_the_log_does_not_have_is_found(
+    downloaded: Path, part: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = lines_of(part)
+    lines[2]["payload"] = lines[2]["payload"].replace("editor-1", "editor-2")
+    lines[2]["leaf"] = leaf_hash(lines[2]["payload"].encode()).hex()
+    rewrite(part, lines)
+    assert main(["verify", str(part), "--excerpt"]) == 0  # it holds together, and is invented
+    assert main(["verify", str(part), "--in", str(downloaded)]) == 1
+    assert f"entry {lines[2]['index']} of the excerpt does not stand in the log" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     assert main(["verify", str(file)]) == 2

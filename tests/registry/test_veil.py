@@ -157,3 +157,11 @@ def test_a_page_is_read_in_little_time_however_many_names_are_withheld(django_as
     took = time.process_time() - began
     assert answer.content.decode() == body  # type: ignore[attr-defined]
     assert took < SLOWEST, took
+
+
+@pytest.mark.parametrize("run", ["a", " ", ".", "[", "%25", "-", "a."])
+def test_a_text_of_one_long_run_takes_no_longer_than_any_other(withheld: veil.Veil, run: str) -> None:
+    """What a site answers stands in records: it must not keep a reader's process busy."""
+    began = time.process_time()
+    assert not withheld.names(run * 50_000)
+    assert time.process_time() - began < 20 * SLOWEST

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote, unquote
+from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
@@ -161,6 +163,8 @@ def everything_shown(client: Client) -> dict[str, str]:
         pages |= {f"{address} → ": answer for address, answer in pages.items() if answer.status_code in (301, 302)}
         for address, answer in pages.items():
             shown[address] = answer.content.decode() + str(answer.headers)
+            if address.endswith("/evidence/"):
+                shown |= _pack(client, address.removesuffix("/") + ".zip")
         shown[f"feed, {language}"] = _text(client.get(f"/history.atom?lang={language}"))
     for prefix, _view, _name in router.registry:
         shown |= _table(client, f"/api/{prefix}")
@@ -183,6 +187,15 @@ def _table(client: Client, address: str) -> dict[str, str]:
         found["records"] = _text(client.get(f"{address}?format=jsonl&records=1"))
         found["ooni"] = _text(client.get(f"{address}?format=jsonl&records=ooni"))
     return found
+
+
+def _pack(client: Client, address: str) -> dict[str, str]:
+    """Every file of an evidence pack, by its name."""
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    with ZipFile(BytesIO(b"".join(answer.streaming_content))) as archive:
+        assert "page.html" in {name.rpartition("/")[2] for name in archive.namelist()}
+        return {f"{address}/{name}": archive.read(name).decode() + str(answer.headers) for name in archive.namelist()}
 
 
 def _text(answer: Any) -> str:
@@ -209,6 +222,7 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.api.views.Door.throttle_classes", [])
     monkeypatch.setattr("registry.api.views.Table.get_throttles", lambda self: [])
     monkeypatch.setattr("registry.api.views.Log.throttle_classes", [])
+    monkeypatch.setattr("registry.api.throttles.Exports.rate", "10000/hour")
 
 
 @pytest.mark.usefixtures("_editor")
@@ -216,7 +230,7 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_withheld_name_stands_nowhere_even_where_it_was_logged_before(client: Client, through: str) -> None:
     one = make.resource(f"{SECRET}.kz")
     fill(one, f"{SECRET}.kz")
-    assert leaks(client, SECRET)  # the walk would see it
+    assert any("evidence.zip/" in place for place in leaks(client, SECRET))  # the walk would see it, in packs too
     if through == "own choice":
         displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
     elif through == "category":
@@ -269,6 +283,9 @@ NOBODY = "qzxv-shap"  # as long, and in no table
     [
         "/en/resources/{}.kz/",
         "/en/resources/old-{}.kz/",
+        "/en/resources/{}.kz/evidence/",
+        "/en/resources/old-{}.kz/evidence/",
+        "/en/resources/{}.kz/evidence.zip",
         "/en/look-up/?q={}.kz",
         "/en/look-up/?q=https://www.{}.kz/a",
         "/en/look-up/?q=http://{}.kz",
