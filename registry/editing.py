@@ -21,7 +21,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Network
-from registry import discretion, displays, log
+from registry import displays, log
 from registry.dates import PartialDateField
 from registry.ledger.tree import canonical
 from registry.models import (
@@ -29,7 +29,6 @@ from registry.models import (
     ActRole,
     Appeal,
     Authority,
-    Display,
     Document,
     Event,
     FieldSource,
@@ -38,7 +37,6 @@ from registry.models import (
     Notice,
     OfficialFigure,
     Region,
-    Resource,
     Restriction,
     RestrictionRole,
     Source,
@@ -338,13 +336,8 @@ def _says(value: Any) -> bool:
 
 
 def _log(operation: str, row: Withdrawable, before: Fields | None, after: Fields, by: str, reason: str) -> None:
-    """What an editor writes may name what must not be advertised, whatever it is about."""
-    changed = [name for name, value in after.items() if before is None or before[name] != value]
-    told = json.dumps([[(before or {}).get(name), after[name]] for name in changed] + [reason], ensure_ascii=False)
-    hidden = list(Resource.objects.filter(display=Display.WITHHELD).exclude(type=Resource.Type.URL))
-    named = [one for one in hidden if discretion.reveals(told, [one])] if discretion.reveals(told, hidden) else []
     before = None if before is None else _exact(before)
-    log.append(operation, row, before=before, after=_exact(after), reason=reason, by=by, named=named)
+    log.append(operation, row, before=before, after=_exact(after), reason=reason, by=by)
 
 
 def _refresh_displays(row: Withdrawable, changed: Iterable[str], by: str, reason: str) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from registry import discretion, veil
 from registry.ledger.tree import canonical, commitment, leaf_hash
-from registry.models import LogEntry, PrivatePart, Resource
+from registry.models import LogEntry, PrivatePart
 from registry.veil import Veil
 
 VERSION = 2
@@ -44,13 +44,12 @@ def append(
     reason: str,
     by: str,
     at: datetime | None = None,
-    named: Collection[Resource] = (),
 ) -> LogEntry:
     """Log one change of one public record: what its fields became, what they were, why, and by whose key.
 
     Without `before` nothing was there. With it, a field that stayed as it was is not told. What may not be shown of
-    the resources that the record is about, or of others that its words are known to name, is told by the name of its
-    field alone, and committed to.
+    the resources that the record is about, or of others that its words name, is told by the name of its field alone,
+    and committed to.
     `by` is a pseudonymous key id ("editor-1", "pack:kz"): a name would make its bearer a target.
     """
     subject = subject_of(record)
@@ -58,7 +57,7 @@ def append(
     if before is not None:
         after = {name: value for name, value in after.items() if name not in before or before[name] != value}
         before = {name: value for name, value in before.items() if name in after}
-    about = [*discretion.of_subjects([subject]).get(subject, ()), *named]
+    about = discretion.of_subjects([subject]).get(subject, ())
     parted = discretion.part(before or {}, after, reason, about, veil.read())
     salt = secrets.token_bytes(SALT_BYTES)
     content = canonical(parted.kept)
