@@ -1,0 +1,64 @@
+"""What is to be blackened on a page, burnt into its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+
+from PIL import Image
+
+# Marks grow to whole blocks of JPEG: each block is packed by itself, and outside its own it shows traces of a letter.
+BLOCK = 8
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on a page as it is shown, in fractions of its width and height, from the top left."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            raise ValueError(f"{self} is no rectangle on a page: its sides are fractions from 0 to 1")
+
+    def covers(self, other: Box) -> bool:
+        across = self.left <= other.left and other.right <= self.right
+        return across and self.top <= other.top and other.bottom <= self.bottom
+
+
+@dataclass(frozen=True)
+class Mark:
+    page: int  # from 1
+    box: Box
+
+    def __post_init__(self) -> None:
+        if self.page < 1:
+            raise ValueError("pages are counted from 1")
+
+
+def burn(picture: Image.Image, page: int, marks: Iterable[Mark]) -> None:
+    """Blackens what the marks cover on this page."""
+    width, height = picture.size
+    for mark in marks:
+        if mark.page != page:
+            continue
+        box = mark.box
+        left, top = (BLOCK * floor(side / BLOCK) for side in (box.left * width, box.top * height))
+        right, bottom = (BLOCK * ceil(side / BLOCK) for side in (box.right * width, box.bottom * height))
+        picture.paste(0, (left, top, min(right, width), min(bottom, height)))
+
+
+def of(rows: Sequence[dict[str, float]]) -> list[Mark]:
+    """As `row` made them. Raises ValueError, KeyError, TypeError."""
+    return [
+        Mark(int(one["page"]), Box(*(float(one[side]) for side in ("left", "top", "right", "bottom")))) for one in rows
+    ]
+
+
+def row(mark: Mark) -> dict[str, float]:
+    box = mark.box
+    return {"page": mark.page, "left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom}
