@@ -47,6 +47,10 @@ SOURCE_URL = env.str("TIZILIM_SOURCE_URL", default="")
 # The only hosts that lists are fetched from, such as the state register.
 REGISTER_HOSTS = env.list("TIZILIM_REGISTER_HOSTS", default=["www.gov.kz", "gov.kz"])
 
+# Public keys with which the originals of papers are sealed (registry.papers.sealing); all of their holders together
+# can open one. Without a key no paper is taken in.
+SEALED_FOR = env.list("TIZILIM_SEALED_FOR", default=[])
+
 INSTALLED_APPS = [
     "config",
     "registry",

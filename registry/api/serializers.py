@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from django.conf import settings
 from django.db.models import Case, Exists, F, OuterRef, QuerySet, When, prefetch_related_objects
 from django.db.models.functions import Substr
 from django.utils import timezone, translation
@@ -142,17 +143,33 @@ def _quiet(data: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any
     return data
 
 
+class MarkRow(serializers.Serializer[Any]):
+    """A rectangle, in fractions of the page as it is shown, from its top left."""
+
+    page = serializers.IntegerField()
+    left = serializers.FloatField()
+    top = serializers.FloatField()
+    right = serializers.FloatField()
+    bottom = serializers.FloatField()
+
+
 class DocumentRow(serializers.ModelSerializer[Document]):
-    url = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
+    url = serializers.SerializerMethodField(
+        help_text="Null where it is of a resource that is not shown in full, and where a copy of ours was withdrawn."
+    )
+    redactions = MarkRow(many=True, read_only=True, help_text="What is blackened in a copy of ours.")
     acts = _all_by("key")
     appeals = _all_by("key")
 
     class Meta:
         model = Document
-        fields = ["id", "key", "title", "language", "media_type", "size", "sha256", "url", "acts", "appeals"]
+        fields = [
+            "id", "key", "title", "language", "media_type", "size", "pages", "sha256", "url", "taken_on",
+            "original_hash", "redactions", "acts", "appeals",
+        ]  # fmt: skip
 
     def get_url(self, row: Any) -> str | None:
-        return None if row.hidden else row.url
+        return None if row.hidden or not row.url else urljoin(settings.SITE_URL, row.url)
 
     def to_representation(self, row: Any) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)

@@ -25,6 +25,12 @@ class Box:
         if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
             raise ValueError(f"{self} is no rectangle on a page: its sides are fractions from 0 to 1")
 
+    def grown(self, by: float) -> Box:
+        """On each side, as far as the page goes; in four digits, which people can type."""
+        left, top = (max(0.0, floor((side - by) * 1e4) / 1e4) for side in (self.left, self.top))
+        right, bottom = (min(1.0, ceil((side + by) * 1e4) / 1e4) for side in (self.right, self.bottom))
+        return Box(left, top, right, bottom)
+
     def covers(self, other: Box) -> bool:
         across = self.left <= other.left and other.right <= self.right
         return across and self.top <= other.top and other.bottom <= self.bottom
