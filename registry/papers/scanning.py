@@ -7,7 +7,7 @@ is drawn are pixels.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pypdfium2
@@ -116,7 +116,7 @@ def _read_text(page: pypdfium2.PdfPage, number: int, seen: Seen) -> None:
         seen.without_text.append(number)
     for one in personal.find(letters):
         if len(seen.found) < FOUND:
-            boxes = [marks.row(Mark(number, box)) for box in _boxes(page, text, one)]
+            boxes = [marks.row(Mark(number, box)) for box in _lines(_boxes(page, text, one))]
             seen.found.append({"page": number, "kind": one.kind.value, "boxes": boxes})
     text.close()
 
@@ -126,7 +126,7 @@ def _letter(code: int) -> str:
 
 
 def _boxes(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, one: personal.Found) -> Iterator[Box]:
-    """Where it stands on the page as it is shown, one rectangle a line."""
+    """Where it stands on the page as it is shown. PDFium tells words, and sometimes letters."""
     for index in range(text.count_rects(one.start, one.end - one.start)):
         left, bottom, right, top = text.get_rect(index)
         across, down = zip(_shown(page, left, top), _shown(page, right, bottom), strict=True)
@@ -135,6 +135,19 @@ def _boxes(page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, one: personal.F
             yield Box(*(min(max(side, 0.0), 1.0) for side in sides))
         except ValueError:
             continue  # it stands outside of the page
+
+
+def _lines(boxes: Iterable[Box]) -> list[Box]:
+    """One for each line: what stands side by side is put together."""
+    lines: list[Box] = []
+    for box in boxes:
+        last = lines[-1] if lines else None
+        if last and last.top < (box.top + box.bottom) / 2 < last.bottom:
+            sides = (min(last.left, box.left), min(last.top, box.top))
+            lines[-1] = Box(*sides, max(last.right, box.right), max(last.bottom, box.bottom))
+        else:
+            lines.append(box)
+    return lines
 
 
 def _shown(page: pypdfium2.PdfPage, x: float, y: float) -> tuple[float, float]:

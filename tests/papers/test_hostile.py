@@ -327,6 +327,12 @@ def test_personal_numbers_are_found_with_their_places_and_not_told() -> None:
     assert "900101" not in repr(copy.found)
 
 
+def test_a_number_whose_letters_were_set_one_by_one_has_one_place_a_line() -> None:
+    far = b" ".join(b"(%c) Tj 20 0 Td" % digit for digit in b"87011234567")
+    copy = rebuild(build.pdf(b"BT /F 24 Tf 60 700 Td " + far + b" ET"))
+    assert [(one.kind.value, len(one.boxes)) for one in copy.found] == [("phone", 1)]
+
+
 def test_a_paper_taken_twice_is_the_same_twice_and_its_copy_is_its_own_copy() -> None:
     data = build.pdf(build.words(), build.words(b"Second page"))
     once = rebuild(data)
