@@ -62,7 +62,8 @@ def set_limits() -> None:
     ):
         _soft, hard = resource.getrlimit(limit)
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (least, least))
+        # Where both are reached at once the process is killed without a word; SIGXCPU says why.
+        resource.setrlimit(limit, (least - 1 if limit == resource.RLIMIT_CPU and least > 1 else least, least))
 
 
 def lock_up() -> bool:

@@ -141,8 +141,6 @@ def _ended(code: int, errors: bytes) -> Reason:
     """Why there is no answer. It is told in our log too: a traceback may be our own mistake."""
     if -code == signal.SIGXCPU:
         return Reason.TOO_SLOW
-    if -code == signal.SIGXFSZ:
-        return Reason.COPY_TOO_LARGE
     logger.error("the reader of papers ended with %d: %s", code, errors.decode("utf-8", "replace"))
     return Reason.TOO_MUCH
 

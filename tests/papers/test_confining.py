@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -77,6 +78,8 @@ def test_calls_by_another_abi_end_the_process() -> None:
 def test_memory_time_and_output_are_bounded() -> None:
     program = "from registry.papers import confining\nconfining.set_limits()\n{attempt}\nprint('done')"
     assert "MemoryError" in run(program.format(attempt=f"bytearray({limits.MEMORY})")).stderr
+    busy = "confining.CPU_SECONDS = 2\nconfining.set_limits()\nwhile True: pass"
+    assert run(program.format(attempt=busy)).returncode == -signal.SIGXCPU
     asked = "import resource\nassert resource.getrlimit(resource.RLIMIT_CPU)[1] <= 20"
     assert run(program.format(attempt=asked)).stdout == "done\n"
 
@@ -86,7 +89,7 @@ def test_limits_that_are_lower_already_stay() -> None:
         "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (3, 3))\n"
         "from registry.papers import confining\nconfining.set_limits()\nprint(resource.getrlimit(resource.RLIMIT_CPU))"
     )
-    assert run(program).stdout == "(3, 3)\n"
+    assert run(program).stdout == "(2, 3)\n"
 
 
 @needs_filter

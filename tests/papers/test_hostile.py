@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import time
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from registry.papers import limits
+from registry.papers import limits, rebuilding
 from registry.papers.rebuilding import Copy, rebuild
 from registry.papers.refusals import Reason, Refused
 from tests.papers import build
@@ -170,9 +171,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], set[Reason]]] = {
         {Reason.TOO_MUCH, Reason.TOO_SLOW},
     ),
     "a content packed twice": (
-        lambda: content_bomb(
-            zlib.compress(zlib.compress(bytes(2 * 10**9), 9), 9), b"/Filter [/FlateDecode /FlateDecode]"
-        ),
+        lambda: content_bomb(zlib.compress(zlib.compress(bytes(10**9), 9), 9), b"/Filter [/FlateDecode /FlateDecode]"),
         {Reason.TOO_MUCH, Reason.TOO_SLOW},
     ),
     "a form in itself": (
@@ -183,6 +182,10 @@ BOMBS: dict[str, tuple[Callable[[], bytes], set[Reason]]] = {
         lambda: build.pdf(b"/Im Do", more=[form(b"/Im Do " * 10, 13 + at) for at in range(14)]),
         {Reason.TOO_MUCH, Reason.TOO_SLOW},
     ),
+    "objects that unpack to 150 MB": (
+        lambda: packed_objects(b"[" + b"0 " * 75_000_000 + b"]"),
+        {Reason.TOO_MUCH, Reason.BROKEN},
+    ),
     "a page in itself": (
         lambda: build.raw(
             {1: b"<< /Pages 2 0 R >>", 2: b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"}, b"/Root 1 0 R"
@@ -190,6 +193,27 @@ BOMBS: dict[str, tuple[Callable[[], bytes], set[Reason]]] = {
         {Reason.BROKEN},
     ),
 }
+
+
+def packed_objects(one: bytes) -> bytes:
+    """A PDF whose page is in a packed stream of objects, and beside it `one`."""
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 6 0 R >>"
+    head = b"4 0 6 %d " % (len(page) + 1)
+    says = b"/Type /ObjStm /N 2 /First %d /Filter /FlateDecode" % len(head)
+    inner = build.stream(zlib.compress(head + page + b" " + one, 9), says)
+    made, places = bytearray(b"%PDF-1.7\n"), {}
+    objects = {1: b"<< /Type /Catalog /Pages 2 0 R >>", 2: b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>", 3: inner}
+    for number, body in objects.items():
+        places[number] = len(made)
+        made += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    rows = [(0, 0, 255), *((1, places[number], 0) for number in (1, 2, 3)), (2, 3, 0), (1, len(made), 0), (2, 3, 1)]
+    table = b"".join(struct.pack(">BIB", *row) for row in rows)
+    says = b"/Type /XRef /Size 7 /W [1 4 1] /Root 1 0 R"
+    return bytes(made) + b"5 0 obj\n%b\nendobj\nstartxref\n%d\n%%%%EOF\n" % (build.stream(table, says), len(made))
+
+
+def test_a_page_in_a_packed_stream_of_objects_is_read() -> None:
+    assert rebuild(packed_objects(b"[]")).pages == 1
 
 
 def content_bomb(data: bytes, packed: bytes) -> bytes:
@@ -215,6 +239,14 @@ def test_a_table_that_leads_to_itself_ends() -> None:
 def test_arrays_a_million_deep_end() -> None:
     data = build.pdf(build.words(), catalog=b"/X " + b"[" * 1_000_000)
     assert rebuild(data).pages == 1
+
+
+def test_what_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "SECONDS", 2)
+    busy = zlib.compress(b"0 0 595 842 re f " * 300_000, 9)
+    began = time.monotonic()
+    assert why(content_bomb(busy, b"/Filter /FlateDecode")) == Reason.TOO_SLOW
+    assert time.monotonic() - began < 10
 
 
 def test_the_largest_picture_that_is_taken_is_taken() -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import translation
 
 from registry import displays, documents
@@ -127,6 +128,15 @@ def test_the_same_paper_is_not_taken_twice() -> None:
     with pytest.raises(NotTaken):
         taken()
     assert Original.objects.count() == 1
+
+
+def test_what_is_uploaded_is_never_on_a_disk(rf: RequestFactory) -> None:
+    def sent(size: int) -> Any:
+        file = SimpleUploadedFile("../order.pdf", bytes(size), content_type="application/pdf")
+        return rf.post("/desk/", {"file": file}).FILES.get("file")
+
+    assert isinstance(sent(limits.FILE_LIMIT), InMemoryUploadedFile)
+    assert sent(limits.FILE_LIMIT + 2**17) is None
 
 
 # --- blackening
