@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-
-from PIL import Image
-
-# Marks grow to whole blocks of JPEG: each block is packed by itself, and outside its own it shows traces of a letter.
-BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -44,18 +39,6 @@ class Mark:
     def __post_init__(self) -> None:
         if self.page < 1:
             raise ValueError("pages are counted from 1")
-
-
-def burn(picture: Image.Image, page: int, marks: Iterable[Mark]) -> None:
-    """Blackens what the marks cover on this page."""
-    width, height = picture.size
-    for mark in marks:
-        if mark.page != page:
-            continue
-        box = mark.box
-        left, top = (BLOCK * floor(side / BLOCK) for side in (box.left * width, box.top * height))
-        right, bottom = (BLOCK * ceil(side / BLOCK) for side in (box.right * width, box.bottom * height))
-        picture.paste(0, (left, top, min(right, width), min(bottom, height)))
 
 
 def of(rows: Sequence[dict[str, float]]) -> list[Mark]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import ceil, floor
 from typing import Any
 
 from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from registry.papers.limits import PIXELS
+from registry.papers.marks import Mark
 from registry.papers.refusals import Reason, Refused
 from registry.papers.writing import Packing, Page
 
+# Marks grow to whole blocks of JPEG: each block is packed by itself, and outside its own it shows traces of a letter.
+BLOCK = 8
 QUALITY = 85
 CLEAN = 0.5  # share of pixels that are white: then a page was typed or cleaned, and packs well without loss
 # What Pillow's readers raise on a file that is not what it says.
@@ -53,12 +57,24 @@ def _plain(picture: Image.Image) -> Image.Image:
     return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
 
 
+def burn(picture: Image.Image, page: int, marks: Iterable[Mark]) -> None:
+    """Blackens what the marks cover on this page."""
+    width, height = picture.size
+    for mark in marks:
+        if mark.page != page:
+            continue
+        box = mark.box
+        left, top = (BLOCK * floor(side / BLOCK) for side in (box.left * width, box.top * height))
+        right, bottom = (BLOCK * ceil(side / BLOCK) for side in (box.right * width, box.bottom * height))
+        picture.paste(0, (left, top, min(right, width), min(bottom, height)))
+
+
 def png(picture: Image.Image) -> bytes:
     return _saved(Image.frombytes(picture.mode, picture.size, picture.tobytes()), format="PNG")
 
 
 def jpeg(picture: Image.Image) -> bytes:
-    """Each block of 8 × 8 pixels by itself, in colours too, as `marks.BLOCK` needs it."""
+    """Each block of 8 × 8 pixels by itself, in colours too, as BLOCK needs it."""
     bare = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     return _saved(bare, format="JPEG", quality=QUALITY, subsampling=0)
 

@@ -9,12 +9,10 @@ import json
 import sys
 from typing import BinaryIO
 
-from registry.papers import confining, marks, pictures, scanning
+from registry.papers import confining, kinds, marks, pictures, scanning
 from registry.papers.limits import COPY_LIMIT, FILE_LIMIT
 from registry.papers.marks import Mark
 from registry.papers.refusals import Reason, Refused
-
-PDF, PNG, JPEG = b"%PDF-", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
 def serve(given: BinaryIO, answer: BinaryIO) -> int:
@@ -38,7 +36,7 @@ def serve(given: BinaryIO, answer: BinaryIO) -> int:
 
 def _made(data: bytes, redactions: list[Mark]) -> tuple[dict[str, object], list[bytes]]:
     seen = scanning.Seen()
-    if data.startswith(PDF):
+    if data.startswith(kinds.PDF):
         document = scanning.open_pdf(data)
         _check(redactions, len(document))
         kind, rows, pieces = "pdf", [], []
@@ -47,13 +45,13 @@ def _made(data: bytes, redactions: list[Mark]) -> tuple[dict[str, object], list[
             pieces.append(page.data)
             if sum(map(len, pieces)) > COPY_LIMIT:
                 raise Refused(Reason.COPY_TOO_LARGE)
-    elif data.startswith((PNG, JPEG)):
+    elif data.startswith(kinds.TAKEN):
         picture = pictures.read(data)
         _check(redactions, 1)
         if pictures.is_blank(picture):
             seen.blank.append(1)
-        marks.burn(picture, 1, redactions)
-        kind = "png" if data.startswith(PNG) else "jpeg"
+        pictures.burn(picture, 1, redactions)
+        kind = "png" if data.startswith(kinds.PNG) else "jpeg"
         pieces = [pictures.png(picture) if kind == "png" else pictures.jpeg(picture)]
         rows = []
         seen.without_text.append(1)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from registry.papers import marks, reader, writing
+from registry.papers import kinds, marks, writing
 from registry.papers.confining import WRITTEN
 from registry.papers.limits import COPY_LIMIT, FILE_LIMIT, FOUND, PAGES, PIXELS, RESOLUTIONS, SECONDS
 from registry.papers.marks import Box, Mark
@@ -31,21 +31,7 @@ logger = logging.getLogger(__name__)
 
 HOME = Path(__file__).resolve().parents[2]  # where the package `registry` lies
 MEDIA_TYPES = {"pdf": "application/pdf", "png": "image/png", "jpeg": "image/jpeg"}
-_FIRST_BYTES = {"png": reader.PNG, "jpeg": reader.JPEG}
-# What else people send, by its first bytes, so that the answer can name it. None of it is read.
-OTHERS = (
-    (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"RIFF", "WebP"),
-    (b"BM", "BMP"),
-    (b"PK\3\4", "DOCX, ODT, ZIP"),
-    (b"\xd0\xcf\x11\xe0", "DOC"),
-    (b"{\\rtf", "RTF"),
-    (b"AT&TFORM", "DjVu"),
-    (b"\0\0\1\0", "ICO"),
-)
-MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<svg", b"<script", b"<head", b"<body")
+_FIRST_BYTES = {"png": kinds.PNG, "jpeg": kinds.JPEG}
 NOTED = 10_000  # bytes of the child's last words that are logged
 
 
@@ -81,25 +67,13 @@ def rebuild(data: bytes, redactions: Sequence[Mark] = ()) -> Copy:
         raise Refused(Reason.EMPTY)
     if len(data) > FILE_LIMIT:
         raise Refused(Reason.TOO_LARGE)
-    if not data.startswith((reader.PDF, reader.PNG, reader.JPEG)):
-        raise Refused(Reason.OTHER_KIND, detail=_other(data))
-    told, pieces = _asked(data, redactions)
-    if reason := told.get("refused"):
-        raise Refused(Reason(reason), page=int(told["page"]), detail=str(told["detail"])[:80])
-    return _copy(told, pieces)
+    if not data.startswith(kinds.TAKEN):
+        raise Refused(Reason.OTHER_KIND, detail=kinds.other(data))
+    return _read(_asked(data, redactions))
 
 
-def _other(data: bytes) -> str:
-    start = data[:1024].lstrip(b"\xef\xbb\xbf\0 \t\r\n").lower()
-    if start.startswith(MARKUP):
-        return "HTML, SVG, XML"
-    if data[4:8] == b"ftyp":
-        return "HEIC, AVIF"
-    return next((name for first, name in OTHERS if data.startswith(first)), "")
-
-
-def _asked(data: bytes, redactions: Sequence[Mark]) -> tuple[dict[str, Any], bytes]:
-    """The child's answer: what it tells, and the pieces of the copy."""
+def _asked(data: bytes, redactions: Sequence[Mark]) -> bytes:
+    """The child's answer: a line of JSON, then the pieces of the copy."""
     job = json.dumps({"marks": [marks.row(mark) for mark in redactions]}).encode()
     with _memory() as given, _memory() as answer, _memory() as errors:
         given.write(job + b"\n" + data)
@@ -120,9 +94,7 @@ def _asked(data: bytes, redactions: Sequence[Mark]) -> tuple[dict[str, Any], byt
             raise Refused(Reason.TOO_SLOW) from None
         if ended != 0:
             raise Refused(_ended(ended, _all(errors, NOTED)))
-        first, _line, pieces = _all(answer, WRITTEN).partition(b"\n")
-        told = json.loads(first)
-    return told, pieces
+        return _all(answer, WRITTEN)
 
 
 def _memory() -> IO[bytes]:
@@ -145,29 +117,38 @@ def _ended(code: int, errors: bytes) -> Reason:
     return Reason.TOO_MUCH
 
 
-def _copy(told: Mapping[str, Any], pieces: bytes) -> Copy:
-    """Raises Refused where the answer is not one that the child gives."""
+def _read(answer: bytes) -> Copy:
+    """Raises Refused, also where the answer is not one that the child gives."""
+    first, _line, pieces = answer.partition(b"\n")
     try:
-        kind = told["kind"]
-        if kind == "pdf":
-            pages = _pages(told["pages"], pieces)
-            data, count = writing.pdf(pages), len(pages)
-        else:
-            data, count = pieces, 1
-            if not data.startswith(_FIRST_BYTES[kind]) or len(data) > COPY_LIMIT:
-                raise ValueError(f"no {kind}")
-        return Copy(
-            media_type=MEDIA_TYPES[kind],
-            data=data,
-            pages=count,
-            found=tuple(_personal(one) for one in told["found"][:FOUND]),
-            without_text=_numbers(told["without_text"]),
-            blank=_numbers(told["blank"]),
-            fonts=tuple(str(name)[:100] for name in told["fonts"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        told = json.loads(first)
+        if "refused" in told:
+            raise Refused(Reason(told["refused"]), page=int(told["page"]), detail=str(told["detail"])[:80])
+        return _copy(told, pieces)
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         logger.error("the reader of papers answered what it never answers: %r", error)
         raise Refused(Reason.TOO_MUCH) from error
+
+
+def _copy(told: Mapping[str, Any], pieces: bytes) -> Copy:
+    """Raises what Python raises where something else stands there."""
+    kind = told["kind"]
+    if kind == "pdf":
+        pages = _pages(told["pages"], pieces)
+        data, count = writing.pdf(pages), len(pages)
+    else:
+        data, count = pieces, 1
+        if not data.startswith(_FIRST_BYTES[kind]) or len(data) > COPY_LIMIT:
+            raise ValueError(f"no {kind}")
+    return Copy(
+        media_type=MEDIA_TYPES[kind],
+        data=data,
+        pages=count,
+        found=tuple(_personal(one, count) for one in told["found"][:FOUND]),
+        without_text=_numbers(told["without_text"]),
+        blank=_numbers(told["blank"]),
+        fonts=tuple(_printable(name) for name in told["fonts"][:PAGES]),
+    )
 
 
 def _pages(rows: list[list[Any]], pieces: bytes) -> list[Page]:
@@ -185,8 +166,15 @@ def _pages(rows: list[list[Any]], pieces: bytes) -> list[Page]:
     return pages
 
 
-def _personal(one: Mapping[str, Any]) -> Personal:
-    return Personal(int(one["page"]), Kind(one["kind"]), tuple(mark.box for mark in marks.of(one["boxes"])))
+def _personal(one: Mapping[str, Any], pages: int) -> Personal:
+    page = int(one["page"])
+    if not 1 <= page <= pages:
+        raise ValueError("a page that is not there")
+    return Personal(page, Kind(one["kind"]), tuple(mark.box for mark in marks.of(one["boxes"])))
+
+
+def _printable(name: object) -> str:
+    return "".join(letter for letter in str(name)[:100] if letter.isprintable())
 
 
 def _numbers(values: list[Any]) -> tuple[int, ...]:

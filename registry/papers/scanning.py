@@ -64,7 +64,7 @@ def pages(document: pypdfium2.PdfDocument, redactions: list[Mark], seen: Seen) -
         picture, dpi = _drawn(page, number)
         if pictures.is_blank(picture):
             seen.blank.append(number)
-        marks.burn(picture, number, redactions)
+        pictures.burn(picture, number, redactions)
         page.close()
         yield pictures.packed(picture, dpi)
 

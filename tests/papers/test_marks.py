@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from registry.papers import marks
-from registry.papers.marks import BLOCK, Box, Mark
+from registry.papers import marks, pictures
+from registry.papers.marks import Box, Mark
+from registry.papers.pictures import BLOCK
 from registry.papers.rebuilding import rebuild
 from registry.papers.refusals import Reason, Refused
 from tests.papers import build
@@ -126,7 +127,7 @@ def test_every_pixel_under_a_mark_is_black_and_no_block_is_black_in_part(
         if (sides := (left, top, right, bottom)) and left < right and top < bottom
     ]
     picture = Image.new("L", size, 255)
-    marks.burn(picture, 1, [Mark(1, box) for box in boxes])
+    pictures.burn(picture, 1, [Mark(1, box) for box in boxes])
     black = {(x, y) for x in range(size[0]) for y in range(size[1]) if picture.getpixel((x, y)) == 0}
     for box in boxes:
         middle = ((box.left + box.right) / 2 * size[0], (box.top + box.bottom) / 2 * size[1])
