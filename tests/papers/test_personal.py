@@ -6,7 +6,7 @@ import time
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.papers.personal import Kind, check_digit, find, is_iin
@@ -33,6 +33,7 @@ def weighted(digits: str, weights: list[int]) -> int:
     return sum(weight * int(digit) for weight, digit in zip(weights, digits, strict=True)) % 11
 
 
+@settings(deadline=None)
 @given(iins())
 def test_an_iin_is_one_exactly_when_its_last_digit_checks_the_others(number: str) -> None:
     one = weighted(number[:11], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
@@ -42,6 +43,7 @@ def test_an_iin_is_one_exactly_when_its_last_digit_checks_the_others(number: str
 
 
 # The eleventh digit has the weight 11, so that nothing checks it; the twelfth is the check.
+@settings(deadline=None)
 @given(iins().filter(is_iin), st.integers(0, 9), st.integers(1, 9))
 def test_one_wrong_digit_is_noticed_wherever_the_first_weights_decide(number: str, at: int, more: int) -> None:
     changed = number[:at] + str((int(number[at]) + more) % 10) + number[at + 1 :]
@@ -49,12 +51,14 @@ def test_one_wrong_digit_is_noticed_wherever_the_first_weights_decide(number: st
         assert not is_iin(changed)
 
 
+@settings(deadline=None)
 @given(iins().filter(is_iin), st.text("абв ,;:!?«»", max_size=20), st.text("абв ,;:!?«»", max_size=20))
 def test_it_is_found_wherever_it_stands(number: str, before: str, after: str) -> None:
     text = f"{before}{number}{after}"
     assert kinds(text) == [("iin", number)]
 
 
+@settings(deadline=None)
 @given(
     iins().filter(is_iin),
     st.lists(st.sampled_from(["", " ", "\u00a0", "-", "\u2013", "\u200b", "\u00ad", "\n"]), min_size=11, max_size=11),
@@ -64,6 +68,7 @@ def test_it_is_found_however_it_is_spaced(number: str, between: list[str]) -> No
     assert ("iin", text) in kinds(text)
 
 
+@settings(deadline=None)
 @given(st.text("0123456789 +-()7890\n\u200b@.a", max_size=200))
 def test_what_is_found_lies_in_the_text_in_order_and_overlaps_nothing(text: str) -> None:
     found = find(text)

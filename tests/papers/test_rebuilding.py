@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.papers import rebuilding
@@ -69,6 +69,7 @@ def test_what_is_no_answer_is_refused(answer: bytes) -> None:
         rebuilding._read(answer)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*GOOD, "refused", "page", "detail"]), values))
 def test_whatever_it_answers_is_a_copy_or_a_refusal(changed: dict[str, Any]) -> None:
     try:

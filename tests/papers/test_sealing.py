@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.papers import __main__ as command
@@ -46,6 +46,7 @@ def test_the_same_paper_twice_tells_nobody_that_it_is_the_same(tmp_path: Path) -
     assert one.box != two.box
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_box_in_which_one_bit_changed_is_not_opened(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
