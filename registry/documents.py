@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -116,9 +116,7 @@ def _keep(
     copy: Copy, original: Original, *, previous: PublicCopy | None, redactions: Sequence[Mark], at: datetime
 ) -> PublicCopy:
     """Inside a transaction. Raises NotTaken."""
-    if PublicCopy.objects.filter(sha256=copy.sha256).exists():
-        raise NotTaken(gettext("This very paper was taken in before."))
-    return PublicCopy.objects.create(
+    made = PublicCopy(
         original=original,
         previous=previous,
         sha256=copy.sha256,
@@ -133,6 +131,12 @@ def _keep(
         data=copy.data,
         made_on=timezone.localdate(at),
     )
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError:  # by its hash: what was blackened once does not come back as it was
+        raise NotTaken(gettext("This very paper was taken in before.")) from None
+    return made
 
 
 def _row(one: Personal) -> dict[str, Any]:

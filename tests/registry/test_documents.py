@@ -139,6 +139,14 @@ def test_what_is_uploaded_is_never_on_a_disk(rf: RequestFactory) -> None:
     assert sent(limits.FILE_LIMIT + 2**17) is None
 
 
+def test_what_was_blackened_does_not_come_back_as_it_was() -> None:
+    original = taken()
+    blackened(original, BAND)
+    with pytest.raises(NotTaken):
+        taken()
+    assert Original.objects.count() == PublicCopy.objects.filter(data__isnull=False).count() == 1
+
+
 # --- blackening
 
 
