@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
+from registry.papers.limits import FILE_LIMIT
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -46,6 +48,10 @@ SOURCE_URL = env.str("TIZILIM_SOURCE_URL", default="")
 
 # The only hosts that lists are fetched from, such as the state register.
 REGISTER_HOSTS = env.list("TIZILIM_REGISTER_HOSTS", default=["www.gov.kz", "gov.kz"])
+
+# Public keys with which the originals of papers are sealed (registry.papers.sealing); all of their holders together
+# can open one. Without a key no paper is taken in.
+SEALED_FOR = env.list("TIZILIM_SEALED_FOR", default=[])
 
 INSTALLED_APPS = [
     "config",
@@ -168,6 +174,10 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+
+# What is uploaded is never on a disk: a paper names people. One that is too large is not taken at all.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = FILE_LIMIT + 2**16  # and the rest of the form
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

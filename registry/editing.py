@@ -152,6 +152,11 @@ def named_by(model: type[models.Model]) -> str:
     return _NAMED_BY.get(model, "pk")
 
 
+def kept(record: Withdrawable) -> tuple[str, ...]:
+    """What no correction changes of this very row: of a paper that we took in, what its copy is."""
+    return Document.OF_THE_COPY if isinstance(record, Document) and record.ours else ()
+
+
 def points_at(model: type[models.Model], name: str) -> type[models.Model] | None:
     """The table whose rows a field names; None of a plain column."""
     if name in EDITABLE[model].roles:  # type: ignore[index]  # asked of editable tables alone
@@ -230,11 +235,11 @@ def _exact(value: Any) -> Any:
 def create(model: type[Row], fields: Fields, *, by: str, reason: str) -> Row:
     """A new record. Raises NoReason, and ValidationError by field."""
     with transaction.atomic():
-        reason = _checked(reason)
+        reason = checked(reason)
         record = model()
         after = _write(record, {}, fields)
         _refresh_displays(record, after, by, reason)
-        if _is_public(record):
+        if is_public(record):
             _log("create", record, None, {name: value for name, value in after.items() if _says(value)}, by, reason)
         return record
 
@@ -245,13 +250,13 @@ def correct(record: Row, fields: Fields, *, by: str, reason: str, seen: str) -> 
     `seen` is the `state_of` what the editor looked at. Raises NoReason, Changed, NotPossible, ValidationError by field.
     """
     with transaction.atomic():
-        reason = _checked(reason)
+        reason = checked(reason)
         row = _locked(record)
         if seen != state_of(row):
             raise Changed(gettext("Somebody changed it meanwhile. Look at it again before you decide."))
         if row.withdrawn:
             raise NotPossible(gettext("It was withdrawn. Restore it first, if it is to be corrected."))
-        before, was_public = fields_of(row), _is_public(row)
+        before, was_public = fields_of(row), is_public(row)
         after = _write(row, before, fields)
         changed = [name for name, value in after.items() if value != before[name]]
         if not changed:
@@ -259,7 +264,7 @@ def correct(record: Row, fields: Fields, *, by: str, reason: str, seen: str) -> 
         _refresh_displays(row, changed, by, reason)
         if was_public:
             _log("correct", row, before, after, by, reason)
-        elif _is_public(row):  # nobody was told of it until now
+        elif is_public(row):  # nobody was told of it until now
             _log("create", row, None, {name: value for name, value in after.items() if _says(value)}, by, reason)
     record.refresh_from_db()
     return True
@@ -268,7 +273,7 @@ def correct(record: Row, fields: Fields, *, by: str, reason: str, seen: str) -> 
 def withdraw(record: Withdrawable, *, by: str, reason: str) -> None:
     """Take a record back. It stays where it is and says why. Raises NoReason, NotPossible, ValidationError."""
     with transaction.atomic():
-        reason = _checked(reason)
+        reason = checked(reason)
         row = _locked(record)
         if row.withdrawn:
             raise NotPossible(gettext("It was withdrawn already."))
@@ -282,7 +287,7 @@ def withdraw(record: Withdrawable, *, by: str, reason: str) -> None:
 def restore(record: Withdrawable, *, by: str, reason: str) -> None:
     """Let it stand again, as it was: what was not public is not made so. Raises as `withdraw` does."""
     with transaction.atomic():
-        reason = _checked(reason)
+        reason = checked(reason)
         row = _locked(record)
         if not row.withdrawn:
             raise NotPossible(gettext("It stands already."))
@@ -308,7 +313,7 @@ def _mark(row: Withdrawable, why: str, *, by: str, reason: str) -> None:
     before = _marked(row)
     row.withdrawn, row.withdrawn_on = why, timezone.localdate() if why else None
     row.save(update_fields=["withdrawn", "withdrawn_on"])
-    if _is_public(row):
+    if is_public(row):
         _log("withdraw" if why else "restore", row, before, _marked(row), by, reason)
 
 
@@ -323,7 +328,7 @@ def _locked(record: Row) -> Row:
     return row
 
 
-def _is_public(row: Withdrawable) -> bool:
+def is_public(row: Withdrawable) -> bool:
     """Of what is not public there is no LogEntry."""
     if isinstance(row, FieldSource):
         return row.restriction is None or row.restriction.public
@@ -398,7 +403,8 @@ def _listed(rows: list[models.Model]) -> str:
 # --- writing a change
 
 
-def _checked(reason: str) -> str:
+def checked(reason: str) -> str:
+    """The reason as it is kept. Raises NoReason, ValidationError."""
     log.check_reason(reason)
     if len(reason) > REASON_LIMIT:
         raise ValidationError({"reason": _too_long(REASON_LIMIT)})
@@ -413,7 +419,7 @@ def _checked(reason: str) -> str:
 def _write(record: Withdrawable, before: Fields, fields: Fields) -> dict[str, Any]:
     """Bring a record to these fields, if they are right. Answers with all of its fields, as they are then."""
     errors: dict[str, list[Any]] = {}
-    allowed = fields_for(type(record), new=not before)
+    allowed = set(fields_for(type(record), new=not before)) - set(kept(record))
     for name in fields:
         if name not in allowed:
             errors[name] = [gettext("This cannot be changed.")]
@@ -616,7 +622,7 @@ _BROKEN: Mapping[str, tuple[str, Any]] = {
 def _check_model(record: Withdrawable, errors: dict[str, list[Any]]) -> None:
     wrong = list(errors)
     try:
-        record.full_clean(exclude=wrong, validate_constraints=False)
+        record.full_clean(exclude=[*wrong, *kept(record)], validate_constraints=False)
     except ValidationError as refused:
         for name, found in refused.error_dict.items():
             told = [_told(one) for one in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Episode, Network, Ruleset, Vantage, Wave
@@ -62,6 +62,8 @@ OPERATIONS = {
     "change": _("changed"),
     "withdraw": _("withdrawn"),
     "restore": _("restored"),
+    "publish": pgettext_lazy("what was done", "published"),
+    "redact": _("more of it was blackened"),
     "merge": _("merged with another entry"),
     "cover": _("another address joined"),
     "describe": _("described"),
@@ -257,6 +259,8 @@ def value(model: str, name: str, given: Any, records: Records) -> str:
     if isinstance(given, list):
         if name == "intervals":
             return " ".join(offers.stretch(one) for one in given)
+        if name == "redactions":
+            return "; ".join(_blackened(given))
         return languages(given) if name == "languages" else "; ".join(map(str, given))
     if isinstance(given, Mapping):  # of a merge: numbers of records by their table
         return "; ".join(f"{table(key)} № {', '.join(map(str, numbers))}" for key, numbers in given.items())
@@ -336,6 +340,12 @@ def _column(model: str, name: str) -> Any:
     for behind in _BEHIND.get(model, ()):
         found = found or _own(str(behind._meta.model_name), name)
     return found
+
+
+def _blackened(marks: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    for page, count in sorted(Counter(one["page"] for one in marks).items()):
+        told = ngettext("page %(page)d: %(count)d place", "page %(page)d: %(count)d places", count)
+        yield told % {"page": page, "count": count}
 
 
 def _day(text: str) -> str:

@@ -23,6 +23,7 @@ from registry import clocks, dates, deadlines, log
 from registry.clocks import Clocks
 from registry.deadlines import Due
 from registry.models import Authority, Deadline, Event, InformationRequest, RequestStep, Resource, Restriction
+from registry.papers import personal
 
 Kind = RequestStep.Kind
 Reply = RequestStep.Reply
@@ -534,11 +535,12 @@ _PERSONAL = re.compile(
 def refuse_personal(*texts: str) -> None:
     """Raises PersonalData."""
     for text in texts:
-        if found := _PERSONAL.search(text):
+        found = _PERSONAL.search(text)
+        if spelled := [found[0]] if found else [text[one.start : one.end] for one in personal.find(text)]:
             told = gettext(
                 "Leave out “%(text)s”: addresses, telephones and personal numbers have no place in the record."
             )
-            raise PersonalData(told % {"text": found[0]})
+            raise PersonalData(told % {"text": spelled[0]})
 
 
 def _check_reason(reason: str) -> None:

@@ -16,6 +16,7 @@ from django.core.management import get_commands
 from checks.engine import records
 from checks.verdict import episodes, facts, judge, published, rules, state, waves
 from registry.api.urls import router
+from registry.papers import limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("checks/**/*.md")])
@@ -118,6 +119,12 @@ def test_the_known_results_are_those_of_the_golden_files():
     section = read("docs/method.md").partition("## Known error rates")[2]
     assert f"{len(lines)} scenarios of our own" in section
     assert told in section
+
+
+def test_security_tells_the_limits_of_papers():
+    size, memory = limits.FILE_LIMIT // 2**20, limits.MEMORY // 2**30
+    told = f"At most {size} MB, {limits.PAGES} pages, {limits.PIXELS // 10**6} million pixels a picture or page; "
+    assert f"{told}{limits.SECONDS} seconds and {memory} GiB to read it." in read("SECURITY.md")
 
 
 def test_every_module_that_is_run_by_name_exists():

@@ -56,7 +56,7 @@ _HELP = {
 class CorrectionForm(DecisionForm):
     """The fields of one table, as a change has them, and the reason."""
 
-    model: type[Withdrawable]
+    names: tuple[str, ...]
     new: bool
 
     def __init__(self, data: Any, *, initial: Mapping[str, Any]) -> None:
@@ -71,11 +71,10 @@ class CorrectionForm(DecisionForm):
 
     def change(self) -> dict[str, Any]:
         """What differs from what the form showed at first."""
-        names = editing.fields_for(self.model, new=self.new)
-        given = {name: _as_given(self.cleaned_data[name]) for name in names}
+        given = {name: _as_given(self.cleaned_data[name]) for name in self.names}
         if self.new:
             return {name: value for name, value in given.items() if value not in ("", None, [], False)}
-        first = {name: _as_given(self.fields[name].clean(self.initial[name])) for name in names}
+        first = {name: _as_given(self.fields[name].clean(self.initial[name])) for name in self.names}
         return {name: value for name, value in given.items() if value != first[name]}
 
 
@@ -111,10 +110,12 @@ class NamesField(forms.CharField):
         return text
 
 
-def form_for(model: type[Withdrawable], *, new: bool) -> type[CorrectionForm]:
-    names = editing.fields_for(model, new=new)
+def form_for(model: type[Withdrawable], *, of: Withdrawable | None = None) -> type[CorrectionForm]:
+    """For a new record, or for the correction `of` one."""
+    new = of is None
+    names = tuple(name for name in editing.fields_for(model, new=new) if of is None or name not in editing.kept(of))
     fields: dict[str, Any] = {name: _field(model, name) for name in names}
-    return type("CorrectionForm", (CorrectionForm,), {**fields, "model": model, "new": new, "field_order": names})
+    return type("CorrectionForm", (CorrectionForm,), {**fields, "names": names, "new": new, "field_order": names})
 
 
 def label_of(model: type[Withdrawable], name: str) -> Any:
@@ -216,7 +217,7 @@ class Edited(ReadOnly):
         return super().change_view(request, object_id, form_url, context)
 
     def new(self, request: HttpRequest) -> HttpResponse:
-        kind = form_for(self.model, new=True)
+        kind = form_for(self.model)
         empty = editing.fields_of_nothing(self.model)
         asked = {name: request.GET[name] for name in kind.base_fields if name in request.GET}
         form = kind(request.POST or None, initial=empty | asked)
@@ -228,7 +229,7 @@ class Edited(ReadOnly):
 
     def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = get_object_or_404(self.model, pk=pk)
-        form = form_for(self.model, new=False)(request.POST or None, initial=editing.fields_of(row))
+        form = form_for(self.model, of=row)(request.POST or None, initial=editing.fields_of(row))
         seen = request.POST.get("seen") or editing.state_of(row)
 
         def act(by: str, reason: str) -> Any:

@@ -175,30 +175,34 @@ def _quiet(data: dict[str, Any], resources: Iterable[Resource]) -> dict[str, Any
     return data
 
 
+class MarkRow(serializers.Serializer[Any]):
+    """A rectangle, in fractions of the page as it is shown, from its top left."""
+
+    page = serializers.IntegerField()
+    left = serializers.FloatField()
+    top = serializers.FloatField()
+    right = serializers.FloatField()
+    bottom = serializers.FloatField()
+
+
 class DocumentRow(serializers.ModelSerializer[Document]):
     key = KeyField(read_only=True)
-    url = serializers.SerializerMethodField(help_text="Null where it is of a resource that is not shown in full.")
+    url = serializers.SerializerMethodField(
+        help_text="Null where it is of a resource that is not shown in full, and where a copy of ours was withdrawn."
+    )
+    redactions = MarkRow(many=True, read_only=True, help_text="What is blackened in a copy of ours.")
     acts = _all_by("key")
     appeals = _all_by("key")
 
     class Meta:
         model = Document
         fields = [
-            "id",
-            "key",
-            "title",
-            "language",
-            "media_type",
-            "size",
-            "sha256",
-            "url",
-            "acts",
-            "appeals",
-            *WITHDRAWN,
-        ]
+            "id", "key", "title", "language", "media_type", "size", "pages", "sha256", "url", "taken_on",
+            "original_hash", "redactions", "acts", "appeals", *WITHDRAWN,
+        ]  # fmt: skip
 
     def get_url(self, row: Any) -> str | None:
-        return None if row.hidden else row.url
+        return None if row.hidden else row.address or None
 
     def to_representation(self, row: Any) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)

@@ -9,7 +9,7 @@ from registry.models.category import Category
 from registry.models.deadline import Deadline, Holiday
 from registry.models.display import Display, strictest
 from registry.models.dispute import Dispute
-from registry.models.document import Document
+from registry.models.document import Document, Original, PublicCopy
 from registry.models.event import Event
 from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
@@ -54,7 +54,9 @@ __all__ = [
     "Mention",
     "Notice",
     "OfficialFigure",
+    "Original",
     "PrivatePart",
+    "PublicCopy",
     "Region",
     "Report",
     "RequestStep",

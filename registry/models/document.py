@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urljoin
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +43,10 @@ class DocumentQuerySet(WithdrawableQuerySet["Document"]):
 
 
 class Document(Withdrawable):
+    """Of one that we took in ourselves, the copy is ours: see PublicCopy."""
+
+    OF_THE_COPY = ("media_type", "size", "sha256", "url")
+
     key = models.SlugField(_("key"), max_length=120, unique=True)
     title = models.CharField(_("title"), max_length=500)
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True, default="")
@@ -48,7 +54,16 @@ class Document(Withdrawable):
     # Bytes; NULL: nobody has counted them.
     size = models.PositiveBigIntegerField(_("size in bytes"), null=True, blank=True)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True, default="", validators=[SHA256])
-    url = models.URLField(_("web address"), max_length=2000)  # of the public copy, or of the one in an archive
+    # Of the public copy, or of the one in an archive. Ours is a path of this site.
+    url = models.URLField(_("web address"), max_length=2000)
+    # Of one that we took in:
+    pages = models.PositiveIntegerField(_("number of pages"), null=True, blank=True)
+    taken_on = models.DateField(_("taken in on"), null=True, blank=True)
+    original_hash = models.CharField(
+        _("hash of the sealed original"), max_length=64, blank=True, default="", validators=[SHA256]
+    )  # see Original
+    # Page, left, top, right, bottom.
+    redactions = models.JSONField(_("what is blackened"), default=list, blank=True)
 
     objects = DocumentQuerySet.as_manager()
 
@@ -60,3 +75,92 @@ class Document(Withdrawable):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def ours(self) -> bool:
+        """Did we take it in ourselves?"""
+        return self.original_hash != ""
+
+    @property
+    def address(self) -> str:
+        """Where its copy is to be had, from anywhere; empty where it is ours and was withdrawn."""
+        return "" if self.ours and self.withdrawn else urljoin(settings.SITE_URL, self.url)
+
+
+class Original(models.Model):
+    """A paper as it came, sealed: the register cannot open it. Not public; of its fields only the hash is."""
+
+    document = models.OneToOneField(  # NULL: it waits for an editor
+        Document,
+        verbose_name=_("document"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="original",
+    )
+    # SHA-256 of a salt, which lies in the box, and the paper.
+    hash = models.CharField(_("hash of the sealed original"), max_length=64, validators=[SHA256])
+    size = models.PositiveBigIntegerField(_("size in bytes"))  # of the paper
+    box = models.BinaryField(_("sealed content"))
+    keys = models.JSONField(_("public keys"))  # in the order in which they locked it
+    taken_on = models.DateField(_("taken in on"))
+    taken_by = models.CharField(_("taken in by"), max_length=60)
+
+    class Meta:
+        verbose_name = _("sealed original")
+        verbose_name_plural = _("sealed originals")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class PublicCopy(models.Model):
+    """One version of the copy of an original. When another follows it, its bytes go and its hash stays."""
+
+    class MediaType(models.TextChoices):
+        PDF = "application/pdf", "PDF"
+        PNG = "image/png", "PNG"
+        JPEG = "image/jpeg", "JPEG"
+
+    original = models.ForeignKey(
+        Original, verbose_name=_("sealed original"), on_delete=models.PROTECT, related_name="copies"
+    )
+    previous = models.OneToOneField(
+        "self",
+        verbose_name=_("the version before"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="next",
+    )
+    sha256 = models.CharField(_("SHA-256"), max_length=64, unique=True, validators=[SHA256])
+    media_type = models.CharField(_("media type"), max_length=20, choices=MediaType)
+    size = models.PositiveBigIntegerField(_("size in bytes"))
+    pages = models.PositiveIntegerField(_("number of pages"))
+    # Burnt into it, those of the versions before it too.
+    marks = models.JSONField(_("what is blackened"), default=list)
+    # What an editor should look at: personal numbers that were found and are not blackened yet (page, kind, boxes);
+    # pages without text, in which none can be found; pages of one colour; fonts that the paper did not bring.
+    found = models.JSONField(_("personal numbers found"), default=list)
+    without_text = models.JSONField(_("pages without text"), default=list)
+    blank = models.JSONField(_("pages of one colour"), default=list)
+    fonts = models.JSONField(_("missing fonts"), default=list)
+    data = models.BinaryField(_("bytes"), null=True)  # NULL: another version took its place
+    made_on = models.DateField(_("made on"))
+
+    class Meta:
+        verbose_name = _("public copy")
+        verbose_name_plural = _("public copies")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["original"], condition=models.Q(previous=None), name="public_copy_one_first_of_an_original"
+            ),
+            models.UniqueConstraint(
+                fields=["original"], condition=models.Q(data__isnull=False), name="public_copy_one_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sha256
