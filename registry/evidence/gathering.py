@@ -107,18 +107,19 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     acts = [act.pk for act in found.acts]
     # Of an act that covers several resources, an appeal may be about another one.
     mine = Q(restriction__in=restrictions) | Q(restriction=None) & (Q(act__in=acts) | Q(result__in=acts))
-    appeals = Appeal.objects.public().filter(mine)
+    appeals = Appeal.objects.standing().filter(mine)
+    papers = Document.objects.standing().with_display()
     of_acts = Act.documents.through.objects.filter(act__in=acts).values("document")
     of_appeals = Appeal.documents.through.objects.filter(appeal__in=appeals).values("document")
-    requests = InformationRequest.objects.public().filter(Q(resource=one) | Q(restriction__resource=one))
+    requests = InformationRequest.objects.standing().filter(Q(resource=one) | Q(restriction__resource=one))
     return together(
         listings=(one.listings.with_days(), ("source",)),
-        notices=(Notice.objects.filter(resource=one), ()),
+        notices=(Notice.objects.standing().filter(resource=one), ()),
         appeals=(appeals, ()),
-        documents=(Document.objects.with_display().filter(Q(pk__in=of_acts) | Q(pk__in=of_appeals)), ()),
+        documents=(papers.filter(Q(pk__in=of_acts) | Q(pk__in=of_appeals)), ()),
         requests=(requests, ()),
         steps=(RequestStep.objects.filter(request__in=requests), ()),
-        field_sources=(FieldSource.objects.filter(act__in=acts), ()),
+        field_sources=(FieldSource.objects.standing().filter(act__in=acts), ()),
     )
 
 
@@ -138,8 +139,10 @@ def _chosen(found: Status) -> tuple[list[Witness], int]:
 
 
 def _subjects(found: Status, beside: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Whose entries of the log belong to it. Those that were merged into it go by their numbers."""
-    rows = [found.resource, *found.restrictions, *found.acts, *found.statements, *found.episodes[-EPISODES:]]
+    """Whose entries of the log belong to it: also restrictions that were withdrawn, and, by their numbers, those that
+    were merged into it."""
+    restrictions = found.resource.restrictions.public().order_by("pk")
+    rows = [found.resource, *restrictions, *found.acts, *found.statements, *found.episodes[-EPISODES:]]
     rows += [row for many in beside.values() for row in many]
     for restriction in found.restrictions:
         rows += [*restriction.roles.all(), *restriction.field_sources.all()]
@@ -152,15 +155,14 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     """What the printed page tells; of long tables the newest rows, or those that decide."""
     witnesses = _in_turn(one for one in found.witnesses if one.decides or rows is None)
     networks = {one.network.pk: one.network for one in found.status.networks}
-    documents = [one for one in found.beside["documents"] if not one.withdrawn]
-    long = (found.beside["listings"], documents, found.witnesses, found.episodes)
+    long = (found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
         "found": found,
         "status": found.status,
         "resource": found.resource,
         "shown_in_full": found.shown_in_full,
         "listings": found.beside["listings"][:rows],
-        "documents": documents[:rows],
+        "documents": found.beside["documents"][:rows],
         "witnesses": witnesses[:rows],
         "episodes": [(one, networks[one.network_id]) for one in reversed(found.episodes)][:rows],
         "entries": list(reversed(found.entries))[:rows],
