@@ -155,15 +155,14 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     """What the printed page tells; of long tables the newest rows, or those that decide."""
     witnesses = _in_turn(one for one in found.witnesses if one.decides or rows is None)
     networks = {one.network.pk: one.network for one in found.status.networks}
-    documents = [one for one in found.beside["documents"] if not one.withdrawn]
-    long = (found.beside["listings"], documents, found.witnesses, found.episodes)
+    long = (found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
         "found": found,
         "status": found.status,
         "resource": found.resource,
         "shown_in_full": found.shown_in_full,
         "listings": found.beside["listings"][:rows],
-        "documents": documents[:rows],
+        "documents": found.beside["documents"][:rows],
         "witnesses": witnesses[:rows],
         "episodes": [(one, networks[one.network_id]) for one in reversed(found.episodes)][:rows],
         "entries": list(reversed(found.entries))[:rows],

@@ -171,7 +171,14 @@ def test_a_request_says_nothing_of_a_name_that_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["write to aigul@example.org", "ИИН 880101300123", "call +7 (701) 123-45-67", "8 701 123 45 67"]
+    "text",
+    [
+        "write to aigul@example.org",
+        "ИИН 880101300123",
+        "ИИН 900101 300126",
+        "call +7 (701) 123-45-67",
+        "8 701 123 45 67",
+    ],
 )
 def test_personal_data_never_enters_the_record(text: str) -> None:
     one = draft()

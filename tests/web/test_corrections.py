@@ -13,7 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import sync_playwright
 
 from registry import editing
-from registry.models import Act, Display, LogEntry, Resource, Restriction, Source, Statement
+from registry.models import Act, Display, Document, LogEntry, Resource, Restriction, Source, Statement
 from registry.models.withdrawal import Withdrawable
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -90,6 +90,17 @@ def test_a_form_that_nobody_touched_changes_nothing_in_any_table(desk: Client) -
         answer = desk.post(where, shown(desk.get(where).content.decode()) | WHY)
         assert "Nothing would change" in answer.content.decode(), model
     assert not LogEntry.objects.exists()
+
+
+def test_the_form_of_a_paper_that_we_took_in_asks_for_nothing_of_its_copy(desk: Client) -> None:
+    paper = make.document(original_hash="ab" * 32, url=f"/documents/{'cd' * 32}", sha256="cd" * 32)
+    where = address("correct", paper)
+    asked = shown(desk.get(where).content.decode())
+    assert {"title", "language"} <= set(asked)
+    assert not {*Document.OF_THE_COPY, "pages", "taken_on", "original_hash", "redactions"} & set(asked)
+    send(desk, where, title="The order of the court")
+    paper.refresh_from_db()
+    assert (paper.title, paper.sha256, paper.url) == ("The order of the court", "cd" * 32, f"/documents/{'cd' * 32}")
 
 
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])

@@ -91,6 +91,18 @@ def run(*command: str, cwd: Path | str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def test_a_page_names_papers_of_ours_by_their_whole_address_and_none_that_was_withdrawn(client: Client) -> None:
+    act = whole().restrictions.get().acts.get()
+    ours = {"original_hash": "cd" * 32, "url": f"/documents/{'ef' * 32}"}
+    act.documents.add(make.document("A letter", **ours))
+    withdrawn = make.document("A draft", **ours)
+    act.documents.add(withdrawn)
+    make.withdrawn(withdrawn)
+    page = client.get(f"{ADDRESS}/").content.decode()
+    assert f'A letter, <span class="address">http://127.0.0.1:8000/documents/{"ef" * 32}</span>' in page
+    assert "A draft" not in page
+
+
 def test_a_pack_has_what_the_register_holds(client: Client) -> None:
     rows = measured(whole(), 9198)
     files = unpacked(client)
