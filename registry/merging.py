@@ -53,7 +53,7 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str, across_t
 
     `across_types`: somebody has confirmed that two entries of different types are one.
     """
-    if not reason.strip():
+    if log.says_nothing(reason):
         raise NoReason(_("Write the reason for this decision."))
     if duplicate.pk == into.pk:
         raise NotMerged(_("An entry cannot be merged into itself; choose another."))

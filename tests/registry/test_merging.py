@@ -146,8 +146,9 @@ def test_what_cannot_be_merged_is_refused_with_a_reason() -> None:
     old, new = make.resource("old.kz"), make.resource("new.kz")
     with pytest.raises(merging.NotMerged):
         merging.merge(old, Resource.objects.get(pk=old.pk), **BY)
-    with pytest.raises(merging.NoReason):
-        merging.merge(old, new, by="editor-1", reason=" ")
+    for reason in (" ", "\u200b"):
+        with pytest.raises(merging.NoReason):
+            merging.merge(old, new, by="editor-1", reason=reason)
     gone = Resource.objects.get(pk=old.pk)
     merging.merge(old, new, **BY)
     with pytest.raises(merging.Gone):
