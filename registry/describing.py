@@ -33,7 +33,7 @@ def describe(
     reason: str,
 ) -> None:
     """Raises NotDescribed. An entry of a site that is gone stays: only its condition changes."""
-    if not reason.strip():
+    if log.says_nothing(reason):
         raise NotDescribed(_("Write the reason for this decision."))
     if bool(condition) != bool(condition_since):
         raise NotDescribed(_("What became of a site needs its date, and a date what became of it."))

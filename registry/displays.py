@@ -133,9 +133,10 @@ def choose(resource: Resource, display: str, *, by: str, reason: str) -> None:
     if display and category and strictest([display, category.display]) != display:
         raise NotShown(_("Its category allows no more; change the category first, if it is wrong."))
     before, after = {"own_display": one.own_display}, {"own_display": display}
-    one.own_display = display
-    one.save(update_fields=["own_display"])
-    log.append("choose_display", one, before=before, after=after, reason=reason, by=by)
+    if before != after:
+        one.own_display = display
+        one.save(update_fields=["own_display"])
+        log.append("choose_display", one, before=before, after=after, reason=reason, by=by)
     refresh([one.pk], by=by, reason=reason)
     resource.refresh_from_db()
 
@@ -147,8 +148,10 @@ def categorise(resource: Resource, category: str, *, by: str, reason: str) -> No
     if category:
         Category.objects.get(code=category)
     one = Resource.objects.select_for_update().get(pk=resource.pk)
-    before, one.category = one.category, category
-    one.save(update_fields=["category"])
-    log.append("categorise", one, before={"category": before}, after={"category": category}, reason=reason, by=by)
+    before, after = {"category": one.category}, {"category": category}
+    if before != after:
+        one.category = category
+        one.save(update_fields=["category"])
+        log.append("categorise", one, before=before, after=after, reason=reason, by=by)
     refresh([one.pk], by=by, reason=reason)
     resource.refresh_from_db()

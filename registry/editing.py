@@ -569,10 +569,12 @@ def _check_sense(
     errors: dict[str, list[Any]],
 ) -> None:
     """What no column and no constraint can know."""
-    of_a_kind = isinstance(record, Restriction) and record.kind != Restriction.Kind.UNKNOWN
-    if of_a_kind and before and "kind" in changed and "kind_reason" not in changed:
-        told = gettext("Say why it is of this kind; what stands there was said of another.")
-        errors.setdefault("kind_reason", []).append(told)
+    if isinstance(record, Restriction) and record.kind != Restriction.Kind.UNKNOWN:
+        if before and "kind" in changed and "kind_reason" not in changed:
+            told = gettext("Say why it is of this kind; what stands there was said of another.")
+            errors.setdefault("kind_reason", []).append(told)
+        elif not {"kind", "kind_reason"}.isdisjoint(changed) and log.says_nothing(record.kind_reason):
+            errors.setdefault("kind_reason", []).append(gettext("Say why it is of this kind."))
     circle = gettext("It would come before itself.")
     if isinstance(record, Appeal) and record.pk and "previous" in changed:
         step, passed = record.previous, set[int]()

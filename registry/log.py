@@ -28,9 +28,14 @@ class NoReason(ValueError):
     """A decision without a reason; the reason is what others will check it by."""
 
 
+def says_nothing(text: str) -> bool:
+    """It has no letter and no digit: spaces, dots, and signs that nobody sees, are no reason."""
+    return not any(letter.isalnum() for letter in text)
+
+
 def check_reason(reason: str) -> None:
     """Raises NoReason."""
-    if not reason.strip():
+    if says_nothing(reason):
         raise NoReason(gettext("Write the reason for this decision."))
 
 

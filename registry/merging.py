@@ -53,7 +53,7 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str, across_t
 
     `across_types`: somebody has confirmed that two entries of different types are one.
     """
-    if not reason.strip():
+    if log.says_nothing(reason):
         raise NoReason(_("Write the reason for this decision."))
     if duplicate.pk == into.pk:
         raise NotMerged(_("An entry cannot be merged into itself; choose another."))
@@ -63,16 +63,17 @@ def merge(duplicate: Resource, into: Resource, *, by: str, reason: str, across_t
     old, new = locked[duplicate.pk], locked[into.pk]
     if old.type != new.type and not across_types:
         raise OtherType(_("The two entries are of different types: confirm that they are one thing all the same."))
+    before = _described(new)
+    _take_description(old, new)
     moved = {relation.related_model._meta.model_name: _pks(relation, old) for relation in _relations()}
     told = {name: pks for name, pks in moved.items() if pks and name in _PUBLIC}
     log.append("merge", old, after={"into": new.pk}, reason=reason, by=by)
-    log.append("merge", new, after={"from": old.pk, "moved": told}, reason=reason, by=by)
-    _take_description(old, new)
+    after = {"from": old.pk, "moved": told, **_described(new)}
+    log.append("merge", new, before=before, after=after, reason=reason, by=by)
     _take_coverage(old, new)
     _take_alarms(old, new)
     for relation in _relations():
         _take(relation, old, new)
-    Resource.objects.filter(pk=new.pk, service=new).update(service=None)  # the service itself was the duplicate
     number, slug, type, name = old.pk, old.slug, old.type, old.name
     old.delete()
     FormerAddress.objects.create(
@@ -116,6 +117,13 @@ def _take(relation: Any, old: Resource, new: Resource) -> None:
     _rows(relation, old).update(**{relation.field.name: new})
 
 
+_DESCRIPTION = ("category", "own_display", "languages", "condition", "condition_since", "host")
+
+
+def _described(one: Resource) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _DESCRIPTION} | {"service": one.service_id}
+
+
 def _take_description(old: Resource, new: Resource) -> None:
     """What only one of the two says is kept; where both do, the entry that stays is right."""
     new.category = new.category or old.category
@@ -128,7 +136,13 @@ def _take_description(old: Resource, new: Resource) -> None:
     if not new.condition:
         new.condition, new.condition_since = old.condition, old.condition_since
     new.host = new.host or old.host
-    new.service = new.service or (old.service if old.service_id != new.pk else None)
+    if new.service_id == old.pk:  # the service itself was the duplicate
+        new.service = None
+    elif new.service is None and old.service_id != new.pk:
+        new.service = old.service
+    grouped = Resource.objects.filter(service__in=[old, new]).exclude(pk__in=[old.pk, new.pk])
+    if new.service and grouped.exists():
+        raise NotMerged(_("A group has one storey: put a site under a service that is in no group itself."))
     new.save()
 
 

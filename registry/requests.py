@@ -544,5 +544,5 @@ def refuse_personal(*texts: str) -> None:
 
 
 def _check_reason(reason: str) -> None:
-    if not reason.strip():
+    if log.says_nothing(reason):
         raise NotPossible(gettext("Write the reason for this decision."))

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
-from registry import search
+from registry import log, search
 from registry.models import Resource
 
 WIDE = {"class": "vLargeTextField"}
@@ -33,6 +33,12 @@ class DecisionForm(forms.Form):
         error_messages={"required": _("Write the reason for this decision.")},
         widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"}),
     )
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if log.says_nothing(reason):
+            raise forms.ValidationError(self.fields["reason"].error_messages["required"])
+        return reason
 
 
 class MergeForm(DecisionForm):

@@ -139,7 +139,7 @@ def _told(found: evidence.Evidence, veiled: veil.Veil) -> dict[str, Any]:
 
 urlpatterns = [
     path("resources/<int:number>/evidence/", sheet, name="evidence_by_number"),
-    path("resources/<str:slug>/evidence/", sheet, name="evidence"),
+    path("resources/<spelled:slug>/evidence/", sheet, name="evidence"),
     path("resources/<int:number>/evidence.zip", pack, name="evidence_pack_by_number"),
-    path("resources/<str:slug>/evidence.zip", pack, name="evidence_pack"),
+    path("resources/<spelled:slug>/evidence.zip", pack, name="evidence_pack"),
 ]

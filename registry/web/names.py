@@ -10,6 +10,8 @@ from typing import Any, overload
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
+from django.urls import register_converter
+from django.urls.converters import StringConverter
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import PORTS, BadName
@@ -33,6 +35,15 @@ _SENTENCES = {
     "no_suffix": _("This does not end in a known ending such as .kz or .com; check the spelling."),
     "public_suffix": _("This is an ending that many sites share; write the site's own name."),
 }
+
+
+class Spelled(StringConverter):
+    """A name in an address. No name has a NUL, and PostgreSQL takes none even to look for it."""
+
+    regex = r"[^/\0]+"
+
+
+register_converter(Spelled, "spelled")
 
 
 # Its letters hold the Russian ones, in their order. By code points ә, қ and ұ would stand behind я.

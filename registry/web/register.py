@@ -457,5 +457,5 @@ urlpatterns = [
     path("look-up/", look_up, name="look_up"),
     path("resources/", resources, name="resources"),
     path("resources/<int:number>/", resource_by_number, name="resource_by_number"),
-    path("resources/<str:slug>/", resource, name="resource"),
+    path("resources/<spelled:slug>/", resource, name="resource"),
 ]

@@ -191,3 +191,11 @@ def test_a_short_name_hides_the_word_and_not_every_text_with_its_letter() -> Non
 )
 def test_a_text_reveals_a_page_in_whatever_spelling(display: str, text: str, reveals: bool) -> None:
     assert discretion.reveals(text, [make.resource("https://shop.kz/price-list", display=display)]) is reveals
+
+
+def test_what_is_chosen_already_is_no_change_and_no_entry_of_the_log() -> None:
+    make.category("NEWS")
+    one = make.resource(category="NEWS", display=DOMAIN_ONLY)
+    displays.choose(one, DOMAIN_ONLY, **BY)
+    displays.categorise(one, "NEWS", **BY)
+    assert not LogEntry.objects.exists()

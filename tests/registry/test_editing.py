@@ -256,7 +256,7 @@ def test_several_mistakes_are_told_together() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("reason", ["", "  \n"])
+@pytest.mark.parametrize("reason", ["", "  \n", "\u200b", "…"])
 def test_every_act_has_a_reason(reason: str) -> None:
     row = make.act()
     for act in (
@@ -268,6 +268,15 @@ def test_every_act_has_a_reason(reason: str) -> None:
         with pytest.raises(log.NoReason):
             act()
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("why", ["", "\u200b", "–"])
+def test_no_restriction_is_outside_the_law_for_a_reason_that_nobody_can_read(why: str) -> None:
+    row = make.restriction(make.resource())
+    with pytest.raises(ValidationError) as refused:
+        correct(row, {"kind": "production", "kind_reason": why}, by="editor-1", reason="seen", seen=state_of(row))
+    assert list(refused.value.message_dict) == ["kind_reason"]
+    assert Restriction.objects.get().kind == Restriction.Kind.UNKNOWN
 
 
 @pytest.mark.parametrize("reason", ["x" * 2001, "2" * 2**21, "Ask a@example.org", "Called +7 701 234 56 78", "a\0b"])

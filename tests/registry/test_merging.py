@@ -146,8 +146,9 @@ def test_what_cannot_be_merged_is_refused_with_a_reason() -> None:
     old, new = make.resource("old.kz"), make.resource("new.kz")
     with pytest.raises(merging.NotMerged):
         merging.merge(old, Resource.objects.get(pk=old.pk), **BY)
-    with pytest.raises(merging.NoReason):
-        merging.merge(old, new, by="editor-1", reason=" ")
+    for reason in (" ", "\u200b"):
+        with pytest.raises(merging.NoReason):
+            merging.merge(old, new, by="editor-1", reason=reason)
     gone = Resource.objects.get(pk=old.pk)
     merging.merge(old, new, **BY)
     with pytest.raises(merging.Gone):
@@ -232,3 +233,34 @@ def test_a_page_says_the_category_and_the_languages_of_a_site(client: Client) ->
     page = client.get("/en/resources/orda.kz/").content.decode()
     assert "News media" in page
     assert "қазақша, Русский" in page or "Қазақ, Русский" in page
+
+
+def test_the_log_tells_what_the_entry_that_stays_took_over() -> None:
+    old = make.resource("old.kz", category="NEWS", languages=["kk"], condition="dead", condition_since="2024")
+    new = make.resource("new.kz", languages=["ru"])
+    merging.merge(old, new, **BY)
+    told = json.loads(LogEntry.objects.get(subject=f"resource/{new.pk}").payload)
+    before = {"category": "", "languages": ["ru"], "condition": "", "condition_since": ""}
+    after = {"category": "NEWS", "languages": ["ru", "kk"], "condition": "dead", "condition_since": "2024"}
+    assert told["before"] == before
+    assert told["after"] == {"from": old.pk, "moved": {}, **after}
+
+
+def test_a_merge_makes_no_group_inside_a_group() -> None:
+    service, top = make.resource("Svc", type="service"), make.resource("Top", type="service")
+    make.resource("mirror.kz", service=service)
+    inside = make.resource("inside.kz", service=top)
+    for old, new in ((service, inside), (inside, service)):
+        with pytest.raises(merging.NotMerged):
+            merging.merge(old, new, across_types=True, **BY)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_site_that_becomes_its_own_service_is_in_no_group_and_moves_nowhere() -> None:
+    service = make.resource("Svc", type="service")
+    site = make.resource("site.kz", service=service)
+    other = make.resource("other.kz", service=service)
+    merging.merge(service, site, across_types=True, **BY)
+    told = json.loads(LogEntry.objects.get(subject=f"resource/{site.pk}").payload)
+    assert (told["before"]["service"], told["after"]["service"]) == (service.pk, None)
+    assert told["after"]["moved"] == {"resource": [other.pk]}

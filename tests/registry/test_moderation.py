@@ -165,7 +165,7 @@ def test_a_decision_without_a_reason_is_refused_and_leaves_nothing_behind(act: A
 
 def test_when_a_reason_cannot_be_written_down_nothing_was_decided(editor: User) -> None:
     with pytest.raises(UnicodeEncodeError):
-        moderation.accept(a_report(), by=editor, reason="\ud800")
+        moderation.accept(a_report(), by=editor, reason="half a character: \ud800")
     assert Report.objects.get().state == Report.State.NEW
     assert not Resource.objects.exists()
     assert not measured()

@@ -191,8 +191,9 @@ def test_a_name_that_fits_none_or_several_is_asked_again(desk: Client) -> None:
     assert Report.objects.get().state == "new"
 
 
-def test_no_decision_without_a_reason(desk: Client) -> None:
-    response = decide(desk, "accept", a_report(), reason=" \n")
+@pytest.mark.parametrize("reason", [" \n", "\u200b", "…"])
+def test_no_decision_without_a_reason(desk: Client, reason: str) -> None:
+    response = decide(desk, "accept", a_report(), reason=reason)
     assert response.context["form"].errors["reason"]
     assert Report.objects.get().state == "new"
 

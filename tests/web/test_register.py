@@ -255,6 +255,11 @@ def test_each_filter_leaves_what_fits(client: Client, query: str, found: str) ->
     assert names == [found]
 
 
+@pytest.mark.parametrize("end", ["", "evidence/", "evidence.zip"])
+def test_a_name_with_a_nul_is_no_name(client: Client, end: str) -> None:
+    assert client.get(f"/en/resources/a%00b/{end}").status_code == 404
+
+
 def test_an_unknown_filter_or_page_is_said_and_does_no_harm(client: Client) -> None:
     make.resource("orda.kz")
     page = text(client, "/en/resources/?kind=nonsense&page=99")
