@@ -208,7 +208,7 @@ def test_a_ground_that_hides_the_name_is_told_in_the_preview(desk: Client) -> No
     sent = shown(desk.get(where).content.decode()) | WHY | {"grounds": ["drugs"]}
     page = desk.post(where, sent).content.decode()
     assert "How much of the name is shown changes with it:" in page
-    assert "<ins>withheld</ins>" in page
+    assert "<ins>the name is withheld</ins>" in page
     assert Resource.objects.get().display == Display.FULL
 
 

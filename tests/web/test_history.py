@@ -334,7 +334,7 @@ def test_numbers_are_told_as_what_they_stand_for(client: Client) -> None:
     one, service = make.resource("orda.kz"), make.resource("A service", type="service")
     describing.describe(one, service=service, languages=["kk"], condition="dead", condition_since="2024-05", **BY)
     page = text(client, record(one))
-    for words in ("A service", "the site is gone", "May 2024", "Қазақ"):
+    for words in ("A service", "the site is gone", "May 2024", "Қазақша"):
         assert f"<ins>{words}</ins>" in page
     episode = make.episode(one, make.network(9198, brand="Kazakhtelecom"))
     moderation.dispute(episode, by=User.objects.create_user("editor"), reason="The probe moved.")
