@@ -106,7 +106,7 @@ def shown(text: str) -> str:
     if is_hour(text):
         at = moment(text)
         return _("%(day)s, about %(hour)s") % {"day": date_format(at, "DATE_FORMAT"), "hour": f"{at:%H:%M}"}
-    style = {4: "Y", 7: "YEAR_MONTH_FORMAT", 10: "DATE_FORMAT"}[len(text)]
+    style = {4: "YEAR_FORMAT", 7: "YEAR_MONTH_FORMAT", 10: "DATE_FORMAT"}[len(text)]
     return date_format(first_day(text), style)
 
 

@@ -80,6 +80,9 @@ OPERATIONS = {
     "update": _("changed"),
 }
 
+# How the languages of this site call themselves.
+OWN_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
+
 ROLES = {
     "editor": _("an editor"),
     "pack": _("the country pack"),
@@ -197,7 +200,7 @@ def reason(text: str) -> str:
 
 def languages(codes: Iterable[str]) -> str:
     """Languages of a site, each by its own name; one that has no name here by its code."""
-    return ", ".join(LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
+    return ", ".join(OWN_NAMES.get(code) or LANG_INFO.get(code, {}).get("name_local", code) for code in codes)
 
 
 class Records:
@@ -266,7 +269,9 @@ def value(model: str, name: str, given: Any, records: Records) -> str:
         return "; ".join(f"{table(key)} № {', '.join(map(str, numbers))}" for key, numbers in given.items())
     if isinstance(column, dates.PartialDateField):
         return _day(str(given))
-    return _moment(str(given)) if isinstance(column, models.DateTimeField) else str(given)
+    if isinstance(column, models.DateTimeField):
+        return _moment(str(given))
+    return _day(str(given)) if isinstance(column, models.DateField) else str(given)
 
 
 def called(row: Any) -> str:

@@ -41,6 +41,8 @@ def moves(duplicate: Resource) -> list[Move]:
     """What a merge takes along, table by table; what is none is left out."""
     found = []
     for relation in _relations():
+        if relation.related_model is Standing:  # counted anew
+            continue
         count = _rows(relation, duplicate).count()
         if count:
             found.append(Move(str(relation.related_model._meta.verbose_name_plural), count))

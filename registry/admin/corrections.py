@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
 from checks.models import Network
-from registry import editing
+from registry import editing, labels
 from registry.admin.decisions import WIDE, DecisionForm, resources_meant
 from registry.dates import PartialDateField, PartialTimeField
 from registry.models import Authority, Event, Ground, Region, Resource, Source
@@ -276,6 +276,8 @@ class Edited(ReadOnly):
                     messages.success(request, gettext("It is recorded."))
                     return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", done.pk)
                 preview = editing.preview(lambda: act(by, reason), by=by)
+                if row:
+                    row.refresh_from_db()  # it was read again while the act was tried
             except editing.NotPossible as refused:
                 form.add_error(None, str(refused))
             except ValidationError as refused:
@@ -300,15 +302,15 @@ class Told:
     def __init__(self, model: type[Withdrawable], payload: Mapping[str, Any]) -> None:
         before, after = payload["before"], payload["after"]
         self.about = payload["subject"].partition("/")[0] if payload["operation"] == "display" else ""
-        self.rows = [(label_of(model, name), _words(before.get(name)), _words(after[name])) for name in after]
+        kind = payload["subject"].partition("/")[0]
+        records = labels.Records([*labels.references(kind, before or {}), *labels.references(kind, after)])
+
+        def words(name: str, fields: Mapping[str, Any] | None) -> str:
+            return labels.value(kind, name, (fields or {}).get(name), records)
+
+        self.rows = [(label_of(model, name), words(name, before), words(name, after)) for name in after]
         self.withheld = [label_of(model, name) if name != "reason" else _("Reason") for name in payload["withheld"]]
         self.reason = payload["reason"]
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
 
 
 def _hash_of(form: DecisionForm) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
+from registry import labels
 from registry.admin.corrections import WITHDRAWN, Edited
 from registry.admin.requests import draft_request
 from registry.models import (
@@ -86,6 +88,10 @@ class SourceAdmin(Edited):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnly):
-    list_display = ["id", "at", "operation", "subject", "leaf"]
+    list_display = ["id", "at", "done", "subject", "leaf"]
     search_fields = ["=subject", "=leaf"]
     ordering = ["-id"]
+
+    @admin.display(description=_("What was done"), ordering="operation")
+    def done(self, entry: LogEntry) -> str:
+        return labels.operation(entry.operation)

@@ -248,17 +248,14 @@ class Language(NamedTuple):
     current: bool
 
 
-_OWN_NAMES = {"kk": "Қазақша", "ru": "Русский", "en": "English"}
-
-
 @register.simple_tag(takes_context=True)
 def languages(context: Context) -> list[Language]:
     """This same page, with its query, in each language. What has no language in its address leads to the front."""
     request = context.get("request")
     here = request.get_full_path() if request else "/"
     prefix, _slash, rest = here[1:].partition("/")
-    rest = rest if prefix in _OWN_NAMES else ""
-    return [Language(code, name, f"/{code}/{rest}", code == get_language()) for code, name in _OWN_NAMES.items()]
+    rest = rest if prefix in labels.OWN_NAMES else ""
+    return [Language(code, name, f"/{code}/{rest}", code == get_language()) for code, name in labels.OWN_NAMES.items()]
 
 
 class Door(NamedTuple):

@@ -93,6 +93,7 @@ class EpisodeFilter(NetworkFilter):
     change = forms.ChoiceField(
         label=_("What changed"), choices=lambda: [("", _("any")), *Episode.Change.choices], required=False
     )
+    resource = forms.ModelChoiceField(Resource.objects.all(), widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -211,8 +212,11 @@ def episodes(request: HttpRequest) -> HttpResponse:
             rows = rows.filter(change=asked.cleaned_data["change"])
         if asked.cleaned_data["network"]:
             rows = rows.filter(network=asked.cleaned_data["network"])
+        if asked.cleaned_data["resource"]:
+            rows = rows.filter(target__coverage__resource=asked.cleaned_data["resource"])
     page = Paginator(rows, EPISODES).get_page(request.GET.get("page"))
-    context = {"form": asked, "page": page, "lines": [_shown(row) for row in page]}
+    of = asked.cleaned_data.get("resource")
+    context = {"form": asked, "page": page, "lines": [_shown(row) for row in page], "of": of}
     return render(request, "registry/episodes.html", context, status=200 if asked.is_valid() else 400)
 
 

@@ -40,6 +40,7 @@ from registry.models import (
     Snapshot,
 )
 from registry.models.snapshot import STATE_REGISTER
+from registry.models.withdrawal import Withdrawable
 from registry.web.names import alphabetical, key_of
 
 ROWS = 20  # changes on one page
@@ -230,6 +231,8 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "table": labels.table(model),
         "name": discretion.told(labels.called(row), about.get(subject, ())) if row else "",
         "pk": pk,
+        "withdrawn": discretion.told(row.withdrawn, about.get(subject, ())) if _is_withdrawn(row) else "",
+        "withdrawn_on": row.withdrawn_on if _is_withdrawn(row) else None,
         "address": _address(row, request),
         "page": page,
         "count": len(entries),
@@ -239,6 +242,10 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "site": settings.SITE_URL.rstrip("/"),
     }
     return render(request, "registry/record_history.html", context)
+
+
+def _is_withdrawn(row: Any) -> bool:
+    return isinstance(row, Withdrawable) and bool(row.withdrawn) and getattr(row, "public", True)
 
 
 def _weighed(entries: Iterable[history.Entry]) -> list[list[history.Entry]]:

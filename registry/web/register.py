@@ -22,11 +22,12 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import appeals, claims, clocks, discretion, history, labels, search, status, veil
+from registry import alarms, appeals, claims, clocks, discretion, history, labels, search, status, veil
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
     Act,
+    Alarm,
     Category,
     Deadline,
     FormerAddress,
@@ -47,7 +48,8 @@ from registry.web.requests import Line, by_due, lines
 FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
-EPISODES = 300  # drawn in one timeline: more would not be seen
+EPISODES = 100  # drawn in one timeline: more would not be seen
+NEWEST = 10  # of them told in words
 BIGGEST = 2**63 - 1  # number that a database keeps
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
@@ -263,6 +265,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "resource": one,
         "courses": appeals.courses(found.restrictions),
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
+        "alarms": _alarms(beside["alarms"], one),
         "notices": beside["notices"],
         "status": found,
         "shown_in_full": shown_in_full,
@@ -286,6 +289,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     about = Q(resource=one) | Q(restriction__resource=one)
     asked = InformationRequest.objects.standing().filter(about)
     return together(
+        alarms=(one.alarms.standing().filter(closed_on=None).exclude(kind=Alarm.Kind.GONE), ()),
         notices=(one.notices.standing(), ("authority", "source")),
         listings=(one.listings.with_days(), ("source",)),
         requests=(asked, ("authority",)),
@@ -295,6 +299,13 @@ def _beside(found: Status) -> dict[str, list[Any]]:
         deadlines=(Deadline.objects.all(), ("source",)),
         holidays=(Holiday.objects.all(), ()),
     )
+
+
+def _alarms(rows: Iterable[Alarm], of: Resource) -> list[str]:
+    """Where its block goes beyond its order or outlives it. Of a site that is gone the page tells anyway."""
+    for row in rows:
+        row.resource = of
+    return [alarms.sentence(row) for row in sorted(rows, key=lambda row: row.pk)]
 
 
 @dataclass(frozen=True)
@@ -367,6 +378,7 @@ class Timeline:
     ended: datetime
     rows: tuple[tuple[Network, tuple[Stretch, ...]], ...]
     states: tuple[State, ...]  # for the legend
+    newest: tuple[tuple[Network, Episode], ...]  # in words
 
 
 def _timeline(found: Status, at: datetime) -> Timeline | None:
@@ -385,7 +397,10 @@ def _timeline(found: Status, at: datetime) -> Timeline | None:
         end = round(1000 * (until - began) / span)
         bars[episode.network_id].append(Stretch(episode, x, max(end - x, 4)))
     rows = tuple((network, tuple(bars[network.pk])) for network in networks if network.pk in bars)
-    return Timeline(began, at, rows, tuple(state for state in State if any(e.state == state for e in episodes)))
+    known = {network.pk: network for network in networks}
+    told = [(known[one.network_id], one) for one in reversed(episodes) if one.network_id in known]
+    states = tuple(state for state in State if any(one.state == state for one in episodes))
+    return Timeline(began, at, rows, states, tuple(told[:NEWEST]))
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:

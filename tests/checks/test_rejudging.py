@@ -192,7 +192,7 @@ def test_a_state_rests_on_the_current_ruleset_until_an_editor_makes_another_curr
     assert Episode.objects.filter(ended_at=None).get().state == "insufficient"
     entry = LogEntry.objects.get(operation="make_current")
     assert '"ruleset":"2099-01"' in entry.payload
-    assert '"before":"2026-11"' in entry.payload
+    assert '"before":{"ruleset":"2026-11"}' in entry.payload
     assert "cuts were our own" in entry.payload
 
 

@@ -92,3 +92,9 @@ def test_what_is_in_force_on_a_day_is_asked_by_the_hour(began: str, ended: str, 
 def test_a_restriction_that_is_over_without_a_date_is_not_in_force(status: str) -> None:
     make.restriction(make.resource(), status=status)
     assert not Restriction.objects.in_force(on=date(2026, 3, 1)).exists()
+
+
+@pytest.mark.parametrize(("language", "told"), [("kk", "2014 ж."), ("ru", "2014 г."), ("en", "2014")])
+def test_a_year_is_told_as_a_date(language: str, told: str) -> None:
+    with translation.override(language):
+        assert dates.shown("2014") == told

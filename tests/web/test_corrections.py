@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
 from registry import editing
@@ -218,7 +219,7 @@ def test_a_ground_that_hides_the_name_is_told_in_the_preview(desk: Client) -> No
     sent = shown(desk.get(where).content.decode()) | WHY | {"grounds": ["drugs"]}
     page = desk.post(where, sent).content.decode()
     assert "How much of the name is shown changes with it:" in page
-    assert "<ins>withheld</ins>" in page
+    assert "<ins>the name is withheld</ins>" in page
     assert Resource.objects.get().display == Display.FULL
 
 
@@ -283,3 +284,16 @@ def test_the_form_is_open_to_everybody_and_works_from_the_keyboard(
                 found.append(f"wider than {width} px")
         browser.close()
     assert not found
+
+
+def test_a_preview_speaks_of_a_record_as_it_is_and_in_words(desk: Client) -> None:
+    row = make.notice(about="TikTok")
+    looked = desk.post(address("withdraw", row), {"reason": "It was another firm."}).content.decode()
+    assert f"<p><bdi>{row}</bdi></p>" in looked  # not yet withdrawn
+    assert f"<ins>{timezone.localdate():%-d %B %Y}</ins>" in looked
+    basis = make.restriction(make.resource(), kind="court", kind_reason="A court.")
+    where = address("correct", basis)
+    sent = shown(desk.get(where).content.decode()) | WHY | {"kind": "unknown", "kind_reason": ""}
+    looked = desk.post(where, sent).content.decode()
+    assert "<td><del>court</del></td><td><ins>kind not known</ins></td>" in looked
+    assert f"<p><bdi>{basis}</bdi></p>" in looked

@@ -426,7 +426,32 @@ def test_the_bar_of_a_silent_network_ends_where_the_silence_began(client: Client
     resource, quiet = make.resource(), make.network(29355, silent_since=timezone.now() - timedelta(days=5))
     make.cell(resource, quiet, State.ACCESSIBLE)
     make.episode(resource, quiet, State.ACCESSIBLE, began=timezone.now() - timedelta(days=10))
-    [width] = re.findall(
-        r'<rect class="accessible" x="0" y="0" width="(\d+)"', read(client, f"resources/{resource.slug}/")
-    )
+    [width] = re.findall(r'<rect class="accessible" x="0" width="(\d+)"', read(client, f"resources/{resource.slug}/"))
     assert 495 <= int(width) <= 505
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_of_a_resource_stays_small_with_many_networks_and_changes(client: Client, language: str) -> None:
+    resource = make.resource()
+    for asn in range(1, 13):
+        network = make.network(asn)
+        make.cell(resource, network, State.BLOCKED, mechanism="tls.timeout.sni")
+        for days in range(10, 20):
+            make.episode(resource, network, State.BLOCKED, began=make.AT - timedelta(days=days), ended_at=make.AT)
+    page = client.get(f"/{language}/resources/{resource.slug}/").content
+    assert len(page) < 30_000
+    assert page.count(b"<rect") > 100  # they are drawn
+    assert len(re.findall(rb'td><a href="/../episodes/\d+/', page)) == 10  # told in words
+    assert f'/{language}/episodes/?resource={resource.pk}"'.encode() in page  # where the others are
+    assert b"evidence/#measured" in page
+
+
+def test_the_changes_of_one_resource_are_a_list(client: Client) -> None:
+    one, other, network = make.resource("orda.kz"), make.resource("ratel.kz"), make.network()
+    mine, theirs = make.episode(one, network), make.episode(other, network)
+    page = read(client, f"episodes/?resource={one.pk}&state=blocked")
+    assert f"/en/episodes/{mine.pk}/" in page
+    assert f"/en/episodes/{theirs.pk}/" not in page
+    assert f'<input type="hidden" name="resource" value="{one.pk}"' in page  # another filter keeps it
+    assert "Only of:" in page
+    read(client, "episodes/?resource=0", code=400)

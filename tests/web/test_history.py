@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
-from registry import describing, displays, history, labels, log, merging, moderation, packs, veil
+from registry import describing, displays, editing, history, labels, log, merging, moderation, packs, veil
 from registry.ledger.tree import canonical, leaf_hash
 from registry.models import Act, Display, FieldSource, LogEntry, Resource, Restriction
 from tests import make
@@ -333,7 +334,7 @@ def test_numbers_are_told_as_what_they_stand_for(client: Client) -> None:
     one, service = make.resource("orda.kz"), make.resource("A service", type="service")
     describing.describe(one, service=service, languages=["kk"], condition="dead", condition_since="2024-05", **BY)
     page = text(client, record(one))
-    for words in ("A service", "the site is gone", "May 2024", "Қазақ"):
+    for words in ("A service", "the site is gone", "May 2024", "Қазақша"):
         assert f"<ins>{words}</ins>" in page
     episode = make.episode(one, make.network(9198, brand="Kazakhtelecom"))
     moderation.dispute(episode, by=User.objects.create_user("editor"), reason="The probe moved.")
@@ -357,3 +358,22 @@ def test_every_field_and_code_of_the_country_pack_is_told_by_its_name() -> None:
             for name, value in entry.after.items():
                 assert bool(labels.value(entry.model, name, value, records)) is bool(value), (entry, name)
     assert {code for code, words in (told | tables).items() if not re.search("[А-яәіңғүұқөһ]", words)} == set()
+
+
+def test_the_history_of_a_withdrawn_record_says_so_first(client: Client) -> None:
+    row = restriction()
+    editing.withdraw(row, by="editor-1", reason="It was of another site.")
+    page = text(client, record(row))
+    day = date_format(timezone.localdate(), "j F Y")
+    assert f"Withdrawn on {day}:</strong> It was of another site." in page
+    assert page.index("Withdrawn on") < page.index("The log has")
+    assert page.count(f"<ins>{day}</ins>") == 1  # a day in words
+
+
+def test_the_history_of_a_withdrawn_record_of_a_withheld_name_does_not_tell_why(client: Client) -> None:
+    row = restriction("secret.kz")
+    editing.withdraw(row, by="editor-1", reason="It was of secret.kz.")
+    Resource.objects.filter(pk=row.resource_id).update(display=Display.WITHHELD)
+    page = text(client, record(row))
+    assert "Withdrawn on" in page
+    assert "secret" not in page

@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 from checks.engine import names
 from checks.models import Measurement, Network, Run, State, Vantage, Verdict
 from registry import dates, log, moderation, status, tasks
-from registry.models import Resource
+from registry.models import Alarm, Resource
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -402,3 +402,13 @@ def test_a_mistake_of_ours_has_a_page_that_needs_nothing(client: Client, monkeyp
     response = client.get("/en/")
     assert response.status_code == 500
     assert "Something is wrong on our side" in response.content.decode()
+
+
+def test_a_page_says_that_a_block_outlives_its_act(client: Client) -> None:
+    one = full_record()
+    make.alarm(one, Alarm.Kind.REVERSED)
+    make.alarm(one, Alarm.Kind.ENDED, closed_on=make.AT.date())
+    page = text(client, f"/en/resources/{one.slug}/")
+    assert "An act that restricts orda.kz was reversed on appeal." in page
+    assert "Every recorded restriction" not in page
+    assert "/en/stale/" in page

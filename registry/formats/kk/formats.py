@@ -5,7 +5,9 @@ from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 DATE_FORMAT = "Y ж. j E"
 DATETIME_FORMAT = "Y ж. j E, H:i"
 YEAR_MONTH_FORMAT = "Y ж. E"
+YEAR_FORMAT = "Y ж."  # our own: of a date of which no more is known
 MONTH_DAY_FORMAT = "j E"
+DECIMAL_SEPARATOR = ","  # Django knows no Kazakh formats
 
 # Django writes Kazakh months with a capital. Our own catalogue writes these, of a date, without one.
 MONTHS_OF_A_DATE = (
@@ -40,19 +42,23 @@ TEXTS_OF_DJANGO = (
     ngettext_lazy("%(total_count)s selected", "All %(total_count)s selected", "total_count"),
     gettext_lazy("0 of %(cnt)s selected"),
     gettext_lazy("%(app)s administration"),
+    gettext_lazy("Add link"),
     gettext_lazy("Administration"),
     gettext_lazy("Authentication and Authorization"),
     gettext_lazy("Breadcrumbs"),
     gettext_lazy("Change"),
     gettext_lazy("Change %s"),
+    gettext_lazy("Change or view list link"),
     gettext_lazy("Clear all filters"),
     gettext_lazy("Close"),
+    gettext_lazy("Empty"),
     gettext_lazy("Filter"),
     gettext_lazy("Hide counts"),
     gettext_lazy("Model name"),
     gettext_lazy("Models in the %(name)s application"),
     gettext_lazy("My actions"),
     gettext_lazy("None available"),
+    gettext_lazy("Not empty"),
     gettext_lazy("Recent actions"),
     gettext_lazy("Run the selected action"),
     gettext_lazy("Select %s to change"),

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy
 DATE_FORMAT = "j E Y г."
 DATETIME_FORMAT = "j E Y г., H:i"
 YEAR_MONTH_FORMAT = "F Y г."
+YEAR_FORMAT = "Y г."  # our own: of a date of which no more is known
 MONTH_DAY_FORMAT = "j E"
 
 # Django writes Russian months that stand alone with a capital. Our own catalogue writes them without one.
