@@ -569,7 +569,8 @@ def _check_sense(
     errors: dict[str, list[Any]],
 ) -> None:
     """What no column and no constraint can know."""
-    if isinstance(record, Restriction) and record.kind != Restriction.Kind.UNKNOWN:
+    known = set(Restriction.Kind.values) - {Restriction.Kind.UNKNOWN}
+    if isinstance(record, Restriction) and record.kind in known:
         if before and "kind" in changed and "kind_reason" not in changed:
             told = gettext("Say why it is of this kind; what stands there was said of another.")
             errors.setdefault("kind_reason", []).append(told)
