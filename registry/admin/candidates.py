@@ -10,7 +10,6 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -106,8 +105,8 @@ class CandidateAdmin(DecidesOnMany):
         rows = [
             (
                 one.list,
-                date_format(one.first.taken_on),
-                date_format(one.gone.taken_on) if one.gone else gettext("it has it now"),
+                one.first.taken_on,
+                one.gone.taken_on if one.gone else gettext("it has it now"),
                 " ".join(filter(None, (one.category, one.note))),
             )
             for one in candidate.mentions.all()
