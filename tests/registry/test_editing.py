@@ -539,7 +539,7 @@ class Editors(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 5), back=st.booleans(), reason=words)
     def mark_one(self, number: int, back: bool, reason: str) -> None:
-        if self.rows and reason.strip():
+        if self.rows and not log.says_nothing(reason):
             row = self.rows[number % len(self.rows)]
             self.attempt(lambda: (restore if back else withdraw)(row, by="editor-2", reason=reason))
 
