@@ -108,13 +108,7 @@ def _bodies_out_of_order() -> Iterator[Doubt]:
         for earlier in (lineage.bodies[pk] for pk in lineage.before.get(row.pk, ())):
             if is_before(row.valid_from, earlier.valid_from):
                 yield _doubt(row, f"it began on {row.valid_from}, before its predecessor {earlier.code}")
-        found, waiting = set(), list(lineage.before.get(row.pk, ()))
-        while waiting:
-            pk = waiting.pop()
-            if pk not in found:
-                found.add(pk)
-                waiting += lineage.before.get(pk, ())
-        if row.pk in found:
+        if row.pk in lineage.above([row.pk]):
             yield _doubt(row, "its predecessors go round in a circle")
 
 

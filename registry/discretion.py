@@ -84,11 +84,11 @@ def told(text: str, resources: Iterable[Resource]) -> str:
     return gettext("not shown here: it would give the address away") if reveals(text, resources) else text
 
 
-def public(fields: Mapping[str, Any], resource: Resource, texts: Collection[str] = TEXTS) -> dict[str, Any]:
-    """What an API row or an entry of the log may say about one resource: its texts empty, its name nowhere."""
+def public(fields: Mapping[str, Any], resource: Resource) -> dict[str, Any]:
+    """What an API row may say about one resource: its texts empty, its name nowhere."""
     if resource.display == Display.FULL:
         return dict(fields)
-    quiet = {name: "" if name in texts and value is not None else value for name, value in fields.items()}
+    quiet = {name: "" if name in TEXTS and value is not None else value for name, value in fields.items()}
     return {name: value if name in CODES else hushed(value, [resource]) for name, value in quiet.items()}
 
 

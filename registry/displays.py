@@ -132,12 +132,7 @@ def choose(resource: Resource, display: str, *, by: str, reason: str) -> None:
     category = Category.objects.filter(code=one.category).first()
     if display and category and strictest([display, category.display]) != display:
         raise NotShown(_("Its category allows no more; change the category first, if it is wrong."))
-    before, after = {"own_display": one.own_display}, {"own_display": display}
-    if before != after:
-        one.own_display = display
-        one.save(update_fields=["own_display"])
-        log.append("choose_display", one, before=before, after=after, reason=reason, by=by)
-    refresh([one.pk], by=by, reason=reason)
+    _decide("choose_display", one, "own_display", display, by=by, reason=reason)
     resource.refresh_from_db()
 
 
@@ -148,10 +143,15 @@ def categorise(resource: Resource, category: str, *, by: str, reason: str) -> No
     if category:
         Category.objects.get(code=category)
     one = Resource.objects.select_for_update().get(pk=resource.pk)
-    before, after = {"category": one.category}, {"category": category}
-    if before != after:
-        one.category = category
-        one.save(update_fields=["category"])
-        log.append("categorise", one, before=before, after=after, reason=reason, by=by)
-    refresh([one.pk], by=by, reason=reason)
+    _decide("categorise", one, "category", category, by=by, reason=reason)
     resource.refresh_from_db()
+
+
+def _decide(operation: str, one: Resource, column: str, value: str, *, by: str, reason: str) -> None:
+    """One that is so already is no entry of the log."""
+    before, after = {column: getattr(one, column)}, {column: value}
+    if before != after:
+        setattr(one, column, value)
+        one.save(update_fields=[column])
+        log.append(operation, one, before=before, after=after, reason=reason, by=by)
+    refresh([one.pk], by=by, reason=reason)

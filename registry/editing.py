@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
@@ -55,7 +55,6 @@ WORDS_LIMIT = 500_000  # of an act in its own words
 LINKS_LIMIT = 500  # rows that one field names
 EXACT = 2**53 - 1  # the largest whole number that JSON says exactly
 SHOWN = 5  # of what stands in the way
-BIGGEST = 2**63 - 1  # number that a database keeps
 
 
 # --- what may be edited
@@ -161,8 +160,12 @@ def points_at(model: type[models.Model], name: str) -> type[models.Model] | None
     """The table whose rows a field names; None of a plain column."""
     if name in EDITABLE[model].roles:  # type: ignore[index]  # asked of editable tables alone
         return Authority
-    related: Any = model._meta.get_field(name).related_model
-    return related  # type: ignore[no-any-return]
+    return model._meta.get_field(name).related_model
+
+
+def _roles(record: Withdrawable) -> Any:
+    """The bodies with their parts. Only acts and restrictions have them, as `EDITABLE` says."""
+    return cast(Any, record).roles
 
 
 def names_many(model: type[Withdrawable], name: str) -> bool:
@@ -198,7 +201,7 @@ def fields_of(record: Withdrawable) -> dict[str, Any]:
         found[name] = sorted(target.order_by().values_list(named_by(target.model), flat=True))
     if table.roles:
         parts = defaultdict(list)
-        for role, code in record.roles.values_list("role", "authority__code"):  # type: ignore[attr-defined]
+        for role, code in _roles(record).values_list("role", "authority__code"):
             parts[role].append(code)
         found |= {name: sorted(parts[role]) for name, role in table.roles.items()}
     return found
@@ -240,7 +243,7 @@ def create(model: type[Row], fields: Fields, *, by: str, reason: str) -> Row:
         after = _write(record, {}, fields)
         _refresh_displays(record, after, by, reason)
         if is_public(record):
-            _log("create", record, None, {name: value for name, value in after.items() if _says(value)}, by, reason)
+            _log("create", record, None, after, by, reason)
         return record
 
 
@@ -265,7 +268,7 @@ def correct(record: Row, fields: Fields, *, by: str, reason: str, seen: str) -> 
         if was_public:
             _log("correct", row, before, after, by, reason)
         elif is_public(row):  # nobody was told of it until now
-            _log("create", row, None, {name: value for name, value in after.items() if _says(value)}, by, reason)
+            _log("create", row, None, after, by, reason)
     record.refresh_from_db()
     return True
 
@@ -336,12 +339,12 @@ def is_public(row: Withdrawable) -> bool:
     return not hasattr(rows, "public") or rows.public().filter(pk=row.pk).exists()
 
 
-def _says(value: Any) -> bool:
-    return value not in ("", None, [])
-
-
 def _log(operation: str, row: Withdrawable, before: Fields | None, after: Fields, by: str, reason: str) -> None:
-    before = None if before is None else _exact(before)
+    """Of a new record, which has no `before`, what is empty is not told."""
+    if before is None:
+        after = {name: value for name, value in after.items() if value not in ("", None, [])}
+    else:
+        before = _exact(before)
     log.append(operation, row, before=before, after=_exact(after), reason=reason, by=by)
 
 
@@ -388,7 +391,7 @@ def _rests_on_withdrawn(row: Withdrawable) -> list[models.Model]:
         if issubclass(rows.model, FIRM):
             found += rows.exclude(withdrawn="")
     if table.roles:
-        found += [one.authority for one in row.roles.exclude(authority__withdrawn="")]  # type: ignore[attr-defined]
+        found += [one.authority for one in _roles(row).exclude(authority__withdrawn="")]
     return found
 
 
@@ -508,7 +511,9 @@ class _Named:
 
 def _is_name(model: type[models.Model], value: Any) -> bool:
     if named_by(model) in ("pk", "asn"):
-        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= BIGGEST
+        return (
+            isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= models.BigIntegerField.MAX_BIGINT
+        )
     return isinstance(value, str) and "\0" not in value and value.isprintable()
 
 
@@ -585,14 +590,8 @@ def _check_sense(
         if step is not None:
             errors.setdefault("previous", []).append(circle)
     if isinstance(record, Authority) and record.pk and "predecessors" in many:
-        lineage = Authority.objects.lineage()
-        above = {one.pk for one in many["predecessors"]}
-        waiting = list(above)
-        while waiting:
-            new = [pk for pk in lineage.before.get(waiting.pop(), ()) if pk not in above]
-            above.update(new)
-            waiting += new
-        if record.pk in above:
+        earlier = {one.pk for one in many["predecessors"]}
+        if record.pk in earlier | Authority.objects.lineage().above(earlier):
             errors.setdefault("predecessors", []).append(circle)
 
 
@@ -670,9 +669,9 @@ def _save(record: Withdrawable, before: Fields, many: Mapping[str, list[models.M
         if name in table.links:
             getattr(record, name).set(rows)
             continue
-        roles: Any = record.roles.filter(role=table.roles[name])  # type: ignore[attr-defined]
+        roles = _roles(record).filter(role=table.roles[name])
         roles.exclude(authority__in=rows).delete()
         known = set(roles.values_list("authority", flat=True))
         for row in rows:
             if row.pk not in known:
-                record.roles.create(authority=row, role=table.roles[name])  # type: ignore[attr-defined]
+                _roles(record).create(authority=row, role=table.roles[name])

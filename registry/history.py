@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Model, QuerySet, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Model, QuerySet
 
 from registry import discretion, log
 from registry.models import ActRole, FieldSource, LogEntry, RequestStep, Resource, RestrictionRole
@@ -105,7 +104,6 @@ def of_record(model: str, pk: int, former: Iterable[int] = ()) -> QuerySet[LogEn
     subjects = [f"{model}/{pk}", *(f"resource/{number}" for number in former)]
     rows = LogEntry.objects.filter(subject__in=subjects)
     for part, key in _PARTS.get(model, ()):
-        own = part._default_manager.filter(**{key: pk}).order_by()
-        named = own.values(subject=Concat(Value(f"{part._meta.model_name}/"), Cast("pk", CharField())))
-        rows |= LogEntry.objects.filter(subject__in=named)
+        own = part._default_manager.filter(**{key: pk})
+        rows |= LogEntry.objects.filter(subject__in=log.subjects_of(own))
     return rows.order_by("pk")

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -108,6 +109,12 @@ def told(entries: Collection[LogEntry], withheld: Veil) -> Iterator[dict[str, An
 
 def subject_of(record: models.Model) -> str:
     return f"{record._meta.model_name}/{record.pk}"
+
+
+def subjects_of(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The same of many, as a subquery."""
+    name = models.Value(f"{rows.model._meta.model_name}/")
+    return rows.order_by().values(subject=Concat(name, Cast("pk", models.CharField())))
 
 
 def role_of(by: str) -> str:

@@ -123,7 +123,7 @@ def label_of(model: type[Withdrawable], name: str) -> Any:
     if name in _ROLES and name in editing.EDITABLE[model].roles:
         return _ROLES[name]
     try:
-        return capfirst(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+        return capfirst(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # never a relation from another table
     except FieldDoesNotExist:
         return name
 
@@ -211,8 +211,7 @@ class Edited(ReadOnly):
         return super().changelist_view(request, {**(extra_context or {}), "new_url": new})
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        doors = [f"admin:{self._name(act)}" for act in ("correct", "withdraw", "restore")]
-        urls = dict(zip(("correct_url", "withdraw_url", "restore_url"), doors, strict=True))
+        urls = {f"{act}_url": f"admin:{self._name(act)}" for act in ("correct", "withdraw", "restore")}
         context = {**(extra_context or {}), **urls, "may_edit": self.has_edit_permission(request)}
         return super().change_view(request, object_id, form_url, context)
 
@@ -301,8 +300,8 @@ class Told:
 
     def __init__(self, model: type[Withdrawable], payload: Mapping[str, Any]) -> None:
         before, after = payload["before"], payload["after"]
-        self.about = payload["subject"].partition("/")[0] if payload["operation"] == "display" else ""
         kind = payload["subject"].partition("/")[0]
+        self.about = kind if payload["operation"] == "display" else ""
         records = labels.Records([*labels.references(kind, before or {}), *labels.references(kind, after)])
 
         def words(name: str, fields: Mapping[str, Any] | None) -> str:

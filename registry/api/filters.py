@@ -8,7 +8,7 @@ from typing import Any
 
 import django_filters as filters
 from django.core.exceptions import ValidationError as BadValue
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.utils import timezone
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
@@ -39,7 +39,6 @@ from registry.models import (
     Statement,
 )
 
-ID_LIMIT = 2**63 - 1  # what a database's integer holds
 EVERYWHERE = frozenset({"cursor", "limit", "format", "lang"})
 
 
@@ -72,7 +71,12 @@ def _key(field: str, help_text: str, *, many: bool = False) -> filters.CharFilte
 
 def _number(field: str, help_text: str, *, many: bool = False) -> filters.NumberFilter:
     return filters.NumberFilter(
-        field_name=field, label=help_text, distinct=many, min_value=0, max_value=ID_LIMIT, decimal_places=0
+        field_name=field,
+        label=help_text,
+        distinct=many,
+        min_value=0,
+        max_value=BigIntegerField.MAX_BIGINT,
+        decimal_places=0,
     )
 
 

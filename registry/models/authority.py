@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import models
@@ -73,17 +73,26 @@ class Lineage:
                 waiting += links.get(pk, ())
         return tuple(found)
 
+    def above(self, bodies: Iterable[int]) -> set[int]:
+        """All that came before these; one of these itself only where they go round in a circle."""
+        found: set[int] = set()
+        self._reach(self.before, bodies, found)
+        return found
+
     def chain(self, body: Authority) -> tuple[Authority, ...]:
         """The body with all before and after it, the oldest first."""
         found = {body.pk}
         for links in (self.before, self.after):
-            waiting = [body.pk]
-            while waiting:
-                new = [pk for pk in links.get(waiting.pop(), ()) if pk in self.bodies and pk not in found]
-                found.update(new)
-                waiting += new
+            self._reach(links, [body.pk], found)
         rows = [self.bodies[pk] for pk in found]
         return tuple(sorted(rows, key=lambda one: (one.valid_from, one.valid_to or "9", one.pk)))
+
+    def _reach(self, links: Mapping[int, list[int]], bodies: Iterable[int], found: set[int]) -> None:
+        waiting = list(bodies)
+        while waiting:
+            new = [pk for pk in links.get(waiting.pop(), ()) if pk in self.bodies and pk not in found]
+            found.update(new)
+            waiting += new
 
 
 class Authority(Named, Withdrawable):

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import unquote
 
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import BigIntegerField, Q, QuerySet, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,7 +26,7 @@ from registry.api import serializers, views
 from registry.api.throttles import Exports
 from registry.models import Authority, FormerAddress, Resource
 from registry.models.restriction import hidden
-from registry.web.register import BIGGEST, may_be_asked_for
+from registry.web.register import may_be_asked_for
 
 SHEET, PACK = "evidence/", "evidence.zip"  # below the address of a resource
 
@@ -80,7 +80,7 @@ def _too_many(wait: float | None) -> HttpResponse:
 
 def _asked(number: int | None = None, slug: str = "") -> Resource:
     """By its number or its name, or by those of an entry that was merged into it."""
-    if number is not None and number > BIGGEST:
+    if number is not None and number > BigIntegerField.MAX_BIGINT:
         raise Http404
     own, former = ({"slug": slug}, {"slug": slug}) if number is None else ({"pk": number}, {"number": number})
     found = Resource.objects.filter(**own).first()

@@ -12,7 +12,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.syndication.views import Feed
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -50,7 +50,6 @@ REASON = 3  # times as many of a reason
 WEIGHT = 8_000  # characters of values on one page of a record's history
 NEWEST = 50  # in the feed
 BESIDE = 30  # histories that the history of a resource leads to
-BIGGEST = 2**63 - 1  # number that a database keeps
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ def changes(request: HttpRequest) -> HttpResponse:
 
 def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     """One record from its first entry to its last. What was merged leads to what it became."""
-    if model not in labels.TABLES or pk > BIGGEST:
+    if model not in labels.TABLES or pk > BigIntegerField.MAX_BIGINT:
         raise Http404
     former: list[int] = []
     if model == "resource":

@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import CharField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, CharField, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import LENGTH_LIMIT, BadName
 from checks.models import Episode, Network, Run, State, Vantage
-from registry import alarms, appeals, claims, clocks, discretion, history, labels, search, status, veil
+from registry import alarms, appeals, claims, clocks, discretion, history, labels, log, search, status, veil
 from registry.deadlines import Due
 from registry.gathering import keep, together
 from registry.models import (
@@ -50,7 +50,6 @@ FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 EPISODES = 100  # drawn in one timeline: more would not be seen
 NEWEST = 10  # of them told in words
-BIGGEST = 2**63 - 1  # number that a database keeps
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
 REQUESTS = 20  # told there
@@ -224,7 +223,7 @@ def _resources() -> QuerySet[Resource]:
 
 def resource_by_number(request: HttpRequest, number: int) -> HttpResponse:
     """The address of what is not shown in full; of all else, a way to the address by name."""
-    if number > BIGGEST:
+    if number > BigIntegerField.MAX_BIGINT:
         raise Http404
     one = _resources().filter(pk=number).first()
     if one is None:
@@ -408,8 +407,7 @@ def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     subjects = [f"resource/{found.resource.pk}"]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
-    restrictions = found.resource.restrictions.public().order_by()
-    its = restrictions.values(subject=Concat(Value("restriction/"), Cast("pk", CharField())))
+    its = log.subjects_of(found.resource.restrictions.public())
     entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its))
     return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
 
