@@ -122,7 +122,8 @@ def _reversed(statuses: Iterable[status.Status], day: date) -> dict[int, Act]:
         one.resource.pk: [row for row in one.restrictions if not status.is_over(row.status, row.ended, day)]
         for one in statuses
     }
-    fallen = appeals.fallen([row for rows in running.values() for row in rows])
+    every = [row for rows in running.values() for row in rows]
+    fallen = appeals.fallen(every, appeals.reached(every))
     found: dict[int, Act] = {}
     for resource, rows in running.items():
         acts = [fallen.get(row.pk) for row in rows if row.acts.all()]

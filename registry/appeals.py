@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Q
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from registry.dates import is_before
+from registry.gathering import keep, together
 from registry.models import Act, Appeal, Resource, Restriction
 
-STEPS = 12  # from act to appeal to act: more than there are instances
 ENDS = 5  # restrictions of one act whose end is told
 
 _Outcome = Appeal.Outcome
@@ -26,20 +31,28 @@ class Step:
     act: Act | None = None
     appeal: Appeal | None = None
     ended: Restriction | None = None
-    shown: bool = True  # may its note be shown? Not where it is about a resource that is not shown in full
+
+    @property
+    def shown(self) -> bool:
+        """May its note be shown? Not where it is about a resource that is not shown in full."""
+        told: Any = self.act or self.appeal  # read `with_display`
+        return told is None or not told.hidden
 
 
-def courses(restrictions: Sequence[Restriction]) -> dict[int, tuple[Step, ...]]:
-    """The course of each restriction that has one, by its id. Read them `with_basis`."""
-    acts = {act.pk for row in restrictions for act in row.acts.all()}
-    found = _reached(acts, [row.pk for row in restrictions])
-    told = {row.pk: _course_of_restriction(row, found) for row in restrictions}
-    return _with_display({pk: steps for pk, steps in told.items() if _is_course(steps)})
+def reached(restrictions: Sequence[Restriction]) -> list[Appeal]:
+    """The appeals that the courses of these restrictions are made of, in one query. Read them with their acts."""
+    return _reached({act.pk for row in restrictions for act in row.acts.all()}, [row.pk for row in restrictions])
+
+
+def courses(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> dict[int, tuple[Step, ...]]:
+    """The course of each restriction that has one, by its id. Read them `with_basis`, and the appeals they reach."""
+    told = {row.pk: _course_of_restriction(row, appeals) for row in restrictions}
+    return {pk: steps for pk, steps in told.items() if _is_course(steps)}
 
 
 def course_of_act(act: Act) -> tuple[Step, ...]:
-    """The course that an act is part of; empty where it stands alone."""
-    restrictions, standing = Restriction.objects.standing(), Act.objects.standing()
+    """The course that an act is part of; empty where it stands alone. Read the act `with_display`."""
+    restrictions, standing = Restriction.objects.standing(), Act.objects.standing().with_display()
     acts = {act.pk: act}
     if act.type == Act.Type.INTERIM_MEASURE:  # a decision follows it
         acts |= {row.pk: row for row in standing.filter(restrictions__in=restrictions.filter(acts=act)).distinct()}
@@ -53,41 +66,60 @@ def course_of_act(act: Act) -> tuple[Step, ...]:
     acts |= {row.pk: row for row in interim.distinct()}
     ended = beside.exclude(ended="").select_related("resource").distinct().order_by("ended", "id")
     steps = _in_order(acts.values(), found, ended[:ENDS])
-    return _with_display({act.pk: steps})[act.pk] if _is_course(steps) else ()
-
-
-def _with_display(courses: Mapping[int, Sequence[Step]]) -> dict[int, tuple[Step, ...]]:
-    acts = {pk for steps in courses.values() for step in steps if (pk := _act_of(step))}
-    hidden = set(Act.objects.with_display().filter(pk__in=acts, hidden=True).values_list("pk", flat=True))
-
-    def shown(step: Step) -> bool:
-        its_own = step.appeal.restriction if step.appeal else None
-        full = its_own is None or its_own.resource.display == Resource.Display.FULL
-        return full and _act_of(step) not in hidden
-
-    return {pk: tuple(replace(step, shown=shown(step)) for step in steps) for pk, steps in courses.items()}
-
-
-def _act_of(step: Step) -> int | None:
-    return step.act.pk if step.act else step.appeal.act_id if step.appeal else None
+    return steps if _is_course(steps) else ()
 
 
 def _reached(acts: Collection[int], restrictions: Collection[int]) -> list[Appeal]:
     """The appeals against these acts, those that brought them about, and so on from what came of them."""
-    found: dict[int, Appeal] = {}
-    known = set(acts)
-    rows = Appeal.objects.standing().select_related("act", "result", "body", "restriction__resource")
-    asked = Q(act__in=known) | Q(result__in=known) | Q(restriction__in=restrictions)
-    for _step in range(STEPS):
-        new = {appeal.pk: appeal for appeal in rows.filter(asked).prefetch_related("sources") if appeal.pk not in found}
-        found |= new
-        reached = {act.pk for one in new.values() for act in (one.act, one.its_result) if act}
-        further = reached - known
-        if not further:
-            break
-        known |= further
-        asked = Q(act__in=further) | Q(result__in=further)
-    return sorted(found.values(), key=lambda one: (one.when == "", one.when, one.pk))
+    if not acts and not restrictions:
+        return []
+    linked = _linked(acts, restrictions)
+    of_acts = Q(act__in=linked) | Q(result__in=linked)
+    rows = Appeal.objects.standing().filter(of_acts | Q(restriction__in=restrictions))
+    about = Restriction.objects.filter(appeals__in=rows).order_by()
+    found = together(
+        appeals=(rows.with_display(), ("act", "result", "body", "restriction")),
+        resources=(Resource.objects.filter(pk__in=about.values("resource")), ()),
+        sources=(Appeal.sources.through.objects.filter(appeal__in=rows), ("source",)),
+    )
+    resources = {row.pk: row for row in found["resources"]}
+    sources = defaultdict(list)
+    for link in found["sources"]:
+        sources[link.appeal_id].append(link.source)
+    for one in found["appeals"]:
+        if one.restriction:
+            one.restriction.resource = resources[one.restriction.resource_id]
+        one.act.hidden = one.hidden
+        keep(one, "sources", sorted(sources[one.pk], key=lambda source: (source.date, source.pk)))
+    return sorted(found["appeals"], key=lambda one: (one.when == "", one.when, one.pk))
+
+
+def _linked(acts: Collection[int], restrictions: Collection[int]) -> RawSQL:
+    """The ids of these acts, and of those from which or to which appeals lead from them, over any number of steps."""
+    standing = Appeal.objects.standing().order_by()
+    with_result = standing.filter(result__withdrawn="")
+    about = standing.filter(restriction__in=restrictions)
+    starts = [Act.objects.filter(pk__in=acts).order_by().values_list("pk"), about.values_list("act")]
+    starts.append(with_result.filter(restriction__in=restrictions).values_list("result"))
+    steps = [with_result.values_list("act", "result"), with_result.values_list("result", "act")]
+    begun, asked = _joined(" UNION ", starts)
+    step, walked = _joined(" UNION ALL ", steps)
+    return RawSQL(  # noqa: S611 (nothing but SQL that Django wrote is put into it)
+        f"WITH RECURSIVE step (one, other) AS ({step}), reached (act) AS ("  # noqa: S608
+        f"{begun} UNION SELECT step.other FROM step JOIN reached ON step.one = reached.act) SELECT act FROM reached",
+        (*walked, *asked),
+    )
+
+
+def _joined(by: str, queries: Iterable[QuerySet[Any, Any]]) -> tuple[str, list[Any]]:
+    """Those of the queries that can find anything, in SQL, and their parameters."""
+    parts, parameters = [], []
+    for query in queries:
+        with suppress(EmptyResultSet):
+            sql, its_own = query.query.sql_with_params()
+            parts.append(sql)
+            parameters += its_own
+    return by.join(parts), parameters
 
 
 def _course_of_restriction(row: Restriction, appeals: Iterable[Appeal]) -> tuple[Step, ...]:
@@ -129,15 +161,16 @@ def _is_course(steps: Sequence[Step]) -> bool:
 # --- what of it still stands
 
 
-def fallen(restrictions: Sequence[Restriction]) -> dict[int, Act]:
-    """By its id, of each restriction whose acts were all reversed the newest of them. Read them with their acts.
+def fallen(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> dict[int, Act]:
+    """By its id, of each restriction whose acts were all reversed the newest of them.
+
+    Read the restrictions with their acts, and the appeals that they reach.
 
     Where it is not known which decision was the last, or another act may keep the restriction, it is not among them.
     """
-    found = _reached({act.pk for row in restrictions for act in row.acts.all()}, [])
     told: dict[int, Act] = {}
     for row in restrictions:
-        about = [one for one in found if one.restriction_id in (None, row.pk)]
+        about = [one for one in appeals if one.restriction_id in (None, row.pk)]
         acts = list(row.acts.all())
         gone = [act for act in acts if _came_to(act.pk, about) == _Outcome.REVERSED]
         # Of a course that ends with a reversal no step orders anything: neither what upheld it once, nor the reversal.

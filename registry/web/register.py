@@ -262,7 +262,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     law = clocks.of(beside["deadlines"], beside["holidays"], at=at)
     context = {
         "resource": one,
-        "courses": appeals.courses(found.restrictions),
+        "courses": appeals.courses(found.restrictions, appeals.reached(found.restrictions)),
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
         "alarms": _alarms(beside["alarms"], one),
         "notices": beside["notices"],

@@ -30,22 +30,31 @@ def told(steps: tuple[appeals.Step, ...]) -> list[str]:
     ]
 
 
+def courses() -> dict[int, tuple[appeals.Step, ...]]:
+    rows = list(Restriction.objects.with_basis())
+    return appeals.courses(rows, appeals.reached(rows))
+
+
+def fallen() -> dict[int, Act]:
+    rows = list(Restriction.objects.with_basis())
+    return appeals.fallen(rows, appeals.reached(rows))
+
+
 LIFE = ["act 1", "act 2", "upheld", "reversed", "ratel.kz opened"]
 
 
 def test_the_course_of_a_restriction_runs_from_the_interim_measure_to_its_end(ratel: Restriction) -> None:
-    rows = list(Restriction.objects.with_basis())
-    assert told(appeals.courses(rows)[ratel.pk]) == LIFE
+    assert told(courses()[ratel.pk]) == LIFE
 
 
 @pytest.mark.parametrize("number", ["1", "2", "3", "4"])
 def test_every_act_of_the_course_tells_the_whole_of_it(ratel: Restriction, number: str) -> None:
-    assert told(appeals.course_of_act(Act.objects.get(number=number))) == LIFE
+    assert told(appeals.course_of_act(Act.objects.with_display().get(number=number))) == LIFE
 
 
 def test_another_site_under_the_same_ban_has_the_same_appeals_and_not_its_end(ratel: Restriction) -> None:
     other = make.restriction(make.resource("balborsyk.kz"), Act.objects.get(number="2"))
-    found = appeals.courses(list(Restriction.objects.with_basis()))
+    found = courses()
     assert told(found[other.pk]) == ["act 2", "upheld", "reversed"]
 
 
@@ -53,24 +62,23 @@ def test_an_appeal_by_one_owner_is_not_told_of_the_other_sites_of_the_order() ->
     order = make.act("25-1", type=Act.Type.ORDER)
     mine, other = (make.restriction(make.resource(name), order) for name in ("hidemy.name", "other.kz"))
     make.appeal(order, "returned", restriction=mine)
-    found = appeals.courses(list(Restriction.objects.with_basis()))
+    found = courses()
     assert told(found[mine.pk]) == ["act 25-1", "returned"]
     assert other.pk not in found
-    assert told(appeals.course_of_act(order)) == ["act 25-1", "returned"]
+    assert told(appeals.course_of_act(Act.objects.with_display().get(pk=order.pk))) == ["act 25-1", "returned"]
 
 
 def test_an_act_that_nobody_challenged_has_no_course() -> None:
     make.restriction(make.resource(), make.act(), make.act())
-    rows = list(Restriction.objects.with_basis())
-    assert appeals.courses(rows) == {}
-    assert appeals.course_of_act(Act.objects.first()) == ()
+    assert courses() == {}
+    assert appeals.course_of_act(Act.objects.with_display().first()) == ()
 
 
 def test_what_is_not_public_is_in_no_course(ratel: Restriction) -> None:
     ban = Act.objects.get(number="2")
     hidden = make.restriction(make.resource("secret.kz"), ban, public=False, began="2018", ended="2020")
     make.appeal(ban, "withdrawn", restriction=hidden)
-    assert told(appeals.course_of_act(ban)) == LIFE
+    assert told(appeals.course_of_act(Act.objects.with_display().get(pk=ban.pk))) == LIFE
 
 
 def test_the_note_of_an_act_that_covers_what_is_not_shown_in_full_is_not_shown_in_any_course(
@@ -78,7 +86,7 @@ def test_the_note_of_an_act_that_covers_what_is_not_shown_in_full_is_not_shown_i
 ) -> None:
     interim = Act.objects.get(number="1")
     make.restriction(make.resource("secret.kz", display="withheld"), interim)
-    [own, *others] = appeals.course_of_act(Act.objects.get(number="2"))
+    [own, *others] = appeals.course_of_act(Act.objects.with_display().get(number="2"))
     assert (own.act, own.shown) == (interim, False)
     assert all(step.shown for step in others)
 
@@ -89,8 +97,8 @@ def test_many_restrictions_take_as_many_queries_as_one(ratel: Restriction, djang
         make.appeal(act)
         make.restriction(make.resource(f"site-{number}.kz"), act)
     rows = list(Restriction.objects.with_basis())
-    with django_assert_num_queries(5):  # appeals and their sources, twice; what may be shown
-        assert len(appeals.courses(rows)) == 21
+    with django_assert_num_queries(1):
+        assert len(appeals.courses(rows, appeals.reached(rows))) == 21
 
 
 @pytest.mark.parametrize(
@@ -104,12 +112,12 @@ def test_an_appeal_that_cannot_be_is_refused(fields: dict[str, object]) -> None:
 
 
 def falls(row: Restriction) -> bool:
-    return row.pk in appeals.fallen(list(Restriction.objects.with_basis()))
+    return row.pk in fallen()
 
 
 def test_a_course_that_ends_with_a_reversal_leaves_no_act_that_keeps_the_restriction(ratel: Restriction) -> None:
     ratel.acts.add(*Act.objects.filter(number__in=["3", "4"]))  # sources name the whole course as its basis
-    assert appeals.fallen(list(Restriction.objects.with_basis()))[ratel.pk] == Act.objects.get(number="2")
+    assert fallen()[ratel.pk] == Act.objects.get(number="2")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 from checks.engine import names
 from checks.models import Measurement, Network, Run, State, Vantage, Verdict
 from registry import dates, log, moderation, status, tasks
-from registry.models import Alarm, Resource
+from registry.models import Alarm, Resource, Restriction
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -304,6 +304,7 @@ def test_a_page_takes_few_queries_and_never_reads_measurements(client: Client, p
         basis.regions.create(iso=f"KZ-{number}", name_kk="R", name_ru="R", name_en="R")
         basis.networks.add(make.network(9198))
         basis.authorities.add(make.authority())
+        challenged(basis, f"site{number}")
     asked = queries(client, path)
     assert len(asked) <= QUERIES
     assert not any(Measurement._meta.db_table in sql or Verdict._meta.db_table in sql for sql in asked)
@@ -318,6 +319,16 @@ def test_queries_do_not_grow_with_rows(client: Client, path: str) -> None:
         full_record(f"site{number}.kz")
     make.restriction(Resource.objects.get(slug="site0.kz"), make.act(by=make.authority("another")))
     assert len(queries(client, path)) == few
+
+
+def challenged(basis: Restriction, name: str) -> None:
+    """Upheld, upheld again, and reversed in the end, each with its act and source."""
+    act, before = basis.acts.get(), None
+    for instance, outcome in enumerate(("upheld", "upheld", "reversed")):
+        result = make.act(f"{name}-{instance}", date=f"2026-02-{instance + 1:02}")
+        one = make.appeal(act, outcome, decided=result.date, result=result, previous=before, restriction=basis)
+        one.sources.add(make.source(f"A newspaper on {name}, {instance}"))
+        act, before = result, one
 
 
 def queries(client: Client, path: str) -> list[str]:
