@@ -113,7 +113,8 @@ def _linked(acts: Collection[int], restrictions: Collection[int]) -> RawSQL:
 
 def _joined(by: str, queries: Iterable[QuerySet[Any, Any]]) -> tuple[str, list[Any]]:
     """Those of the queries that can find anything, in SQL, and their parameters."""
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = []
     for query in queries:
         with suppress(EmptyResultSet):
             sql, its_own = query.query.sql_with_params()
