@@ -13,9 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import translation
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's thread
@@ -47,6 +49,47 @@ def _no_language_is_left_over() -> Iterator[None]:
     """A page that a test opened activates its language for the whole thread."""
     with translation.override(settings.LANGUAGE_CODE):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> dict[str, str]:
+    """The triggers that let nobody write the record alone are lifted, so that tests can make what they need.
+
+    Answers with them: `guarded` puts them back for a test of what editors do.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        guards = _guards(cursor)
+        for name in guards:
+            cursor.execute(f"DROP TRIGGER {name}{_on(name)}")
+    return guards
+
+
+@pytest.fixture
+def guarded(db: None, django_db_setup: dict[str, str]) -> None:
+    """As in a real database, nothing guarded is written from here on unless two people agree."""
+    with connection.cursor() as cursor:
+        for statement in django_db_setup.values():
+            cursor.execute(statement)
+
+
+def _guards(cursor: Any) -> dict[str, str]:
+    """Each by its name, with the statement that makes it."""
+    if connection.vendor == "sqlite":
+        cursor.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'two_people_registry%'"
+        )
+    else:
+        cursor.execute(
+            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
+            "WHERE NOT tgisinternal AND tgname LIKE 'two_people_registry%'"
+        )
+    return dict(cursor.fetchall())
+
+
+def _on(name: str) -> str:
+    """SQLite knows a trigger by its name alone."""
+    table = name.removeprefix("two_people_").rpartition("_")[0]
+    return f" ON {table}" if connection.vendor == "postgresql" else ""
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from registry.models.former_address import FormerAddress
 from registry.models.listing import Listing
 from registry.models.log import LogEntry, PrivatePart
 from registry.models.notice import Notice
+from registry.models.proposal import Approval, Proposal, Trial
 from registry.models.report import Decision, Report
 from registry.models.request import InformationRequest, RequestStep
 from registry.models.resource import Coverage, Resource
@@ -32,6 +33,7 @@ __all__ = [
     "ActRole",
     "Alarm",
     "Appeal",
+    "Approval",
     "Authority",
     "Candidate",
     "Category",
@@ -56,6 +58,7 @@ __all__ = [
     "OfficialFigure",
     "Original",
     "PrivatePart",
+    "Proposal",
     "PublicCopy",
     "Region",
     "Report",
@@ -69,5 +72,6 @@ __all__ = [
     "Standing",
     "Statement",
     "Tally",
+    "Trial",
     "strictest",
 ]

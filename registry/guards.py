@@ -1,0 +1,204 @@
+"""Triggers that refuse to write a table of the record unless two people have agreed. For migrations.
+
+They hold whoever writes: our own code, a shell, plain SQL. `registry.models.proposal` says when two have agreed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.migrations.operations.base import Operation
+
+REFUSAL = "two people must agree on this"
+
+
+class Guard(Operation):
+    """One table. `key` is the column with the id of the record that a row belongs to; of the record's own table "id".
+
+    An update of other `columns` is free; so is an insert where `inserts` says so, for rows that machines write too.
+    """
+
+    reversible = True
+
+    def __init__(self, table: str, record_type: str, key: str, columns: Sequence[str], *, inserts: bool = True) -> None:
+        self.table, self.record_type, self.key = table, record_type, key
+        self.columns, self.inserts = tuple(columns), inserts
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        pass
+
+    def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        for statement in {"sqlite": self._sqlite, "postgresql": self._postgresql}[editor.connection.vendor]():
+            editor.execute(statement, params=None)
+
+    def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
+        for act in self._acts():
+            editor.execute(f"DROP TRIGGER {self._name(act)}{on}", params=None)
+
+    def describe(self) -> str:
+        return f"Guard {self.table}"
+
+    def _acts(self) -> list[str]:
+        return [*(["insert"] if self.inserts else []), "update", "delete"]
+
+    def _name(self, act: str) -> str:
+        return f"two_people_{self.table}_{act}"
+
+    def _sqlite(self) -> list[str]:
+        changed = " OR ".join(f'NEW."{column}" IS NOT OLD."{column}"' for column in self.columns)
+        agreed = {row: _agreed(self.record_type, f'{row}."{self.key}"') for row in ("NEW", "OLD")}
+        whens = {
+            "insert": f"NOT ({agreed['NEW']})",
+            "update": f"({changed}) AND NOT (({agreed['OLD']}) AND ({agreed['NEW']}))",
+            "delete": f"NOT ({agreed['OLD']})",
+        }
+        return [
+            f"CREATE TRIGGER {self._name(act)} BEFORE {act.upper()} ON {self.table} WHEN {whens[act]} "
+            f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {self.table}'); END"
+            for act in self._acts()
+        ]
+
+    def _postgresql(self) -> list[str]:
+        arguments = f"'{self.record_type}', '{self.key}', '{','.join(self.columns)}', '{REFUSAL}'"
+        return [
+            f"CREATE TRIGGER {self._name(act)} BEFORE {act.upper()} ON {self.table} "
+            f"FOR EACH ROW EXECUTE FUNCTION registry_two_people({arguments})"
+            for act in self._acts()
+        ]
+
+
+def _agreed(record_type: str, key: str) -> str:
+    return (
+        "EXISTS (SELECT 1 FROM registry_trial) OR EXISTS (SELECT 1 FROM registry_proposal WHERE state = 'carrying' "  # noqa: S608
+        f"AND (record_type = '*' OR record_type = '{record_type}' AND (record_id IS NULL OR record_id = {key})))"
+    )
+
+
+# Nothing but our own words is put into it.
+POSTGRESQL_FUNCTION = """
+CREATE FUNCTION registry_two_people() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) END;
+    is_now jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) END;
+BEGIN
+    IF TG_OP = 'UPDATE' AND NOT EXISTS (
+        SELECT 1 FROM unnest(string_to_array(TG_ARGV[2], ',')) AS named(name)
+        WHERE was -> named.name IS DISTINCT FROM is_now -> named.name
+    ) THEN
+        RETURN NEW;
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM registry_trial) AND EXISTS (
+        SELECT 1 FROM unnest(ARRAY[was, is_now]) AS each(said)
+        WHERE each.said IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM registry_proposal WHERE state = 'carrying' AND (
+                record_type = '*' OR record_type = TG_ARGV[0]
+                AND (record_id IS NULL OR record_id = (each.said ->> TG_ARGV[1])::bigint)
+            )
+        )
+    ) THEN
+        RAISE EXCEPTION '%: %', TG_ARGV[3], TG_TABLE_NAME;
+    END IF;
+    RETURN COALESCE(NEW, OLD);
+END $$
+"""
+
+
+# --- of the proposals themselves
+
+_FIXED = ("operation", "record_type", "content", "sha256")
+_FIXED_NUMBERS = ("record_id", "author_id")  # or NULL
+_NEEDED = "CASE NEW.operation WHEN 'pack' THEN 2 ELSE 1 END"
+_GIVEN = (
+    "(SELECT count(*) FROM registry_approval a WHERE a.proposal_id = NEW.id AND a.sha256 = NEW.sha256 "
+    "AND a.approver_id <> COALESCE(NEW.author_id, 0))"
+)
+_FITTING = (
+    "EXISTS (SELECT 1 FROM registry_proposal p WHERE p.id = NEW.proposal_id AND p.sha256 = NEW.sha256 "
+    "AND COALESCE(p.author_id, 0) = COALESCE(NEW.author_id, 0) AND p.state = 'waiting')"
+)
+
+# (table, act, when it is refused, what is then said)
+RULES: tuple[tuple[str, str, str, str], ...] = (
+    ("registry_proposal", "INSERT", "NEW.state <> 'waiting'", "a proposal begins by waiting"),
+    (
+        "registry_proposal",
+        "UPDATE",
+        " OR ".join(
+            [
+                *(f"NEW.{one} <> OLD.{one}" for one in _FIXED),
+                *(f"COALESCE(NEW.{one}, 0) <> COALESCE(OLD.{one}, 0)" for one in _FIXED_NUMBERS),
+            ]
+        ),
+        "a proposal does not change",
+    ),
+    (
+        "registry_proposal",
+        "UPDATE",
+        "NOT (NEW.state = OLD.state OR OLD.state = 'waiting' AND NEW.state IN ('carrying', 'refused', 'taken_back') "
+        "OR OLD.state = 'carrying' AND NEW.state = 'done')",
+        "a proposal goes from waiting to its end",
+    ),
+    (
+        "registry_proposal",
+        "UPDATE",
+        f"NEW.state = 'carrying' AND {_GIVEN} < {_NEEDED}",
+        "it lacks the approval of another person",
+    ),
+    ("registry_proposal", "DELETE", "", "a proposal is kept"),
+    ("registry_approval", "INSERT", f"NOT {_FITTING}", "an approval is of what a proposal says, while it waits"),
+    ("registry_approval", "UPDATE", "", "an approval is kept as it was given"),
+    ("registry_approval", "DELETE", "", "an approval is kept as it was given"),
+    ("registry_trial", "DELETE", "", "a trial ends with its transaction"),
+    ("registry_trial", "UPDATE", "", "a trial ends with its transaction"),
+)
+
+
+class GuardProposals(Operation):
+    """What lets a proposal be carried out, and the function of the guards on PostgreSQL."""
+
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        pass
+
+    def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        on_postgresql = editor.connection.vendor == "postgresql"
+        for number, (table, act, refused, words) in enumerate(RULES):
+            name = f"two_people_rule_{number}"
+            when = f" WHEN ({refused})" if refused else ""
+            if on_postgresql:
+                test = f"IF ({refused}) THEN {_raised(words)} END IF; " if refused else _raised(words)
+                editor.execute(
+                    f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
+                    f"$$ BEGIN {test} RETURN COALESCE(NEW, OLD); END $$",
+                    params=None,
+                )
+                editor.execute(
+                    f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()", params=None
+                )
+            else:
+                editor.execute(
+                    f"CREATE TRIGGER {name} BEFORE {act} ON {table}{when} BEGIN SELECT RAISE(ABORT, '{words}'); END",
+                    params=None,
+                )
+        if on_postgresql:
+            editor.execute(POSTGRESQL_FUNCTION, params=None)
+
+    def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        on_postgresql = editor.connection.vendor == "postgresql"
+        for number, (table, *_rest) in enumerate(RULES):
+            name = f"two_people_rule_{number}"
+            editor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if on_postgresql else ""), params=None)
+            if on_postgresql:
+                editor.execute(f"DROP FUNCTION {name}", params=None)
+        if on_postgresql:
+            editor.execute("DROP FUNCTION registry_two_people", params=None)
+
+    def describe(self) -> str:
+        return "Guard the proposals"
+
+
+def _raised(words: str) -> str:
+    return f"RAISE EXCEPTION '{words}';"

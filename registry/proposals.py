@@ -1,0 +1,343 @@
+"""Two people agree on a change of the record: one proposes it, and another, who has seen the very same, approves it.
+
+A proposal is canonical JSON and its hash: what shall be done to which record, with which fields, for which reason, and
+in which state the record was when its author looked. Whoever approves names that hash. Only then is it done, in the
+same transaction, and the log tells both. The database refuses it otherwise (registry.guards).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from registry import documents, editing, log, merging, packs
+from registry.editing import Changed, NotPossible
+from registry.ledger.tree import canonical
+from registry.models import Act, Approval, LogEntry, Proposal, PublicCopy, Resource, Trial
+from registry.models.proposal import ANY
+from registry.models.withdrawal import Withdrawable
+from registry.moderation import key_id
+from registry.papers import marks
+
+Operation = Proposal.Operation
+State = Proposal.State
+Content = Mapping[str, Any]
+
+NEEDED = {Operation.PACK: 2}  # approvals, where one does not do; the database has the same figure
+NOWHERE = -1
+
+
+class OwnProposal(NotPossible):
+    """Who proposed it cannot approve it."""
+
+
+# --- proposing
+
+
+def propose(
+    operation: Operation,
+    record: models.Model | type[models.Model] | None,
+    fields: Content,
+    *,
+    by: User | None,
+    reason: str,
+    seen: str = "",
+) -> Proposal:
+    """Put it before a second person. It is tried first, and whatever would be wrong with it is raised.
+
+    `record`: the row that it changes, the table that it adds to, or None for more than one table. `seen`: the state
+    that the author looked at (`editing.state_of`), where that may be older than this moment.
+    Raises NoReason, NotPossible, ValidationError by field.
+    """
+    reason = editing.checked(reason)
+    with transaction.atomic():
+        row = _made(operation, record, fields, by, reason, seen)
+        tried(lambda: _carry_out(row, _hands(row)))
+        row.save()
+    return row
+
+
+def preview(
+    operation: Operation, record: Any, fields: Content, *, by: User, reason: str, seen: str = ""
+) -> list[dict[str, Any]]:
+    """What the log would tell of it. Raises as `propose` does."""
+    row = _made(operation, record, fields, by, editing.checked(reason), seen)
+    return told_of(row)
+
+
+def told_of(row: Proposal) -> list[dict[str, Any]]:
+    """What the log would tell of a proposal if it were approved now. Raises what keeps it from that."""
+    by = _hands(row)
+    return cast(list[dict[str, Any]], tried(lambda: editing.preview(lambda: _carry_out(row, by), by=by)))
+
+
+def tried(act: Callable[[], Any]) -> Any:
+    """Do it and undo it. The database lets nothing of a trial be committed."""
+    with transaction.atomic():
+        Trial.objects.create(never_id=NOWHERE)
+        found = act()
+        transaction.set_rollback(True)
+    return found
+
+
+def _made(operation: Operation, record: Any, fields: Content, by: User | None, reason: str, seen: str) -> Proposal:
+    row = record if isinstance(record, models.Model) else None
+    content = {
+        "operation": str(operation),
+        "record": log.subject_of(row) if row else _name_of(record),
+        "fields": fields,
+        "reason": reason,
+        "seen": seen or _state_of(row),
+        "head": _head_of(row),
+    }
+    text = canonical(content)
+    return Proposal(
+        operation=operation,
+        record_type=_name_of(record) if operation in _ON_ONE else ANY,
+        record_id=row.pk if row else None,
+        content=text.decode(),
+        sha256=hashlib.sha256(text).hexdigest(),
+        author=by,
+    )
+
+
+def _name_of(record: Any) -> str:
+    return str(record._meta.model_name) if record is not None else ANY
+
+
+def _state_of(row: models.Model | None) -> str:
+    return editing.state_of(row) if isinstance(row, Withdrawable) and type(row) in editing.EDITABLE else ""
+
+
+def _head_of(row: models.Model | None) -> str:
+    """The leaf of the last entry that the log has of it."""
+    if row is None:
+        return ""
+    last = LogEntry.objects.filter(subject=log.subject_of(row)).order_by("-id").values_list("leaf", flat=True)
+    return last.first() or ""
+
+
+# --- deciding
+
+
+@transaction.atomic
+def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None:
+    """Agree to exactly what has this hash. With the last approval that it needs it is done; answers with the record.
+
+    Raises Changed, OwnProposal, NotPossible, NoReason, ValidationError by field; then nothing is done, nor agreed to.
+    """
+    row = _waiting(proposal)
+    if sha256 != row.sha256:
+        raise Changed(gettext("This is not what you looked at. Look at it again before you decide."))
+    if by == row.author:
+        raise OwnProposal(gettext("You proposed it yourself: another person has to agree."))
+    if row.author and not row.author.is_active:
+        raise NotPossible(gettext("Who proposed it is no editor any more. Take it over, and let another person agree."))
+    if row.approvals.filter(approver=by).exists():
+        raise NotPossible(gettext("You agreed to it already: another person has to agree too."))
+    _check_unchanged(row)
+    Approval.objects.create(proposal=row, sha256=sha256, author=row.author, approver=by)
+    if row.approvals.count() < NEEDED.get(Operation(row.operation), 1):
+        return None
+    row.state, row.never_id = State.CARRYING, NOWHERE
+    row.save(update_fields=["state", "never"])
+    done = _carry_out(row, _hands(row))
+    row.made_id = done.pk if done and row.record_id is None else None
+    row.state, row.never_id, row.closed_at = State.DONE, None, timezone.now()
+    row.save(update_fields=["state", "never", "made_id", "closed_at"])
+    return done
+
+
+@transaction.atomic
+def refuse(proposal: Proposal, *, by: User, reason: str) -> None:
+    """Raises NoReason, NotPossible, ValidationError."""
+    row = _waiting(proposal)
+    if by == row.author:
+        raise OwnProposal(gettext("You proposed it yourself: take it back."))
+    _close(row, State.REFUSED, editing.checked(reason))
+
+
+@transaction.atomic
+def take_back(proposal: Proposal, *, by: User) -> None:
+    row = _waiting(proposal)
+    if by != row.author:
+        raise NotPossible(gettext("Another person proposed it: refuse it with a reason."))
+    _close(row, State.TAKEN_BACK, "")
+
+
+@transaction.atomic
+def take_over(proposal: Proposal, *, by: User) -> Proposal:
+    """Propose the same as one's own, where the author is no editor any more. Raises as `propose` does."""
+    row = _waiting(proposal)
+    if row.author is None or row.author.is_active:
+        raise NotPossible(gettext("Who proposed it is still an editor."))
+    content = row.told
+    _close(row, State.REFUSED, gettext("Taken over by another editor."))
+    return propose(Operation(row.operation), _record_of(row), content["fields"], by=by, reason=content["reason"])
+
+
+def _close(row: Proposal, state: State, answer: str) -> None:
+    row.state, row.answer, row.closed_at = state, answer, timezone.now()
+    row.save(update_fields=["state", "answer", "closed_at"])
+
+
+def _waiting(proposal: Proposal) -> Proposal:
+    row = Proposal.objects.select_for_update(of=("self",)).select_related("author").get(pk=proposal.pk)
+    if row.state != State.WAITING:
+        raise NotPossible(gettext("It was decided already: someone was faster."))
+    return row
+
+
+def is_outdated(row: Proposal) -> bool:
+    """The record is not what the author looked at."""
+    if row.record_id is None:
+        return False
+    record, content = _record_of(row), row.told
+    return not isinstance(record, models.Model) or (content["seen"], content["head"]) != (
+        _state_of(record),
+        _head_of(record),
+    )
+
+
+def _check_unchanged(row: Proposal) -> None:
+    if is_outdated(row):
+        raise Changed(
+            gettext("The entry was changed since this was proposed. It has to be looked at and proposed anew.")
+        )
+
+
+def _hands(row: Proposal) -> str:
+    """The author first, then who agreed."""
+    approvers = [one.approver for one in row.approvals.select_related("approver")] if row.pk else []
+    return "+".join(key_id(one) if one else "operator" for one in (row.author, *approvers))
+
+
+# --- who may
+
+
+def permission_for(row: Proposal) -> str:
+    """What an editor needs to be allowed to propose it, or to agree to it."""
+    model = row.told["record"].partition("/")[0]
+    return f"registry.change_{'act' if model in (ANY, 'publiccopy') else model}"
+
+
+# --- what waits that is like it
+
+
+def alike(model: type[models.Model], fields: Content) -> tuple[list[Act], list[Proposal]]:
+    """Acts that the register has, and proposals that wait, of the same number and day as a new act."""
+    number = str(fields.get("number") or "").strip()
+    if model is not Act or not number:
+        return [], []
+    same_day = Q(date=fields.get("date") or "") | Q(date="")
+    acts = list(Act.objects.standing().filter(same_day if fields.get("date") else Q(), number__iexact=number)[:5])
+    waiting = Proposal.objects.filter(state=State.WAITING, operation=Operation.CREATE, record_type="act")
+    return acts, [one for one in waiting if _same_number(one.told["fields"], number)]
+
+
+def _same_number(fields: Content, number: str) -> bool:
+    return str(fields.get("number") or "").strip().casefold() == number.casefold()
+
+
+# --- carrying out
+
+
+def _record_of(row: Proposal) -> Any:
+    """The record, the table of a new one, or None."""
+    name, _slash, pk = row.told["record"].partition("/")
+    if name == ANY:
+        return None
+    model = apps.get_model("registry", name)
+    if not pk:
+        return model
+    found = model._base_manager.filter(pk=int(pk)).first()
+    if found is None:
+        raise Changed(gettext("It is no longer there. Look it up again."))
+    return found
+
+
+def _carry_out(row: Proposal, by: str) -> models.Model | None:
+    content = row.told
+    return _ACTS[Operation(row.operation)](_record_of(row), content, by)
+
+
+def _create(model: type[Withdrawable], content: Content, by: str) -> models.Model:
+    return editing.create(model, content["fields"], by=by, reason=content["reason"])
+
+
+def _correct(record: Any, content: Content, by: str) -> models.Model:
+    if not editing.correct(record, content["fields"], by=by, reason=content["reason"], seen=content["seen"]):
+        raise NotPossible(gettext("Nothing would change: it says so already."))
+    return cast(models.Model, record)
+
+
+def _withdraw(record: Any, content: Content, by: str) -> models.Model:
+    editing.withdraw(record, by=by, reason=content["reason"])
+    return cast(models.Model, record)
+
+
+def _restore(record: Any, content: Content, by: str) -> models.Model:
+    editing.restore(record, by=by, reason=content["reason"])
+    return cast(models.Model, record)
+
+
+def _merge(record: Any, content: Content, by: str) -> models.Model:
+    fields = content["fields"]
+    into = Resource.objects.filter(pk=fields["into"]).first()
+    if into is None:
+        raise Changed(gettext("It is no longer there. Look it up again."))
+    return merging.merge(record, into, by=by, reason=content["reason"], across_types=fields["across_types"])
+
+
+def _copy(record: Any) -> PublicCopy:
+    return cast(PublicCopy, record)
+
+
+def _publish(record: Any, content: Content, by: str) -> models.Model:
+    copy, fields = _copy(record), dict(content["fields"])
+    acts = _by_key(Act, fields.pop("acts"))
+    return documents.publish(copy.original, acts=acts, seen=copy.sha256, by=by, reason=content["reason"], **fields)
+
+
+def _redact(record: Any, content: Content, by: str) -> models.Model:
+    copy = _copy(record)
+    drawn = marks.of(content["fields"]["marks"])
+    return documents.blacken(copy.original, drawn, seen=copy.sha256, by=by, reason=content["reason"], at=timezone.now())
+
+
+def _pack(record: None, content: Content, by: str) -> None:
+    fields = content["fields"]
+    country, root = fields["country"], Path(fields["folder"])
+    if packs.sha256_of(country, root) != fields["sha256"]:
+        raise Changed(gettext("The files of the pack are not the ones that were proposed."))
+    packs.load(country, root, reason=f"country pack {country}, SHA-256 {fields['sha256']}, agreed by {by}")
+
+
+def _by_key(model: type[Act], keys: Iterable[str]) -> list[Act]:
+    found = {one.key: one for one in model.objects.filter(key__in=list(keys))}
+    if missing := [key for key in keys if key not in found]:
+        raise NotPossible(gettext("There is no act of this key: %(key)s.") % {"key": ", ".join(missing)})
+    return list(found.values())
+
+
+_ACTS: Mapping[Operation, Callable[[Any, Content, str], models.Model | None]] = {
+    Operation.CREATE: _create,
+    Operation.CORRECT: _correct,
+    Operation.WITHDRAW: _withdraw,
+    Operation.RESTORE: _restore,
+    Operation.MERGE: _merge,
+    Operation.PUBLISH: _publish,
+    Operation.REDACT: _redact,
+    Operation.PACK: _pack,
+}
+# Of the others the database lets any guarded table be written.
+_ON_ONE = frozenset({Operation.CREATE, Operation.CORRECT, Operation.WITHDRAW, Operation.RESTORE})
