@@ -15,6 +15,7 @@ urlpatterns = [
     re_path(r"^documents/(?P<sha256>[0-9a-f]{64})\Z", documents.document, name="document"),
     path("api/", include("registry.api.urls")),
     path("desk/language/", set_language, name="set_language"),
+    path("desk/", include("registry.desk.urls")),
     path("desk/", admin.site.urls),
     *i18n_patterns(path("", include("registry.web.urls")), prefix_default_language=True),
 ]

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "registry": {"registry.ledger", "registry.papers", "checks", *BELOW_CHECKS},
     "config": {"registry", "registry.ledger", "registry.papers", "checks", *BELOW_CHECKS},
 }
-DOORS = {"web", "api", "tasks", "admin", "management", "templatetags"}
+DOORS = {"web", "api", "desk", "tasks", "admin", "management", "templatetags"}
 FRAMEWORK = {"django", "rest_framework", "django_filters", "drf_spectacular", "csp", "environ", "whitenoise"}
 DATABASES = {"psycopg", "sqlite3"}
 NOT_IN_ENGINE = {"requests", "celery", "kombu", "redis"}

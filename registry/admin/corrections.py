@@ -5,9 +5,11 @@ A form is sent twice. The first time it is shown what the log would tell everybo
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
@@ -26,12 +28,12 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
 from checks.models import Network
-from registry import editing, labels
+from registry import editing, labels, proposals
 from registry.admin.decisions import WIDE, DecisionForm, resources_meant
 from registry.dates import PartialDateField, PartialTimeField
-from registry.models import Authority, Event, Ground, Region, Resource, Source
+from registry.models import Authority, Event, Ground, Region, Resource, Restriction, Source
 from registry.models.withdrawal import Withdrawable
-from registry.moderation import key_id
+from registry.proposals import Operation
 
 CHOSEN = (Authority, Event, Ground, Region)  # tables of which one row is chosen from a list
 TICKED = (Ground, Region)  # and of which several are ticked
@@ -220,79 +222,101 @@ class Edited(ReadOnly):
         empty = editing.fields_of_nothing(self.model)
         asked = {name: request.GET[name] for name in kind.base_fields if name in request.GET}
         form = kind(request.POST or None, initial=empty | asked)
-
-        def act(by: str, reason: str) -> Any:
-            return editing.create(self.model, form.change(), by=by, reason=reason)
-
-        return self._edit(request, form, gettext("Add an entry"), None, act)
+        return self._edit(request, form, gettext("Add an entry"), None, lambda: Change(Operation.CREATE, form.change()))
 
     def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = get_object_or_404(self.model, pk=pk)
         form = form_for(self.model, of=row)(request.POST or None, initial=editing.fields_of(row))
         seen = request.POST.get("seen") or editing.state_of(row)
-
-        def act(by: str, reason: str) -> Any:
-            if not editing.correct(row, form.change(), by=by, reason=reason, seen=seen):
-                raise editing.NotPossible(gettext("Nothing would change: it says so already."))
-            return row
-
-        return self._edit(request, form, gettext("Correct"), row, act, seen=seen)
+        return self._edit(
+            request, form, gettext("Correct"), row, lambda: Change(Operation.CORRECT, form.change(), seen)
+        )
 
     def withdraw(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._mark(request, pk, editing.withdraw, gettext("Withdraw"))
+        row = get_object_or_404(self.model, pk=pk)
+        form = WithdrawForm(request.POST or None, name=name_of(row))
+        return self._edit(request, form, gettext("Withdraw"), row, lambda: Change(Operation.WITHDRAW))
 
     def restore(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._mark(request, pk, editing.restore, gettext("Restore"))
-
-    def _mark(self, request: HttpRequest, pk: int, do: Callable[..., None], title: str) -> HttpResponse:
         row = get_object_or_404(self.model, pk=pk)
-
-        def act(by: str, reason: str) -> Any:
-            do(row, by=by, reason=reason)
-            return row
-
-        return self._edit(request, DecisionForm(request.POST or None), title, row, act)
+        form = DecisionForm(request.POST or None)
+        return self._edit(request, form, gettext("Restore"), row, lambda: Change(Operation.RESTORE))
 
     def _edit(
-        self,
-        request: HttpRequest,
-        form: DecisionForm,
-        title: str,
-        row: Any,
-        act: Callable[[str, str], Any],
-        *,
-        seen: str = "",
+        self, request: HttpRequest, form: DecisionForm, title: str, row: Any, change: Callable[[], Change]
     ) -> HttpResponse:
+        """A change that is right is first shown, as the log would tell it, and then put before a second person."""
         if not self.has_edit_permission(request):
             raise PermissionDenied
         preview: list[dict[str, Any]] = []
+        wanted = Change(Operation.CREATE)
         sent = _hash_of(form) if request.method == "POST" and form.is_valid() else ""
         if sent:
-            by, reason = key_id(cast(User, request.user)), form.cleaned_data["reason"]
+            wanted = change()
+            about = {"by": cast(User, request.user), "reason": form.cleaned_data["reason"], "seen": wanted.seen}
             try:
                 if "confirm" in request.POST and request.POST.get("shown") == sent:
-                    done = act(by, reason)
-                    messages.success(request, gettext("It is recorded."))
-                    return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", done.pk)
-                preview = editing.preview(lambda: act(by, reason), by=by)
-                if row:
-                    row.refresh_from_db()  # it was read again while the act was tried
+                    made = proposals.propose(wanted.operation, row or self.model, wanted.fields, **about)
+                    messages.success(request, gettext("It is proposed. It is done when another person agrees."))
+                    return redirect("desk:proposal", made.pk)
+                preview = proposals.preview(wanted.operation, row or self.model, wanted.fields, **about)
             except editing.NotPossible as refused:
                 form.add_error(None, str(refused))
             except ValidationError as refused:
                 _add_errors(form, refused)
+            if row:
+                row.refresh_from_db()  # it was read again while the act was tried
+        acts, waiting = proposals.alike(self.model, wanted.fields) if sent and row is None else ([], [])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": title,
             "row": row,
             "form": form,
-            "seen": seen,
+            "seen": wanted.seen or (editing.state_of(row) if row else ""),
             "sent": sent,
             "preview": [Told(self.model, one) for one in preview],
             "checked": bool(sent) and not form.errors,
+            "acts": acts,
+            "waiting": waiting,
         }
         return TemplateResponse(request, "admin/registry/edited/edit.html", context)
+
+
+@dataclass(frozen=True)
+class Change:
+    operation: Operation
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seen: str = ""
+
+
+class WithdrawForm(DecisionForm):
+    """What takes something away asks for its name, so that no click alone does it."""
+
+    typed = forms.CharField(required=False, max_length=2048, widget=forms.TextInput(attrs=WIDE))
+    field_order = ["reason", "typed"]
+
+    def __init__(self, data: Any, *, name: str) -> None:
+        super().__init__(data)
+        self._name = name
+        self.fields["typed"].label = gettext("Type %(name)s") % {"name": name}
+
+    def clean_typed(self) -> str:
+        typed = str(self.cleaned_data["typed"]).strip()
+        if typed != self._name:
+            raise ValidationError(
+                gettext("Type exactly %(name)s, to show that it is the one you mean.") % {"name": self._name}
+            )
+        return typed
+
+
+def name_of(record: models.Model) -> str:
+    """What a person calls it: its key, its site, or its number."""
+    if isinstance(record, Restriction):
+        return str(record.resource)
+    if isinstance(record, Resource):
+        return str(record)
+    return str(getattr(record, "key", "") or getattr(record, "code", "") or record.pk)
 
 
 class Told:

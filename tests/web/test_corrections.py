@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -60,13 +61,25 @@ def shown(page: str) -> dict[str, Any]:
 
 
 def send(desk: Client, where: str, **fields: Any) -> Any:
-    """Fill the form in, look at what the log will tell, and record it."""
+    """Fill the form in, look at what the log will tell, propose it, and let another editor agree."""
     sent = shown(desk.get(where).content.decode()) | WHY | fields
     before = LogEntry.objects.count()
     looked = desk.post(where, sent).content.decode()
     assert LogEntry.objects.count() == before
     assert 'name="confirm"' in looked, re.findall(r"errorlist.*?</ul>", looked, re.DOTALL)
-    return desk.post(where, shown(looked) | {"confirm": "Record it"}, follow=True)
+    return agree(desk.post(where, shown(looked) | {"confirm": "Propose it"}))
+
+
+def agree(proposed: Any, **fields: str) -> Any:
+    """Another editor looks at what was proposed, types its name where she is asked to, and agrees."""
+    assert proposed.status_code == 302
+    other = Client()
+    other.force_login(User.objects.get_or_create(username="second", is_superuser=True, is_staff=True)[0])
+    other.cookies["django_language"] = "en"
+    page = other.get(proposed.headers["Location"]).content.decode()
+    asked = re.search(r'<label for="typed">Type (.*?)</label>', page)
+    sent = {"do": "approve", "typed": asked[1] if asked else "", **shown(page), **fields}
+    return other.post(proposed.headers["Location"], sent | fields, follow=True)
 
 
 def one_of_each() -> dict[type[Withdrawable], Any]:
@@ -145,11 +158,13 @@ def test_a_correction_is_shown_before_it_is_done(desk: Client) -> None:
     page = desk.post(where, sent).content.decode()
     assert re.search(r"<del>1</del></td><td><ins>2-b</ins>", page)
     assert Act.objects.get().number == "1"
-    confirmed = shown(page) | {"confirm": "Record it"}
+    confirmed = shown(page) | {"confirm": "Propose it"}
     again = desk.post(where, confirmed | {"number": "3"}).content.decode()
     assert "<ins>3</ins>" in again  # what is confirmed is what was shown
     assert Act.objects.get().number == "1"
-    desk.post(where, confirmed)
+    proposed = desk.post(where, confirmed)
+    assert Act.objects.get().number == "1"
+    agree(proposed)
     assert Act.objects.get().number == "2-b"
 
 
@@ -181,7 +196,7 @@ def test_who_looked_before_somebody_else_changed_it_is_told_to_look_again(desk: 
 
 def test_it_is_withdrawn_and_restored_with_a_reason(desk: Client) -> None:
     row = make.notice()
-    page = send(desk, address("withdraw", row), reason="It was another firm.").content.decode()
+    page = send(desk, address("withdraw", row), reason="It was another firm.", typed=row.key).content.decode()
     row.refresh_from_db()
     assert row.withdrawn == "It was another firm."
     assert "It was another firm." in page
@@ -196,7 +211,7 @@ def test_it_is_withdrawn_and_restored_with_a_reason(desk: Client) -> None:
 def test_what_still_rests_on_it_is_named(desk: Client) -> None:
     body = make.authority()
     act = make.act(by=body)
-    page = desk.post(address("withdraw", body), WHY).content.decode()
+    page = desk.post(address("withdraw", body), {**WHY, "typed": body.code}).content.decode()
     assert f"act/{act.pk}" in page
     assert not LogEntry.objects.exists()
 
@@ -221,6 +236,26 @@ def test_a_ground_that_hides_the_name_is_told_in_the_preview(desk: Client) -> No
     assert "How much of the name is shown changes with it:" in page
     assert "<ins>the name is withheld</ins>" in page
     assert Resource.objects.get().display == Display.FULL
+
+
+def test_what_takes_something_away_asks_for_its_name(desk: Client) -> None:
+    row = make.notice()
+    page = desk.post(address("withdraw", row), {**WHY, "typed": "another"}).content.decode()
+    assert f"Type exactly {row.key}" in page
+    asked = {**WHY, "typed": row.key}
+    looked = shown(desk.post(address("withdraw", row), asked).content.decode())
+    answer = agree(desk.post(address("withdraw", row), looked | {"confirm": "Propose it"}), typed="another")
+    assert answer.status_code == 409
+    row.refresh_from_db()
+    assert not row.withdrawn
+
+
+def test_an_act_that_is_there_already_is_offered_to_be_joined(desk: Client) -> None:
+    act = make.act("9-A", date="2026-01")
+    sent = {**WHY, "key": "act-9", "type": "order", "number": "9-a", "date": "2026-01", "confidence": "low"}
+    page = desk.post(address("new", Act), sent).content.decode()
+    assert "This may be an act that is there already." in page
+    assert f'href="{address("change", act)}"' in page
 
 
 @pytest.mark.parametrize("act", ["new", "correct", "withdraw", "restore"])
@@ -288,7 +323,7 @@ def test_the_form_is_open_to_everybody_and_works_from_the_keyboard(
 
 def test_a_preview_speaks_of_a_record_as_it_is_and_in_words(desk: Client) -> None:
     row = make.notice(about="TikTok")
-    looked = desk.post(address("withdraw", row), {"reason": "It was another firm."}).content.decode()
+    looked = desk.post(address("withdraw", row), {"reason": "It was another firm.", "typed": row.key}).content.decode()
     assert f"<p><bdi>{row}</bdi></p>" in looked  # not yet withdrawn
     assert f"<ins>{timezone.localdate():%-d %B %Y}</ins>" in looked
     basis = make.restriction(make.resource(), kind="court", kind_reason="A court.")

@@ -1,0 +1,147 @@
+"""Proposals: what waits for a second person, and the page on which she agrees to it or refuses it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.apps import apps
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from registry import editing
+from registry import proposals as core
+from registry.admin.corrections import Told, name_of
+from registry.log import NoReason
+from registry.models import Proposal
+from registry.models.proposal import ANY
+from registry.proposals import Operation, State
+
+ON_A_PAGE = 40
+DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
+
+
+class StateForm(forms.Form):
+    state = forms.ChoiceField(label=_("State"), required=False)
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        shown = [one for one in State if one != State.CARRYING]
+        self.fields["state"].choices = [("all", _("all")), *((one.value, one.label) for one in shown)]  # type: ignore[attr-defined]
+
+
+def proposals(request: HttpRequest) -> HttpResponse:
+    form = StateForm(request.GET or {"state": State.WAITING})
+    rows = Proposal.objects.select_related("author").order_by("-id")
+    chosen = form.cleaned_data["state"] if form.is_valid() else State.WAITING
+    if chosen and chosen != "all":
+        rows = rows.filter(state=chosen)
+    page = Paginator(rows, ON_A_PAGE).get_page(request.GET.get("page"))
+    lines = [(row, record_of(row), row.author == request.user) for row in page]
+    return render(request, "desk/proposals.html", {"form": form, "page": page, "lines": lines})
+
+
+def proposal(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Proposal.objects.select_related("author"), pk=pk)
+    may = request.user.has_perm(core.permission_for(row))
+    wrong: list[str] = []
+    if request.method == "POST":
+        if not may:
+            raise PermissionDenied
+        try:
+            return _decided(request, row)
+        except ValidationError as refused:
+            wrong += refused.messages
+        except (editing.NotPossible, NoReason) as refused:
+            wrong.append(str(refused))
+        row.refresh_from_db()
+    waiting = row.state == State.WAITING
+    preview, hindrance = _preview(row) if waiting else ([], "")
+    record = record_of(row)
+    context = {
+        "row": row,
+        "content": row.told,
+        "record": record,
+        "record_url": _address(record),
+        "approvals": row.approvals.select_related("approver"),
+        "waiting": waiting,
+        "mine": row.author == request.user,
+        "left": row.author is not None and not row.author.is_active,
+        "may": may,
+        "preview": preview,
+        "hindrance": hindrance,
+        "name": name_to_type(row),
+        "wrong": wrong,
+        "reason": request.POST.get("reason", ""),
+    }
+    return render(request, "desk/proposal.html", context, status=409 if wrong else 200)
+
+
+def _decided(request: HttpRequest, row: Proposal) -> HttpResponse:
+    by = cast(User, request.user)  # nobody else is let in
+    match request.POST.get("do"):
+        case "approve":
+            name = name_to_type(row)
+            if name and request.POST.get("typed", "").strip() != name:
+                told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
+                raise ValidationError(told % {"name": name})
+            done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
+            row.refresh_from_db()
+            agreed = row.state == State.DONE
+            messages.success(request, gettext("It is done.") if agreed else gettext("One more person has to agree."))
+            return redirect(_address(done) or reverse("desk:proposal", args=[row.pk]))
+        case "refuse":
+            core.refuse(row, by=by, reason=request.POST.get("reason", ""))
+            messages.success(request, gettext("It is refused."))
+        case "take_back":
+            core.take_back(row, by=by)
+            messages.success(request, gettext("It is taken back."))
+        case "take_over":
+            return redirect("desk:proposal", core.take_over(row, by=by).pk)
+    return redirect("desk:proposal", row.pk)
+
+
+def _preview(row: Proposal) -> tuple[list[Told], str]:
+    """What the log would tell if it were approved now, or what keeps it from that."""
+    try:
+        if core.is_outdated(row):
+            raise editing.Changed(gettext("The entry was changed since. Look at it, and propose what is still right."))
+        model = apps.get_model("registry", row.record_type) if row.record_type != ANY else None
+        return [Told(model or _model_of(one), one) for one in core.told_of(row)], ""
+    except ValidationError as refused:
+        return [], " ".join(refused.messages)
+    except (editing.NotPossible, NoReason) as refused:
+        return [], str(refused)
+
+
+def _model_of(payload: dict[str, Any]) -> Any:
+    return apps.get_model("registry", payload["subject"].partition("/")[0])
+
+
+def record_of(row: Proposal) -> models.Model | None:
+    """What it is about, or what it made."""
+    name, _slash, pk = row.told["record"].partition("/")
+    number = pk or row.made_id
+    if name == ANY or not number:
+        return None
+    return cast(models.Model | None, apps.get_model("registry", name)._base_manager.filter(pk=number).first())
+
+
+def name_to_type(row: Proposal) -> str:
+    """Of what takes something away. Empty: nothing has to be typed."""
+    record = record_of(row) if row.operation in DESTRUCTIVE else None
+    return name_of(record) if record else ""
+
+
+def _address(record: models.Model | None) -> str:
+    """Of its page at the desk."""
+    meta = record._meta if record else None
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk]) if meta and record else ""
