@@ -50,7 +50,7 @@ def shown(page: str) -> dict[str, Any]:
         if found.get("type") in ("checkbox",):
             if " checked" in tag:
                 sent.setdefault(found["name"], []).append(found.get("value", "on"))
-        elif "name" in found and found["type"] != "submit":
+        elif "name" in found and found.get("type") != "submit":
             sent[found["name"]] = found.get("value", "")
     for name, text in re.findall(r'<textarea name="(\w+)"[^>]*>\n?(.*?)</textarea>', page, re.DOTALL):
         sent[name] = html.unescape(text).replace("\n", "\r\n")  # as browsers do
