@@ -17,13 +17,23 @@ class Guard(Operation):
     """One table. `key` is the column with the id of the record that a row belongs to; of the record's own table "id".
 
     An update of other `columns` is free; so is an insert where `inserts` says so, for rows that machines write too.
+    `only` is a column with its value: rows that have another are free.
     """
 
     reversible = True
 
-    def __init__(self, table: str, record_type: str, key: str, columns: Sequence[str], *, inserts: bool = True) -> None:
+    def __init__(
+        self,
+        table: str,
+        record_type: str,
+        key: str,
+        columns: Sequence[str],
+        *,
+        inserts: bool = True,
+        only: tuple[str, str] = ("", ""),
+    ) -> None:
         self.table, self.record_type, self.key = table, record_type, key
-        self.columns, self.inserts = tuple(columns), inserts
+        self.columns, self.inserts, self.only = tuple(columns), inserts, only
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
@@ -49,6 +59,9 @@ class Guard(Operation):
     def _sqlite(self) -> list[str]:
         changed = " OR ".join(f'NEW."{column}" IS NOT OLD."{column}"' for column in self.columns)
         agreed = {row: _agreed(self.record_type, f'{row}."{self.key}"') for row in ("NEW", "OLD")}
+        column, value = self.only
+        if column:
+            agreed = {row: f"{row}.{column} <> '{value}' OR {test}" for row, test in agreed.items()}
         whens = {
             "insert": f"NOT ({agreed['NEW']})",
             "update": f"({changed}) AND NOT (({agreed['OLD']}) AND ({agreed['NEW']}))",
@@ -62,6 +75,7 @@ class Guard(Operation):
 
     def _postgresql(self) -> list[str]:
         arguments = f"'{self.record_type}', '{self.key}', '{','.join(self.columns)}', '{REFUSAL}'"
+        arguments += f", '{self.only[0]}', '{self.only[1]}'"
         return [
             f"CREATE TRIGGER {self._name(act)} BEFORE {act.upper()} ON {self.table} "
             f"FOR EACH ROW EXECUTE FUNCTION registry_two_people({arguments})"
@@ -91,7 +105,7 @@ BEGIN
     END IF;
     IF NOT EXISTS (SELECT 1 FROM registry_trial) AND EXISTS (
         SELECT 1 FROM unnest(ARRAY[was, is_now]) AS each(said)
-        WHERE each.said IS NOT NULL AND NOT EXISTS (
+        WHERE each.said IS NOT NULL AND (TG_ARGV[4] = '' OR each.said ->> TG_ARGV[4] = TG_ARGV[5]) AND NOT EXISTS (
             SELECT 1 FROM registry_proposal WHERE state = 'carrying' AND (
                 record_type = '*' OR record_type = TG_ARGV[0]
                 AND (record_id IS NULL OR record_id = (each.said ->> TG_ARGV[1])::bigint)
@@ -109,7 +123,7 @@ END $$
 
 _FIXED = ("operation", "record_type", "content", "sha256")
 _FIXED_NUMBERS = ("record_id", "author_id")  # or NULL
-_NEEDED = "CASE NEW.operation WHEN 'pack' THEN 2 ELSE 1 END"
+_NEEDED = "CASE WHEN NEW.author_id IS NULL THEN 2 ELSE 1 END"
 _GIVEN = (
     "(SELECT count(*) FROM registry_approval a WHERE a.proposal_id = NEW.id AND a.sha256 = NEW.sha256 "
     "AND a.approver_id <> COALESCE(NEW.author_id, 0))"

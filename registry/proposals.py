@@ -19,7 +19,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from registry import documents, editing, log, merging, packs
+from checks.vantages import Admission, NotAdmitted
+from registry import documents, editing, log, merging, moderation, packs
 from registry.editing import Changed, NotPossible
 from registry.ledger.tree import canonical
 from registry.models import Act, Approval, LogEntry, Proposal, PublicCopy, Resource, Trial
@@ -32,7 +33,6 @@ Operation = Proposal.Operation
 State = Proposal.State
 Content = Mapping[str, Any]
 
-NEEDED = {Operation.PACK: 2}  # approvals, where one does not do; the database has the same figure
 NOWHERE = -1
 
 
@@ -146,7 +146,7 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
         raise NotPossible(gettext("You agreed to it already: another person has to agree too."))
     _check_unchanged(row)
     Approval.objects.create(proposal=row, sha256=sha256, author=row.author, approver=by)
-    if row.approvals.count() < NEEDED.get(Operation(row.operation), 1):
+    if row.approvals.count() < needed(row):
         return None
     row.state, row.never_id = State.CARRYING, NOWHERE
     row.save(update_fields=["state", "never"])
@@ -155,6 +155,11 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
     row.state, row.never_id, row.closed_at = State.DONE, None, timezone.now()
     row.save(update_fields=["state", "never", "made_id", "closed_at"])
     return done
+
+
+def needed(row: Proposal) -> int:
+    """Approvals. Of whoever proposed it at the command line nobody knows who it was. The database has the same rule."""
+    return 1 if row.author else 2
 
 
 @transaction.atomic
@@ -227,6 +232,8 @@ def _hands(row: Proposal) -> str:
 def permission_for(row: Proposal) -> str:
     """What an editor needs to be allowed to propose it, or to agree to it."""
     model = row.told["record"].partition("/")[0]
+    if row.operation == Operation.ADMIT:
+        return "checks.change_vantage"
     return f"registry.change_{'act' if model in (ANY, 'publiccopy') else model}"
 
 
@@ -295,7 +302,12 @@ def _merge(record: Any, content: Content, by: str) -> models.Model:
     into = Resource.objects.filter(pk=fields["into"]).first()
     if into is None:
         raise Changed(gettext("It is no longer there. Look it up again."))
-    return merging.merge(record, into, by=by, reason=content["reason"], across_types=fields["across_types"])
+    try:
+        return merging.merge(record, into, by=by, reason=content["reason"], across_types=fields["across_types"])
+    except merging.OtherType:
+        raise
+    except merging.NotMerged as refused:
+        raise NotPossible(str(refused)) from refused
 
 
 def _copy(record: Any) -> PublicCopy:
@@ -322,6 +334,13 @@ def _pack(record: None, content: Content, by: str) -> None:
     packs.load(country, root, reason=f"country pack {country}, SHA-256 {fields['sha256']}, agreed by {by}")
 
 
+def _admit(record: None, content: Content, by: str) -> models.Model:
+    try:
+        return moderation.admit_vantage(Admission(**content["fields"]), by=by, reason=content["reason"])
+    except NotAdmitted as refused:
+        raise NotPossible(str(refused)) from refused
+
+
 def _by_key(model: type[Act], keys: Iterable[str]) -> list[Act]:
     found = {one.key: one for one in model.objects.filter(key__in=list(keys))}
     if missing := [key for key in keys if key not in found]:
@@ -338,6 +357,7 @@ _ACTS: Mapping[Operation, Callable[[Any, Content, str], models.Model | None]] = 
     Operation.PUBLISH: _publish,
     Operation.REDACT: _redact,
     Operation.PACK: _pack,
+    Operation.ADMIT: _admit,
 }
 # Of the others the database lets any guarded table be written.
 _ON_ONE = frozenset({Operation.CREATE, Operation.CORRECT, Operation.WITHDRAW, Operation.RESTORE})

@@ -75,15 +75,13 @@ def guarded(db: None, django_db_setup: dict[str, str]) -> None:
 def _guards(cursor: Any) -> dict[str, str]:
     """Each by its name, with the statement that makes it."""
     if connection.vendor == "sqlite":
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'two_people_registry%'"
-        )
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'two_people_%'")
     else:
         cursor.execute(
             "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
-            "WHERE NOT tgisinternal AND tgname LIKE 'two_people_registry%'"
+            "WHERE NOT tgisinternal AND tgname LIKE 'two_people_%'"
         )
-    return dict(cursor.fetchall())
+    return {name: made for name, made in cursor.fetchall() if not name.startswith("two_people_rule")}
 
 
 def _on(name: str) -> str:

@@ -13,6 +13,7 @@ from checks.engine import names
 from checks.engine.records import Measurement as Record
 from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
 from checks.verdict.rules import RULESET
+from registry import proposals
 from registry.models import (
     STATE_REGISTER,
     Act,
@@ -31,6 +32,7 @@ from registry.models import (
     Listing,
     Notice,
     OfficialFigure,
+    Proposal,
     RequestStep,
     Resource,
     Restriction,
@@ -321,6 +323,13 @@ def day(text: str) -> date:
 
 def _target_of(of: Resource | Target) -> Target:
     return of if isinstance(of, Target) else of.coverage.get(canonical=True).target
+
+
+def agreed() -> None:
+    """Editors agree to whatever waits."""
+    for row in Proposal.objects.filter(state="waiting").order_by("pk"):
+        for number in range(proposals.needed(row)):
+            proposals.approve(row, sha256=row.sha256, by=User.objects.get_or_create(username=f"second-{number}")[0])
 
 
 def editor(*permissions: str) -> User:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -17,11 +17,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
-from registry import describing, displays, merging
+from registry import describing, displays, editing, merging, proposals
 from registry.admin.decisions import WIDE, DecisionForm, MergeForm
 from registry.admin.requests import draft_request
 from registry.models import Alarm, Category, Display, FormerAddress, Resource
 from registry.moderation import key_id
+from registry.proposals import Operation
 
 _TEXT = forms.TextInput(attrs=WIDE)
 
@@ -141,19 +142,21 @@ class ResourceAdmin(ReadOnly):
             other = form.cleaned_data.get("into")
         confirmed = other is not None and request.POST.get("confirmed") == str(other.pk)
         if form.is_valid() and confirmed:
-            by = key_id(cast(User, request.user))
+            fields = form.cleaned_data
+            wanted = {"into": fields["into"].pk, "across_types": fields["across_types"]}
             try:
-                fields = form.cleaned_data
-                kept = merging.merge(
-                    one, fields["into"], by=by, reason=fields["reason"], across_types=fields["across_types"]
+                row = proposals.propose(
+                    Operation.MERGE, one, wanted, by=cast(User, request.user), reason=fields["reason"]
                 )
             except merging.OtherType as error:
                 form.add_error("across_types", str(error))
-            except merging.NotMerged as error:
+            except editing.NotPossible as error:
                 form.add_error(None, str(error))
+            except ValidationError as error:
+                form.add_error(None, error)
             else:
-                messages.success(request, gettext("The two entries are one."))
-                return redirect("admin:registry_resource_change", kept.pk)
+                messages.success(request, gettext("It is proposed. It is done when another person agrees."))
+                return redirect("desk:proposal", row.pk)
         if other and not confirmed:
             form.errors.pop("reason", None)
         if other is None or other.type == one.type:

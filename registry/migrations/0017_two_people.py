@@ -56,7 +56,10 @@ LINKS = [
     ("authority_sources", "authority", "authority_id", "source_id"),
 ]
 ROLES = ("restrictionrole", "actrole")
+# A probe location: who measures where, by which key. Those of OONI are imported.
+VANTAGE = ("name", "network_id", "region", "role", "state", "source", "public_key", "takes_unreviewed")
 GUARDS = [
+    Guard("checks_vantage", "vantage", "id", VANTAGE, only=("source", "own")),
     *(Guard(f"registry_{name}", name, "id", (*columns, *WITHDRAWN)) for name, columns in RECORDS),
     *(Guard(f"registry_{name}", name, "id", WITHDRAWN, inserts=False) for name in BY_ONE),
     *(
@@ -69,6 +72,7 @@ GUARDS = [
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('checks', '0010_names_of_columns'),
         ('registry', '0016_papers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -127,10 +131,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='proposal',
             constraint=models.CheckConstraint(condition=models.Q(('id__gt', 0)), name='proposal_has_a_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='proposal',
-            constraint=models.CheckConstraint(condition=models.Q(('author__isnull', False), ('operation', 'pack'), _connector='OR'), name='proposal_has_an_author'),
         ),
         migrations.AddConstraint(
             model_name='proposal',

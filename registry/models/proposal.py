@@ -27,6 +27,7 @@ class Proposal(models.Model):
         PUBLISH = "publish", _("publish a paper")
         REDACT = "redact", _("blacken a published paper")
         PACK = "pack", _("publish a country pack")
+        ADMIT = "admit", _("admit a probe location")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waits for a second person")
@@ -42,7 +43,7 @@ class Proposal(models.Model):
     # Canonical JSON (RFC 8785) of all that is proposed, the reason and the state that the author looked at.
     content = models.TextField(_("content"))
     sha256 = models.CharField(_("SHA-256"), max_length=64)
-    # NULL: whoever runs the server, at the command line. Only a country pack can be proposed so.
+    # NULL: whoever runs the server, at the command line. Then two editors have to agree.
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         verbose_name=_("author"),
@@ -67,9 +68,6 @@ class Proposal(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(name="proposal_has_a_number", condition=models.Q(id__gt=0)),
-            models.CheckConstraint(
-                name="proposal_has_an_author", condition=models.Q(author__isnull=False) | models.Q(operation="pack")
-            ),
             models.CheckConstraint(
                 name="proposal_is_carried_out_at_once",
                 condition=models.Q(state="carrying", never__isnull=False, never__lt=0)

@@ -433,11 +433,22 @@ def test_the_commands_take_a_paper_in_and_publish_it(client: Client, tmp_path: P
     with pytest.raises(CommandError, match="2"):
         told("publish_document", sha256, *common)
     said = told("publish_document", sha256, *common, "--mark", mark)
+    assert "Proposed: it is done when 2 editors have agreed to it" in said
+    assert not Document.objects.exists()
+    make.agreed()
     document = Document.objects.get()
-    assert document.url in said
     assert get(client, document.sha256).status_code == 200
-    assert "not shown" in told("publish_document", document.sha256, "--withdraw", "--reason", "A name was left.")
-    assert document.url in told("publish_document", document.sha256, "--restore", "--reason", "It was none.")
+    told("publish_document", document.sha256, "--withdraw", "--reason", "A name was left.")
+    make.agreed()
+    assert get(client, document.sha256).status_code == 404
+    told("publish_document", document.sha256, "--restore", "--reason", "It was none.")
+    make.agreed()
+    assert get(client, document.sha256).status_code == 200
+    told("publish_document", document.sha256, "--mark", "1:0,0.1,1,0.3", "--reason", "A name was left.")
+    make.agreed()
+    assert get(client, document.sha256).status_code == 404
+    document.refresh_from_db()
+    assert get(client, document.sha256).status_code == 200
 
 
 def test_a_copy_can_be_blackened_before_anybody_publishes_it(tmp_path: Path) -> None:

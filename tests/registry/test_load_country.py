@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from checks.models import AddressRange, Network
 from registry import log, packs
+from registry.editing import Changed
 from registry.models import (
     Act,
     Appeal,
@@ -22,11 +23,13 @@ from registry.models import (
     LogEntry,
     Notice,
     OfficialFigure,
+    Proposal,
     Resource,
     Restriction,
     RestrictionRole,
     Source,
 )
+from tests import make
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +105,7 @@ def change(folder: Path, file: str, old: str, new: str) -> None:
 def load(folder: Path) -> str:
     out = io.StringIO()
     call_command("load_country", "kz", folder=folder, stdout=out)
+    make.agreed()
     return out.getvalue()
 
 
@@ -121,7 +125,7 @@ def test_a_second_load_changes_nothing_and_says_so(folder):
     before = LogEntry.objects.count()
     again = load(folder)
     assert "restrictions: 2 unchanged" in again
-    assert "Nothing has changed" in again
+    assert "Nothing would change" in again
     assert LogEntry.objects.count() == before
 
 
@@ -168,7 +172,7 @@ def test_appeals_notices_figures_and_sources_of_fields_are_loaded_once_with_thei
     assert Notice.objects.get().resource.name == "WhatsApp"
     assert (OfficialFigure.objects.get().ground.code, OfficialFigure.objects.get().kind) == ("fraud", "court")
     assert FieldSource.objects.get().restriction.pack_key == "x-1"
-    assert "Nothing has changed" in load(folder)
+    assert "Nothing would change" in load(folder)
 
 
 def test_a_body_has_its_part_in_a_restriction_and_one_whose_part_became_known_stands_there_once(folder):
@@ -186,7 +190,7 @@ def test_a_body_has_its_part_in_a_restriction_and_one_whose_part_became_known_st
         ("new", "unknown"),
         ("old", "initiated"),
     }
-    assert "Nothing has changed" in load(folder)
+    assert "Nothing would change" in load(folder)
 
 
 def test_ranges_that_moved_to_another_network_are_replaced(folder):
@@ -330,7 +334,7 @@ def test_every_mistake_of_every_file_is_told_at_once(folder):
     told = complaint(folder)
     assert "grounds.csv:2: code:" in told
     assert "networks.csv:2: kind:" in told
-    assert "Nothing was loaded." in told
+    assert "Nothing was proposed." in told
 
 
 def test_of_very_many_mistakes_the_first_fifty_are_told(folder):
@@ -338,7 +342,7 @@ def test_of_very_many_mistakes_the_first_fifty_are_told(folder):
     file.write_text("code,name_kk,name_ru,name_en,law_ref,display\n" + "a b,х,х,x,,full\n" * 60, encoding="utf-8")
     told = complaint(folder)
     assert told.count("grounds.csv:") <= 50
-    assert "more\nNothing was loaded." in told
+    assert "more\nNothing was proposed." in told
 
 
 def test_a_failure_while_writing_takes_everything_back(folder, monkeypatch):
@@ -355,7 +359,23 @@ def test_the_pack_of_the_project_is_the_default_folder():
     out = io.StringIO()
     call_command("load_country", "kz", stdout=out)
     assert "restrictions: 269 created" in out.getvalue()
+    assert not Restriction.objects.exists()
+    make.agreed()
+    assert Restriction.objects.count() == 269
     assert (settings.BASE_DIR / "registry" / "countries" / "kz").is_dir()
+
+
+def test_a_pack_is_proposed_once_by_its_hash_and_loaded_only_as_it_was(folder: Path) -> None:
+    told = [io.StringIO(), io.StringIO()]
+    for out in told:
+        call_command("load_country", "kz", folder=folder, stdout=out)
+    [row] = Proposal.objects.all()
+    assert row.told["fields"]["sha256"] == packs.sha256_of("kz", folder)
+    assert all(f"/desk/proposals/{row.pk}/" in out.getvalue() for out in told)
+    change(folder, "grounds.csv", "art. 41-1", "art. 41-2")
+    with pytest.raises(Changed):
+        make.agreed()
+    assert nothing_is_loaded()
 
 
 @pytest.mark.parametrize("file", ["cases.csv", "networks.csv"])
@@ -367,7 +387,7 @@ def test_of_a_file_that_cannot_be_read_only_that_is_told(folder, file, content):
         path(folder, file).write_bytes(content)
     lines = complaint(folder).splitlines()
     assert all(f"/{file}:" in line for line in lines[:-1])
-    assert lines[-1] == "Nothing was loaded."
+    assert lines[-1] == "Nothing was proposed."
     assert nothing_is_loaded()
 
 

@@ -78,7 +78,7 @@ def agree(proposed: Any, **fields: str) -> Any:
     other.cookies["django_language"] = "en"
     page = other.get(proposed.headers["Location"]).content.decode()
     asked = re.search(r'<label for="typed">Type (.*?)</label>', page)
-    sent = {"do": "approve", "typed": asked[1] if asked else "", **shown(page), **fields}
+    sent = shown(page) | {"do": "approve", "typed": asked[1] if asked else ""}
     return other.post(proposed.headers["Location"], sent | fields, follow=True)
 
 

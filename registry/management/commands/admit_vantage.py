@@ -1,17 +1,17 @@
-"""`manage.py admit_vantage NAME --asn N --role access|control --key HEX`: let a probe location measure."""
+"""`manage.py admit_vantage NAME --asn N --role access|control --key HEX`: propose a probe location."""
 
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from checks.models import Vantage
-from checks.vantages import Admission, NotAdmitted
-from registry import moderation
+from registry.management import proposing
+from registry.proposals import Operation
 
 
 class Command(BaseCommand):
-    help = "Admit a probe location, or renew its key."
+    help = "Propose to admit a probe location, or to renew its key."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="small letters, digits and '-'; its queue is probe.NAME")
@@ -25,16 +25,12 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="admitted by the operator", help="for the public log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        admission = Admission(
-            name=options["name"],
-            asn=options["asn"],
-            role=options["role"],
-            key=options["key"].strip().lower(),
-            region=options["region"],
-            takes_unreviewed=options["takes_unreviewed"],
-        )
-        try:
-            vantage = moderation.admit_vantage(admission, by="operator", reason=options["reason"])
-        except NotAdmitted as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write(f"{vantage} measures from {vantage.network}; its queue is {vantage.queue}")
+        fields = {
+            "name": options["name"],
+            "asn": options["asn"],
+            "role": options["role"],
+            "key": options["key"].strip().lower(),
+            "region": options["region"],
+            "takes_unreviewed": options["takes_unreviewed"],
+        }
+        self.stdout.write(proposing.propose(Operation.ADMIT, None, fields, options["reason"]))

@@ -1,4 +1,4 @@
-"""`manage.py publish_document SHA256`: publish a paper that was taken in, or blacken it (docs/running.md)."""
+"""`manage.py publish_document SHA256`: propose to publish a paper that was taken in; blacken it (docs/running.md)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from django.utils import timezone
 
 from registry import documents, editing
 from registry.log import NoReason
-from registry.management import papers
-from registry.models import Act, Original, PublicCopy
+from registry.management import papers, proposing
+from registry.models import Original, PublicCopy
 from registry.models.document import Language
+from registry.papers import marks
+from registry.proposals import Operation
 
 
 class Command(BaseCommand):
-    help = "Publish the copy of a paper; blacken it first, or later, with --mark; --withdraw and --restore it."
+    help = (
+        "Blacken the copy of a paper with --mark, and propose to publish it; later, to blacken, withdraw or restore it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("sha256", help="of the copy that you looked at, as take_document told it")
@@ -36,43 +40,31 @@ class Command(BaseCommand):
         row = PublicCopy.objects.filter(sha256=options["sha256"], data__isnull=False).defer("data").first()
         if row is None:
             raise CommandError("There is no such copy, or another version took its place.")
+        original, document = row.original, row.original.document
+        if options["mark"] and not document:
+            row = self._blackened(original, row, options)
+            for line in papers.told(row):
+                self.stdout.write(line)
+        told = options["reason"]
+        if document and (options["withdraw"] or options["restore"]):
+            operation = Operation.WITHDRAW if options["withdraw"] else Operation.RESTORE
+            self.stdout.write(proposing.propose(operation, document, {}, told))
+        elif document and options["mark"]:
+            drawn = {"marks": [marks.row(one) for one in options["mark"]]}
+            self.stdout.write(proposing.propose(Operation.REDACT, row, drawn, told))
+        elif options["key"] or not options["mark"]:
+            fields = {name: options[name] for name in ("key", "title", "language", "despite_found")}
+            self.stdout.write(proposing.propose(Operation.PUBLISH, row, fields | {"acts": options["act"]}, told))
+        else:
+            self.stdout.write("not published")
+
+    @staticmethod
+    def _blackened(original: Original, copy: PublicCopy, options: dict[str, Any]) -> PublicCopy:
+        """Before anybody else sees it, one person may."""
+        told = {"by": "operator", "reason": options["reason"]}
         try:
-            copy = self._decided(row, options)
+            return documents.blacken(original, options["mark"], seen=copy.sha256, at=timezone.now(), **told)
         except (documents.NotTaken, editing.NotPossible, NoReason) as error:
             raise CommandError(str(error)) from None
         except ValidationError as error:
             raise CommandError("\n".join(error.messages)) from None
-        for line in papers.told(copy):
-            self.stdout.write(line)
-        document = Original.objects.select_related("document").get(copies=copy).document
-        self.stdout.write(f"{document}: {document.address or 'not shown'}" if document else "not published")
-
-    @staticmethod
-    def _decided(copy: PublicCopy, options: dict[str, Any]) -> PublicCopy:
-        original, told = copy.original, {"by": "operator", "reason": options["reason"]}
-        if options["mark"]:
-            copy = documents.blacken(original, options["mark"], seen=copy.sha256, at=timezone.now(), **told)
-        document = original.document
-        if document and options["withdraw"]:
-            editing.withdraw(document, **told)
-        elif document and options["restore"]:
-            editing.restore(document, **told)
-        elif options["key"] or not options["mark"]:
-            documents.publish(
-                original,
-                key=options["key"],
-                title=options["title"],
-                language=options["language"],
-                acts=[_act(key) for key in options["act"]],
-                seen=copy.sha256,
-                despite_found=options["despite_found"],
-                **told,
-            )
-        return copy
-
-
-def _act(key: str) -> Act:
-    try:
-        return Act.objects.get(key=key)
-    except Act.DoesNotExist:
-        raise CommandError(f"There is no act {key!r}.") from None
