@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connection
 from django.db.migrations.operations.base import Operation
 
 REFUSAL = "two people must agree on this"
@@ -117,6 +118,25 @@ BEGIN
     RETURN COALESCE(NEW, OLD);
 END $$
 """
+
+
+def lift() -> dict[str, str]:
+    """Take the guards of all tables away, where a program fills a database of its own: in tests and benchmarks.
+
+    Answers with the statement that makes each of them again, by its name.
+    """
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
+        else:
+            cursor.execute(
+                "SELECT tgname, tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+            )
+        rules = tuple(f"two_people_rule_{number}" for number in range(len(RULES)))
+        found = [row for row in cursor.fetchall() if row[0].startswith("two_people_") and row[0] not in rules]
+        for name, table, _made in found:
+            cursor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
+    return {name: made for name, _table, made in found}
 
 
 # --- of the proposals themselves

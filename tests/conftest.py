@@ -20,6 +20,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import translation
 
+from registry import guards
+
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in the test's thread
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -57,11 +59,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> dict[str, 
 
     Answers with them: `guarded` puts them back for a test of what editors do.
     """
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        guards = _guards(cursor)
-        for name in guards:
-            cursor.execute(f"DROP TRIGGER {name}{_on(name)}")
-    return guards
+    with django_db_blocker.unblock():
+        return guards.lift()
 
 
 @pytest.fixture
@@ -70,24 +69,6 @@ def guarded(db: None, django_db_setup: dict[str, str]) -> None:
     with connection.cursor() as cursor:
         for statement in django_db_setup.values():
             cursor.execute(statement)
-
-
-def _guards(cursor: Any) -> dict[str, str]:
-    """Each by its name, with the statement that makes it."""
-    if connection.vendor == "sqlite":
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'two_people_%'")
-    else:
-        cursor.execute(
-            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
-            "WHERE NOT tgisinternal AND tgname LIKE 'two_people_%'"
-        )
-    return {name: made for name, made in cursor.fetchall() if not name.startswith("two_people_rule")}
-
-
-def _on(name: str) -> str:
-    """SQLite knows a trigger by its name alone."""
-    table = name.removeprefix("two_people_").rpartition("_")[0]
-    return f" ON {table}" if connection.vendor == "postgresql" else ""
 
 
 @pytest.fixture(scope="session")
