@@ -417,7 +417,9 @@ def test_a_mistake_of_ours_has_a_page_that_needs_nothing(client: Client, monkeyp
 
 def test_a_page_says_that_a_block_outlives_its_act(client: Client) -> None:
     one = full_record()
-    make.alarm(one, Alarm.Kind.REVERSED)
+    act = one.restrictions.get().acts.get()
+    make.appeal(act, "reversed", decided="2026-02-01")
+    make.alarm(one, Alarm.Kind.REVERSED, act=act)
     make.alarm(one, Alarm.Kind.ENDED, closed_on=make.AT.date())
     page = text(client, f"/en/resources/{one.slug}/")
     assert "An act that restricts orda.kz was reversed on appeal." in page
