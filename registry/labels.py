@@ -233,7 +233,12 @@ class Records:
 
 
 def _rows(name: str) -> models.QuerySet[Any]:
-    return Document.objects.with_display() if name == "document" else TABLES[name]._default_manager.all()
+    """What is not public has no name."""
+    if name == "document":
+        return Document.objects.with_display()
+    rows: Any = TABLES[name]._default_manager
+    found: models.QuerySet[Any] = rows.public() if hasattr(rows, "public") else rows.all()
+    return found
 
 
 def references(model: str, fields: Mapping[str, Any]) -> Iterable[Reference]:

@@ -223,7 +223,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     itself = Reference(model, "pk", str(pk))
     records = Records([itself, *references(shown)])
     row = records.get(itself)
-    if not entries and (row is None or not getattr(row, "public", True)):
+    if not entries and row is None:
         raise Http404
     context = {
         "subject": subject,
@@ -244,7 +244,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
 
 
 def _is_withdrawn(row: Any) -> bool:
-    return isinstance(row, Withdrawable) and bool(row.withdrawn) and getattr(row, "public", True)
+    return isinstance(row, Withdrawable) and bool(row.withdrawn)
 
 
 def _weighed(entries: Iterable[history.Entry]) -> list[list[history.Entry]]:
@@ -296,8 +296,7 @@ def _address(row: Any, request: HttpRequest) -> str:
         case Event():
             return reverse("event", args=[key_of(row, request)])
         case InformationRequest():
-            public = row.public and (row.restriction is None or row.restriction.public)
-            return reverse("request", args=[key_of(row, request)]) if public else ""
+            return reverse("request", args=[key_of(row, request)])
         case Listing():
             return row.resource.get_absolute_url() if row.resource else reverse("state_register")
         case Snapshot():

@@ -233,7 +233,20 @@ def test_a_history_is_there_for_public_records_only(client: Client) -> None:
     for path in ("resource/999", "report/1", "nothing/1", f"act/{2**64}", "candidate/1"):
         assert client.get(f"/en/history/{path}/").status_code == 404, path
     hidden = make.restriction(make.resource(), public=False)
-    assert client.get(record(hidden)).status_code == 404
+    for row in (hidden, make.statement(hidden), make.request(None, restriction=hidden)):
+        assert client.get(record(row)).status_code == 404
+
+
+def test_what_became_of_a_record_that_is_public_no_more_is_not_told(client: Client) -> None:
+    said = make.statement(restriction(), words="No.", speaker="a minister")
+    hidden = make.restriction(make.resource("qzqz.kz"), public=False)
+    moved = {"restriction": hidden.pk, "speaker": "qzqz", "words": "Of qzqz.kz, no."}
+    assert editing.correct(said, moved, seen=editing.state_of(said), by="editor-1", reason="A letter says so.")
+    for page in (text(client, "/en/history/"), text(client, record(said))):
+        assert "A letter says so." in page
+        assert "qzqz" not in page
+        assert "it is not public or would give an address away: restriction, who said it, words" in page
+    assert "qzqz" not in b"".join(client.get("/api/v1/log/").streaming_content).decode()  # type: ignore[attr-defined]
 
 
 def test_pages_of_the_history_take_few_queries_and_stay_small(client: Client) -> None:
