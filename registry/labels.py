@@ -91,13 +91,18 @@ ROLES = {
     "demo": _("the demo"),
 }
 
+# Bodies by their part in an act or a restriction: no column of the record has them.
+PARTS = {
+    "initiated": _("initiated by"),
+    "decided": _("decided by"),
+    "executed": _("executed by"),
+    "authorities": _("bodies whose part is not known"),
+}
+
 # What the log tells beside the columns of a table: columns of the pack, and what an act of an editor was about.
 _COLUMNS = {
     "key": _("key"),
     "authorities": _("authorities"),
-    "initiated": _("initiated by"),
-    "decided": _("decided by"),
-    "executed": _("executed by"),
     "predecessors": _("predecessors"),
     "sources": _("sources"),
     "source_url": _("address of the source"),
@@ -179,6 +184,8 @@ def table(model: str) -> str:
 
 
 def field(model: str, name: str) -> str:
+    if name in PARTS and model in ("act", "restriction"):
+        return str(PARTS[name])
     column = _own(model, name)
     if column is not None and (name not in _COLUMNS or column.concrete):
         return str(getattr(column, "verbose_name", name))
