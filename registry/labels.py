@@ -286,6 +286,14 @@ def value(model: str, name: str, given: Any, records: Records) -> str:
     return _day(str(given)) if isinstance(column, models.DateField) else str(given)
 
 
+def is_plain_no(model: str, name: str, given: Any) -> bool:
+    """A flag that is down, as it is of a record about which nobody says more."""
+    column = _column(model, name)
+    flag = isinstance(column, models.BooleanField)
+    down = given is False or (flag and str(given).casefold() in ("false", "no"))
+    return down and not (flag and column.default is True)
+
+
 def called(row: Any) -> str:
     """What a record is called, as far as its own display allows."""
     match row:

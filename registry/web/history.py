@@ -105,8 +105,10 @@ def _line(one: history.Entry, records: Records, letters: int, fields: int | None
 
     row = records.get(Reference(one.model, "pk", str(one.pk)))
     name = discretion.told(labels.called(row), one.about) if row else ""
-    # A new record says all that is known of it: among many changes that would be too much.
-    told = () if fields is not None and one.operation in ("create", "import") else tuple(one.after)
+    new = one.operation in ("create", "import")
+    told = [name for name in one.after if not (new and labels.is_plain_no(one.model, name, one.after[name]))]
+    if new and fields is not None:  # it says all that is known of it: among many changes that would be too much
+        told = []
     changes = (
         Change(labels.field(one.model, name), words(one.before or {}, name), words(one.after, name)) for name in told
     )

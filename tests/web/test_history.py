@@ -16,6 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 
 from registry import describing, displays, editing, history, labels, log, merging, moderation, packs, veil
 from registry.ledger.tree import canonical, leaf_hash
@@ -187,6 +188,20 @@ def test_an_entry_that_did_not_say_what_was_before_is_compared_with_the_one_befo
     assert "<ins>2</ins></td>" in page
     assert page.count("As it was.") == 1
     assert "country pack kz" in page
+
+
+def test_a_new_record_tells_no_flag_that_is_down_and_a_correction_does(client: Client) -> None:
+    row = restriction()
+    down = {"began_not_later_than": False, "conflicting": "False", "withdrawn": False}
+    log.append("create", row, after={**down, "ended_not_later_than": True, "public": False}, **BY)
+    told = re.findall(r'<th scope="row">(.*?)</th>', text(client, record(row)))
+    with translation.override("en"):
+        names = (*down, "ended_not_later_than", "public")
+        named = {name: capfirst(labels.field("restriction", name)) for name in names}
+    assert [name for name, words in named.items() if words in told] == ["ended_not_later_than", "public"]
+    changed(row, conflicting=True)
+    changed(row, conflicting=False)
+    assert "<ins>no</ins>" in text(client, record(row))
 
 
 def test_parts_of_a_record_belong_to_its_history(client: Client) -> None:
