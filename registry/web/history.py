@@ -41,6 +41,7 @@ from registry.models import (
 )
 from registry.models.snapshot import STATE_REGISTER
 from registry.models.withdrawal import Withdrawable
+from registry.web.deadlines import check_day
 from registry.web.names import alphabetical, key_of
 
 ROWS = 20  # changes on one page
@@ -130,7 +131,9 @@ def _line(one: history.Entry, records: Records, letters: int, fields: int | None
 
 def _day(label: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, required=False, input_formats=["%Y-%m-%d"], widget=widget)
+    return forms.DateField(
+        label=label, required=False, input_formats=["%Y-%m-%d"], widget=widget, validators=[check_day]
+    )
 
 
 class ChangeFilter(forms.Form):
