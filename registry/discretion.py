@@ -109,14 +109,18 @@ def part(
     reason: str,
     about: Collection[Resource],
     withheld: veil.Veil,
+    private: Collection[str] = (),
 ) -> Parted:
-    """`about` are the resources not shown in full that the record is about; it may name others that are `withheld`."""
+    """`about` are the resources not shown in full that the record is about; it may name others that are `withheld`.
+
+    `private` are fields that are kept whatever they say.
+    """
     fields = {
         name
         for name in (*before, *after)
         if name not in CODES
         and any(_is_kept(name, value, about, withheld) for value in (before.get(name), after.get(name)))
-    }
+    } | ({*before, *after} & set(private))
     kept: dict[str, Any] = {
         side: found
         for side, values in (("before", before), ("after", after))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -265,8 +265,8 @@ def correct(record: Row, fields: Fields, *, by: str, reason: str, seen: str) -> 
         if not changed:
             return False
         _refresh_displays(row, changed, by, reason)
-        if was_public:
-            _log("correct", row, before, after, by, reason)
+        if was_public:  # of what it became only its editors know, if nobody else may read it any more
+            _log("correct", row, before, after, by, reason, private=() if is_public(row) else changed)
         elif is_public(row):  # nobody was told of it until now
             _log("create", row, None, after, by, reason)
     record.refresh_from_db()
@@ -339,13 +339,22 @@ def is_public(row: Withdrawable) -> bool:
     return not hasattr(rows, "public") or rows.public().filter(pk=row.pk).exists()
 
 
-def _log(operation: str, row: Withdrawable, before: Fields | None, after: Fields, by: str, reason: str) -> None:
+def _log(
+    operation: str,
+    row: Withdrawable,
+    before: Fields | None,
+    after: Fields,
+    by: str,
+    reason: str,
+    *,
+    private: Collection[str] = (),
+) -> None:
     """Of a new record, which has no `before`, what is empty is not told."""
     if before is None:
         after = {name: value for name, value in after.items() if value not in ("", None, [])}
     else:
         before = _exact(before)
-    log.append(operation, row, before=before, after=_exact(after), reason=reason, by=by)
+    log.append(operation, row, before=before, after=_exact(after), reason=reason, by=by, private=private)
 
 
 def _refresh_displays(row: Withdrawable, changed: Iterable[str], by: str, reason: str) -> None:

@@ -91,13 +91,18 @@ ROLES = {
     "demo": _("the demo"),
 }
 
+# Bodies by their part in an act or a restriction: no column of the record has them.
+PARTS = {
+    "initiated": _("initiated by"),
+    "decided": _("decided by"),
+    "executed": _("executed by"),
+    "authorities": _("bodies whose part is not known"),
+}
+
 # What the log tells beside the columns of a table: columns of the pack, and what an act of an editor was about.
 _COLUMNS = {
     "key": _("key"),
     "authorities": _("authorities"),
-    "initiated": _("initiated by"),
-    "decided": _("decided by"),
-    "executed": _("executed by"),
     "predecessors": _("predecessors"),
     "sources": _("sources"),
     "source_url": _("address of the source"),
@@ -179,6 +184,8 @@ def table(model: str) -> str:
 
 
 def field(model: str, name: str) -> str:
+    if name in PARTS and model in ("act", "restriction"):
+        return str(PARTS[name])
     column = _own(model, name)
     if column is not None and (name not in _COLUMNS or column.concrete):
         return str(getattr(column, "verbose_name", name))
@@ -233,7 +240,12 @@ class Records:
 
 
 def _rows(name: str) -> models.QuerySet[Any]:
-    return Document.objects.with_display() if name == "document" else TABLES[name]._default_manager.all()
+    """What is not public has no name."""
+    if name == "document":
+        return Document.objects.with_display()
+    rows: Any = TABLES[name]._default_manager
+    found: models.QuerySet[Any] = rows.public() if hasattr(rows, "public") else rows.all()
+    return found
 
 
 def references(model: str, fields: Mapping[str, Any]) -> Iterable[Reference]:
@@ -272,6 +284,14 @@ def value(model: str, name: str, given: Any, records: Records) -> str:
     if isinstance(column, models.DateTimeField):
         return _moment(str(given))
     return _day(str(given)) if isinstance(column, models.DateField) else str(given)
+
+
+def is_plain_no(model: str, name: str, given: Any) -> bool:
+    """A flag that is down, as it is of a record about which nobody says more."""
+    column = _column(model, name)
+    flag = isinstance(column, models.BooleanField)
+    down = given is False or (flag and str(given).casefold() in ("false", "no"))
+    return down and not (flag and column.default is True)
 
 
 def called(row: Any) -> str:

@@ -50,12 +50,13 @@ def append(
     reason: str,
     by: str,
     at: datetime | None = None,
+    private: Collection[str] = (),
 ) -> LogEntry:
     """Log one change of one public record: what its fields became, what they were, why, and by whose key.
 
     Without `before` nothing was there. With it, a field that stayed as it was is not told. What may not be shown of
     the resources that the record is about, or of others that its words name, is told by the name of its field alone,
-    and committed to.
+    and committed to; so is what the caller says is `private`.
     `by` is a pseudonymous key id ("editor-1", "pack:kz"): a name would make its bearer a target.
     """
     subject = subject_of(record)
@@ -64,7 +65,7 @@ def append(
         after = {name: value for name, value in after.items() if name not in before or before[name] != value}
         before = {name: value for name, value in before.items() if name in after}
     about = discretion.of_subjects([subject]).get(subject, ())
-    parted = discretion.part(before or {}, after, reason, about, veil.read())
+    parted = discretion.part(before or {}, after, reason, about, veil.read(), private)
     salt = secrets.token_bytes(SALT_BYTES)
     content = canonical(parted.kept)
     last = _last(record, subject)

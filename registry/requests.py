@@ -374,6 +374,8 @@ def draft(wanted: Draft, *, by: str, reason: str, at: datetime) -> InformationRe
     _check_reason(reason)
     if getattr(wanted.about, "withdrawn", ""):
         raise NotPossible(gettext("What it is about was withdrawn; ask about the resource itself."))
+    if wanted.language not in InformationRequest.Language.values:
+        raise NotPossible(gettext("A request is written in Kazakh or in Russian."))
     addressee = wanted.addressee or (wanted.authority.name_ru if wanted.authority else "")
     if not addressee:
         raise NotPossible(gettext("Say whom to ask: choose an authority, or write the operator's name."))

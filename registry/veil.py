@@ -40,7 +40,11 @@ _BREAK = re.compile(r"[/?&#=.,;:)]")  # where a longer address may be cut
 _WORD = re.compile(r"[^\W_]+")
 _MARKUP = re.compile(r"(<[^>]*>)")
 _RUN = re.compile(r"(?:\\(?:u[0-9a-fA-F]{4}|[bfnrt/])|[^\s<>\"'\\|])+")
-_DEFANGED = re.compile(r"(?<!\s)\s*[\[({]\s*(?:\.|dot|точка|нүкте)\s*[\])}]\s*")
+_DOT = r"(?:\.|dot|точка|нүкте)"
+_DEFANG = rf"(?<![\s+])(?:[\s+]*[\[({{]\s*{_DOT}\s*[\])}}]\s*|[\s+]+{_DOT}[\s+]+)"  # a query has + for a space
+_DEFANGED = re.compile(_DEFANG)
+_CHAIN = re.compile(rf"(?<![\w.-])[\w.-]+(?:{_DEFANG}[\w.-]+)+[^\s<>\"'\\|]*", re.IGNORECASE)
+_NUMBER = re.compile(r"^\d+-")  # of a list or a key, before a name
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-f]{4})|[bfnrt/])", re.IGNORECASE)
 _A_LABEL = re.compile(r"xn--[a-z0-9-]+")
 _UNSEEN = dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF])
@@ -103,11 +107,11 @@ class Veil:
             labels = [label.strip("-_") for label in found[0].split(".")]
             for start in range(len(labels) - 1):
                 for end in range(start + 2, min(start + self._longest, len(labels)) + 1):
-                    host = ".".join(labels[start:end])
-                    if host in self.sites:
-                        yield host
-                    elif host in self.pages and end == len(labels):
-                        yield from (f"{host}{path}" for path in _cuts(letters, found.end()) & self.pages[host])
+                    for host in _readings(labels[start:end]):
+                        if host in self.sites:
+                            yield host
+                        elif host in self.pages and end == len(labels):
+                            yield from (f"{host}{path}" for path in _cuts(letters, found.end()) & self.pages[host])
 
     def _phrases(self, letters: str) -> set[str]:
         if not self.phrases:
@@ -157,12 +161,21 @@ class Veil:
                 if name in self.words or name in self.phrases:
                     words = (re.escape(word) for word in name.strip("-").split("-"))
                     part = re.sub(r"(?<!\w)" + r"[\W_]+".join(words) + r"(?!\w)", BLACK, part, flags=re.IGNORECASE)
-            for spelled in (part, _DEFANGED.sub(".", part)):
-                part = _RUN.sub(lambda run: BLACK if self.names(run[0]) - known else run[0], spelled)
+            for runs in (_RUN, _CHAIN):
+                part = runs.sub(lambda run: BLACK if self.names(run[0]) - known else run[0], part)
                 if not self.names(part) - known:
                     break
             told[at] = part
         return "".join(told)
+
+
+def _readings(labels: list[str]) -> set[str]:
+    """A host as it is written, without a number before it (1-shop.kz) and without an ending behind it (shop.kz-тен)."""
+    first, *middle, last = labels
+    if "-" not in first and "-" not in last:
+        return {".".join(labels)}
+    firsts, lasts = {first, _NUMBER.sub("", first)}, {last, last.partition("-")[0]}
+    return {".".join((begin, *middle, end)) for begin in firsts for end in lasts}
 
 
 def _cuts(letters: str, at: int) -> set[str]:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
-from registry import candidates, moderation
+from registry import candidates, dates, moderation
 from registry.admin.decisions import DecidesOnMany, DecisionForm, MergeForm
 from registry.models import Candidate, Mention, Resource, Snapshot
 
@@ -105,8 +105,8 @@ class CandidateAdmin(DecidesOnMany):
         rows = [
             (
                 one.list,
-                one.first.taken_on,
-                one.gone.taken_on if one.gone else gettext("it has it now"),
+                dates.shown(one.first.taken_on),  # a partial date is a text, which no date_format takes
+                dates.shown(one.gone.taken_on) if one.gone else gettext("it has it now"),
                 " ".join(filter(None, (one.category, one.note))),
             )
             for one in candidate.mentions.all()

@@ -40,13 +40,6 @@ TICKED = (Ground, Region)  # and of which several are ticked
 NOTHING = ("", "–")
 WITHDRAWN = ("withdrawn_on", EmptyFieldListFilter)  # a filter of the lists
 
-# Bodies by their part are no column of the record.
-_ROLES = {
-    "initiated": _("Who initiated it"),
-    "decided": _("Who decided it"),
-    "executed": _("Who executed it"),
-    "authorities": _("Bodies whose part is not known"),
-}
 _HELP = {
     Authority: _("Codes of authorities, one a line."),
     Network: _("Numbers of autonomous systems, one a line."),
@@ -122,8 +115,8 @@ def form_for(model: type[Withdrawable], *, of: Withdrawable | None = None) -> ty
 
 def label_of(model: type[Withdrawable], name: str) -> Any:
     """A field's name at the desk."""
-    if name in _ROLES and name in editing.EDITABLE[model].roles:
-        return _ROLES[name]
+    if name in editing.EDITABLE[model].roles:
+        return capfirst(labels.PARTS[name])
     try:
         return capfirst(model._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # never a relation from another table
     except FieldDoesNotExist:

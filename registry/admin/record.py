@@ -88,10 +88,15 @@ class SourceAdmin(Edited):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnly):
-    list_display = ["id", "at", "done", "subject", "leaf"]
+    list_display = ["id", "at", "done", "subject", "hand", "leaf"]
+    fields = ["at", "done", "subject", "hand", "payload", "leaf", "previous"]
     search_fields = ["=subject", "=leaf"]
     ordering = ["-id"]
 
     @admin.display(description=_("What was done"), ordering="operation")
     def done(self, entry: LogEntry) -> str:
         return labels.operation(entry.operation)
+
+    @admin.display(description=_("By whose hand"), ordering="role")
+    def hand(self, entry: LogEntry) -> str:
+        return labels.hand(entry.role) if entry.role else "–"  # an old one tells the key alone

@@ -243,9 +243,12 @@ class Resources(Table):
 
 @extend_schema_view(list=extend_schema(parameters=[LANG]), retrieve=extend_schema(parameters=[LANG]))
 class Alarms(Table):
-    """Alarms: blocks that go beyond their order, or outlive it; those that were closed too."""
+    """Alarms: blocks that go beyond their order, or outlive it; those that were closed too.
 
-    queryset = Alarm.objects.select_related("resource", "act")
+    One that rests on a record which was withdrawn is left out.
+    """
+
+    queryset = Alarm.objects.standing().select_related("resource", "act")
     serializer_class = serializers.AlarmRow
     filterset_class = filters.Alarms
 

@@ -33,6 +33,9 @@ WITNESSES = 12  # of one network: those that decide its state, then those of its
 EPISODES = 300  # newest, of all networks
 ENTRIES = 2000  # newest, of the log
 ON_PAPER = 12  # rows of a table on the page of the site; in the pack the page has them all
+CARDS = 2  # restrictions there, each with some of its acts
+ACTS = 3
+STATEMENTS = 4
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,11 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     """What the printed page tells; of long tables the newest rows, or those that decide."""
     witnesses = _in_turn(one for one in found.witnesses if one.decides or rows is None)
     networks = {one.network.pk: one.network for one in found.status.networks}
-    long = (found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
+    paper = rows is not None
+    most = ACTS if paper else None
+    restrictions = found.status.restrictions[: CARDS if paper else None]
+    statements = found.status.statements[: STATEMENTS if paper else None]
+    long = (found.status.networks, found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
         "found": found,
         "status": found.status,
@@ -166,7 +173,17 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
         "witnesses": witnesses[:rows],
         "episodes": [(one, networks[one.network_id]) for one in reversed(found.episodes)][:rows],
         "entries": list(reversed(found.entries))[:rows],
-        "shortened": rows is not None and max(found.all_entries, *map(len, long)) > rows,
+        "networks": found.status.networks[:rows],
+        "restrictions": restrictions,
+        "statements": statements,
+        "most": most,
+        "shortened": rows is not None
+        and (
+            max(found.all_entries, *map(len, long)) > rows
+            or len(restrictions) < len(found.status.restrictions)
+            or len(statements) < len(found.status.statements)
+            or any(len(one.acts.all()) > ACTS or len(one.sources.all()) > ACTS for one in restrictions)
+        ),
         "address": f"{settings.SITE_URL}{found.resource.get_absolute_url()}evidence/",
         "site": settings.SITE_URL,
         "zone": settings.TIME_ZONE,

@@ -74,7 +74,7 @@ def _told(source: str, report: Report, size: int) -> Iterator[str]:
     reading, difference = report.reading, report.difference
     yield (
         f"read {reading.read} rows: {len(reading.entries)} entries, {len(reading.refused)} refused"
-        + (f"; {len(reading.kept)} entries stand as they stood, for their rows were refused" if reading.kept else "")
+        + (f"; {difference.kept} entries stand as they stood, for their rows were refused" if difference.kept else "")
     )
     before = f"the snapshot of {report.previous.taken_on}" if report.previous else "nothing: it is the first"
     yield f"compared with {before}:"

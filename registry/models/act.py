@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
-from registry.dates import PartialTimeField
+from registry.dates import PartialTimeField, shown
 from registry.models.authority import Authority
 from registry.models.document import Document, Language
 from registry.models.source import Confidence, Source
@@ -61,7 +62,15 @@ class Act(Withdrawable):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_type_display()} {self.number}".strip()
+        type = str(self.get_type_display())
+        if not self.number:
+            return type
+        return pgettext("of an act", "%(type)s %(number)s") % {"type": type, "number": self.number}
+
+    @property
+    def title(self) -> str:
+        """What heads its page: many have no number, and are told apart by their day."""
+        return str(self) if self.number or not self.date else f"{self}, {shown(self.date)}"
 
 
 class ActRole(models.Model):

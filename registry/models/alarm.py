@@ -5,16 +5,30 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from registry.models.act import Act
+from registry.models.appeal import Appeal
 from registry.models.resource import Resource
+from registry.models.restriction import Restriction
 
 
 class AlarmQuerySet(models.QuerySet["Alarm"]):
     def standing(self) -> Self:
-        """Not one that tells of an act which was withdrawn since it was last seen."""
-        return self.filter(models.Q(act=None) | models.Q(act__withdrawn=""))
+        """Not one that rests on a record which was withdrawn since it was last found."""
+        restrictions = Restriction.objects.standing()
+        of_resource = restrictions.filter(resource=OuterRef("resource"))
+        of_act = restrictions.filter(acts=OuterRef("act"), acts__withdrawn="")
+        of_both = Exists(of_act.filter(resource=OuterRef("resource")))
+        page = of_act.filter(resource__type=Resource.Type.URL, resource__host=OuterRef("resource__host"))
+        reversal = Appeal.objects.standing().filter(act=OuterRef("act"), outcome=Appeal.Outcome.REVERSED)
+        return self.filter(
+            Q(kind=Alarm.Kind.ENDED) & Exists(of_resource)
+            | Q(kind=Alarm.Kind.GONE) & (Q(act=None) | of_both)
+            | Q(kind=Alarm.Kind.REVERSED) & of_both & Exists(reversal)
+            | Q(kind=Alarm.Kind.COLLATERAL) & Exists(page)
+        )
 
 
 class Alarm(models.Model):
@@ -50,12 +64,12 @@ class Alarm(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "resource", "act"],
-                condition=models.Q(closed_on=None, act__isnull=False),
+                condition=Q(closed_on=None, act__isnull=False),
                 name="alarm_open_once",
             ),
             models.UniqueConstraint(
                 fields=["kind", "resource"],
-                condition=models.Q(closed_on=None, act=None),
+                condition=Q(closed_on=None, act=None),
                 name="alarm_open_once_without_act",
             ),
         ]

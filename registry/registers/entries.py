@@ -66,7 +66,7 @@ class Problem:
 
 @dataclass
 class Reading:
-    """All that a file says. `kept` are entries that a refused row is about: they stand, though nobody can read how."""
+    """All that a file says. `kept` are keys that refused rows are about: what stood under one still stands."""
 
     read: int = 0
     entries: dict[str, Entry] = field(default_factory=dict)

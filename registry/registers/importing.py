@@ -47,6 +47,7 @@ class Difference:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: int
+    kept: int  # of these, those whose rows were refused
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,14 @@ def take(document: Document, *, list: str, at: datetime, by: str, expect_fewer: 
 
 
 def _difference(before: Mapping[str, str], entries: Mapping[str, Entry], kept: Collection[str]) -> Difference:
-    """From the digests of what stood before. What a refused row is about stands as it stood."""
+    """From the digests of what stood before. What a refused row is about stands as it stood, if it did."""
+    unread = sum(key in before for key in kept)
     return Difference(
         added=tuple(key for key in entries if key not in before),
         changed=tuple(key for key, entry in entries.items() if before.get(key, entry.digest) != entry.digest),
         removed=tuple(key for key in before if key not in entries and key not in kept),
-        unchanged=sum(before.get(key) == entry.digest for key, entry in entries.items())
-        + sum(key in before for key in kept),
+        unchanged=sum(before.get(key) == entry.digest for key, entry in entries.items()) + unread,
+        kept=unread,
     )
 
 
@@ -120,7 +122,7 @@ class _Import:
         digests = {key: digest for key, (_pk, digest, _address) in self.before.items()}
         difference = _difference(digests, reading.entries, reading.kept)
         if not known:
-            self._check_size(len(reading.entries) + len(reading.kept & digests.keys()), len(digests), expect_fewer)
+            self._check_size(len(reading.entries) + difference.kept, len(digests), expect_fewer)
         urls = dict.fromkeys(entry.url for entry in reading.entries.values() if entry.url)
         unknown, new = _unknown([*urls])
         return Report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -94,6 +94,12 @@ def address(context: Context, record: Act | Event | InformationRequest, page: st
     """Of the page of an act, an event or a request, or of another `page` of it."""
     key = key_of(record, context.request)  # type: ignore[attr-defined]  # of every page's RequestContext
     return reverse(page or _PAGES[str(record._meta.model_name)], args=[key])
+
+
+@register.filter
+def beyond(rows: Sized, shown: int) -> int:
+    """How many there are beyond those that are shown."""
+    return max(0, len(rows) - shown)
 
 
 @register.filter

@@ -24,6 +24,12 @@ FIRST, LAST = date(1991, 1, 1), date(2099, 12, 31)
 DAYS = 70  # of one period that are listed
 
 
+def check_day(day: date) -> None:
+    """Whatever is counted from it or to it is a day too."""
+    if not FIRST <= day <= LAST:
+        raise forms.ValidationError(_("Choose a day between 1991 and 2099."))
+
+
 @dataclass(frozen=True)
 class Answer:
     deadline: Deadline
@@ -41,6 +47,7 @@ class Calculator(forms.Form):
         label=_("Day of the event that starts it"),
         widget=forms.DateInput(attrs={"type": "date", "min": FIRST.isoformat(), "max": LAST.isoformat()}),
         input_formats=["%Y-%m-%d"],
+        validators=[check_day],
     )
     hour = forms.TimeField(
         label=_("Hour, of a period of hours"),
@@ -57,12 +64,6 @@ class Calculator(forms.Form):
             for procedure, group in groupby(rows, key=lambda row: row.procedure)
         ]
         self.fields["deadline"].choices = groups  # type: ignore[attr-defined]
-
-    def clean_start(self) -> date:
-        start: date = self.cleaned_data["start"]
-        if not FIRST <= start <= LAST:
-            raise forms.ValidationError(_("Choose a day between 1991 and 2099."))
-        return start
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

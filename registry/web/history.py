@@ -41,6 +41,7 @@ from registry.models import (
 )
 from registry.models.snapshot import STATE_REGISTER
 from registry.models.withdrawal import Withdrawable
+from registry.web.deadlines import check_day
 from registry.web.names import alphabetical, key_of
 
 ROWS = 20  # changes on one page
@@ -105,8 +106,10 @@ def _line(one: history.Entry, records: Records, letters: int, fields: int | None
 
     row = records.get(Reference(one.model, "pk", str(one.pk)))
     name = discretion.told(labels.called(row), one.about) if row else ""
-    # A new record says all that is known of it: among many changes that would be too much.
-    told = () if fields is not None and one.operation in ("create", "import") else tuple(one.after)
+    new = one.operation in ("create", "import")
+    told = [name for name in one.after if not (new and labels.is_plain_no(one.model, name, one.after[name]))]
+    if new and fields is not None:  # it says all that is known of it: among many changes that would be too much
+        told = []
     changes = (
         Change(labels.field(one.model, name), words(one.before or {}, name), words(one.after, name)) for name in told
     )
@@ -128,7 +131,9 @@ def _line(one: history.Entry, records: Records, letters: int, fields: int | None
 
 def _day(label: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, required=False, input_formats=["%Y-%m-%d"], widget=widget)
+    return forms.DateField(
+        label=label, required=False, input_formats=["%Y-%m-%d"], widget=widget, validators=[check_day]
+    )
 
 
 class ChangeFilter(forms.Form):
@@ -223,7 +228,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
     itself = Reference(model, "pk", str(pk))
     records = Records([itself, *references(shown)])
     row = records.get(itself)
-    if not entries and (row is None or not getattr(row, "public", True)):
+    if not entries and row is None:
         raise Http404
     context = {
         "subject": subject,
@@ -244,7 +249,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
 
 
 def _is_withdrawn(row: Any) -> bool:
-    return isinstance(row, Withdrawable) and bool(row.withdrawn) and getattr(row, "public", True)
+    return isinstance(row, Withdrawable) and bool(row.withdrawn)
 
 
 def _weighed(entries: Iterable[history.Entry]) -> list[list[history.Entry]]:
@@ -296,8 +301,7 @@ def _address(row: Any, request: HttpRequest) -> str:
         case Event():
             return reverse("event", args=[key_of(row, request)])
         case InformationRequest():
-            public = row.public and (row.restriction is None or row.restriction.public)
-            return reverse("request", args=[key_of(row, request)]) if public else ""
+            return reverse("request", args=[key_of(row, request)])
         case Listing():
             return row.resource.get_absolute_url() if row.resource else reverse("state_register")
         case Snapshot():

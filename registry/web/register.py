@@ -48,11 +48,13 @@ from registry.web.requests import Line, by_due, lines
 FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
-EPISODES = 100  # drawn in one timeline: more would not be seen
-NEWEST = 10  # of them told in words
+EPISODES = 24  # drawn in one timeline: more would not be seen
+NETWORKS = 7  # in one timeline
+NEWEST = 5  # of them told in words
+TOLD = 10  # changes on a resource's page, the newest first
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
-REQUESTS = 20  # told there
+CARDS, LONG_CARDS = 4, 2  # restrictions told there in full; fewer where they rest on many acts
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
 
@@ -270,9 +272,10 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "shown_in_full": shown_in_full,
         "mirrors": mirrors,
         "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
-        "listings": beside["listings"][:ON_A_PAGE],
+        "listings": beside["listings"],
+        "cards": _cards(found),
         "timeline": _timeline(found, at),
-        "changes": [_change(entry) for entry in reversed(entries)],
+        "changes": [_change(entry) for entry in entries[: -TOLD - 1 : -1]],
         "classifications": _classifications(entries, found.restrictions) if shown_in_full else (),
         "to_do": _to_do(found, law, at),
         "requests": _asked(beside["requests"], beside["steps"], found, law, at),
@@ -280,6 +283,10 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "at": at,
     }
     return render(request, "registry/resource.html", context)
+
+
+def _cards(found: Status) -> int:
+    return CARDS if sum(len(row.acts.all()) for row in found.restrictions) <= CARDS else LONG_CARDS
 
 
 def _beside(found: Status) -> dict[str, list[Any]]:
@@ -359,7 +366,7 @@ def _asked(
         keep(row, "steps", of[row.pk])
         for step in of[row.pk]:
             step.request = row
-    return sorted(lines(rows[:REQUESTS], at=at, law=law), key=by_due)
+    return sorted(lines(rows, at=at, law=law), key=by_due)
 
 
 @dataclass(frozen=True)
@@ -382,8 +389,9 @@ class Timeline:
 
 def _timeline(found: Status, at: datetime) -> Timeline | None:
     """The episodes behind the states of a resource, on the networks that count, from the first of them until now."""
-    networks = [one.network for one in found.networks]
-    episodes = found.episodes[-EPISODES:]
+    networks = [one.network for one in found.networks[:NETWORKS]]
+    near = {network.pk for network in networks}
+    episodes = [one for one in found.episodes if one.network_id in near][-EPISODES:]
     if not episodes:
         return None
     began = episodes[0].began_at

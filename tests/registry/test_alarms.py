@@ -214,6 +214,43 @@ def test_finding_twice_changes_nothing_and_what_is_over_is_closed_and_kept() -> 
     assert Alarm.objects.count() == 2
 
 
+@pytest.mark.parametrize("kind", Alarm.Kind.values)
+@pytest.mark.parametrize("taken", ["restriction", "appeal", "act"])
+def test_an_alarm_stands_no_longer_than_what_it_rests_on(client: Client, kind: str, taken: str) -> None:
+    dead = {"condition": "dead", "condition_since": "2026-02"} if kind == "gone" else {}
+    one = make.resource("https://vice.com/a" if kind == "collateral" else "vice.com", **dead)
+    act = make.act()
+    basis = make.restriction(one, act, status="lifted" if kind == "ended" else "in_force")
+    appeal = make.appeal(act, "reversed", decided="2026-02-01")
+    row = make.alarm(one, kind, act=None if kind == "ended" else act, pages=1)
+    record: Any = {"restriction": basis, "appeal": appeal, "act": act}[taken]
+    falls = taken == "restriction" or (taken == "appeal" and kind == "reversed") or (taken == "act" and kind != "ended")
+
+    def public() -> tuple[bool, bool]:
+        rows = client.get("/api/v1/alarms?open=true").json()["results"]
+        return "vice.com" in client.get("/en/stale/").content.decode(), [row.pk] == [one["id"] for one in rows]
+
+    assert public() == (True, True)
+    make.withdrawn(record)
+    assert public() == ((False, False) if falls else (True, True))
+    assert client.get(f"/api/v1/alarms/{row.pk}").status_code == (404 if falls else 200)
+    type(record).objects.update(withdrawn="", withdrawn_on=None)
+    assert public() == (True, True)
+
+
+def test_a_host_that_another_page_of_the_act_names_keeps_its_alarm() -> None:
+    act, site = make.act(), make.resource("vice.com", condition="dead", condition_since="2026-02")
+    first, second = (make.resource(f"https://vice.com/{number}") for number in (1, 2))
+    for page in (first, second):
+        make.restriction(page, act)
+    make.alarm(first, "collateral", act=act, pages=2)
+    make.alarm(site, "gone")  # unreachable without any restriction
+    make.withdrawn(first.restrictions.get())
+    assert Alarm.objects.standing().count() == 2
+    make.withdrawn(second.restrictions.get())
+    assert Alarm.objects.standing().get().kind == Alarm.Kind.GONE
+
+
 def test_command_and_task_find_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     one = make.resource("orda.kz", condition="dead", condition_since="2026-02")
     make.restriction(one, make.act())
@@ -227,8 +264,11 @@ def test_the_page_has_two_sections_and_no_end(client: Client) -> None:
     empty = client.get("/en/stale/").content.decode()
     assert empty.count("No such case is known.") == 2
     for number in range(30):
-        make.alarm(make.resource(f"site-{number}.kz"))
-    make.alarm(make.resource("https://vice.com/a"), kind="collateral", act=make.act("7-1"), pages=3)
+        make.alarm(one := make.resource(f"site-{number}.kz"))
+        make.restriction(one, status="lifted")
+    page, decided = make.resource("https://vice.com/a"), make.act("7-1")
+    make.restriction(page, decided)
+    make.alarm(page, kind="collateral", act=decided, pages=3)
     make.network(9198)
     first, second, third = (client.get(f"/en/stale/?page={number}").content.decode() for number in (1, 2, 3))
     assert "The act names 3 pages of vice.com" in first
@@ -256,8 +296,10 @@ def test_a_page_full_of_alarms_on_many_networks_stays_small(client: Client) -> N
     asns = [make.network(asn, brand=f"A network of some length {asn}").asn for asn in range(60001, 60031)]
     decided = make.act("a-long-number-of-an-act/2026", by=make.authority())
     for number in range(30):
-        make.alarm(make.resource(f"a-site-of-some-length-{number}.kz"), networks=asns, measured=30)
+        make.alarm(site := make.resource(f"a-site-of-some-length-{number}.kz"), networks=asns, measured=30)
         page = make.resource(f"https://a-site-of-some-length-{number}.kz/page")
+        make.restriction(site, status="lifted")
+        make.restriction(page, decided)
         make.alarm(page, kind="collateral", act=decided, pages=3, networks=asns, measured=30)
     answer = client.get("/kk/stale/")
     assert ", +22" in answer.content.decode()

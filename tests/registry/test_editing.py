@@ -395,6 +395,17 @@ def test_a_statement_that_becomes_public_is_told_whole() -> None:
     assert told(said)["after"]["words"] == "No."
 
 
+def test_a_statement_that_is_public_no_more_is_told_by_the_names_of_its_fields() -> None:
+    said = make.statement(make.restriction(make.resource()), words="No.")
+    hidden = make.restriction(make.resource("other.kz"), public=False)
+    edit(said, restriction=hidden.pk, words="It is of another.")
+    entry = told(said)
+    assert (entry["before"], entry["after"], entry["withheld"]) == ({}, {}, ["restriction", "words"])
+    assert log.told_so_far(said) == {"restriction": hidden.pk, "words": "It is of another."}
+    edit(said, speaker="somebody else")
+    assert LogEntry.objects.count() == 1
+
+
 def test_a_country_pack_leaves_it_as_the_editor_left_it() -> None:
     packs.load("kz", ROOT)
     row = Act.objects.order_by("pk").first()

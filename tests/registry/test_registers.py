@@ -320,6 +320,15 @@ def test_the_command_shows_first_and_writes_when_told_to(file: Callable[..., str
     assert Snapshot.objects.count() == 1
 
 
+def test_the_command_says_of_refused_rows_only_what_stood_before_that_it_stands(file: Callable[..., str]) -> None:
+    path = file(ONE, {**TWO, "categoryname": "a\0"})
+    first = run("import_state_register", path, "--snapshot", "2025-03-17", "--apply")
+    assert "2 rows: 1 entries, 1 refused\n" in first
+    path = file({**ONE, "categoryname": "a\0"}, {**TWO, "categoryname": "a\0"}, make.entry(3, "exclusive.kz"))
+    second = run("import_state_register", path, "--snapshot", "2025-03-18")
+    assert "3 rows: 1 entries, 2 refused; 1 entries stand as they stood, for their rows were refused\n" in second
+
+
 def test_a_file_is_of_the_day_on_which_it_was_last_changed(file: Callable[..., str]) -> None:
     path = file(ONE)
     os.utime(path, (1742230800, 1742230800))  # 2025-03-17 22:00 in Almaty

@@ -248,6 +248,14 @@ def test_a_reason_and_somebody_to_ask_are_needed() -> None:
     assert not InformationRequest.objects.exists()
 
 
+@pytest.mark.parametrize("text", ["", "Why is it closed?"])
+@pytest.mark.parametrize("language", ["en", "", "zz"])
+def test_a_language_that_no_body_must_read_is_refused_with_those_that_there_are(language: str, text: str) -> None:
+    with translation.override("en"), pytest.raises(NotPossible, match="Kazakh or in Russian"):
+        draft(language=language, text=text)
+    assert not InformationRequest.objects.exists()
+
+
 def test_two_requests_of_one_day_have_two_addresses() -> None:
     assert [draft().key, draft().key] == ["2026-03-24-1", "2026-03-24-2"]
 

@@ -21,7 +21,7 @@ from django.utils import translation
 from playwright.sync_api import sync_playwright
 
 from checks.models import Episode, Plan, Vantage
-from registry import moderation, submissions
+from registry import log, moderation, submissions
 from registry.models import Coverage, Decision, Dispute, LogEntry, Report, Resource
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -397,3 +397,21 @@ def test_an_editor_signs_in_and_decides_in_a_real_browser(live_server: Any, chro
     report.refresh_from_db()
     assert report.state == Report.State.REJECTED  # not public: what the log holds, no test could take back
     assert not complaints
+
+
+@pytest.mark.parametrize(
+    ("language", "done", "hand"),
+    [
+        ("en", "recorded", "the country pack"),
+        ("ru", "внесено", "набор данных страны"),
+        ("kk", "тіркелген", "елдің деректер жинағы"),
+    ],
+)
+def test_an_entry_of_the_log_is_told_in_words(client: Client, chief: User, language: str, done: str, hand: str) -> None:
+    client.force_login(chief)
+    entry = log.append("create", make.resource(), after={"name": "orda.kz"}, reason="seen", by="pack:kz")
+    for path in ("", f"{entry.pk}/change/"):
+        page = client.get(f"/desk/registry/logentry/{path}", headers={"Accept-Language": language}).content.decode()
+        assert done in page
+        assert hand in page
+        assert not re.search(r">\s*(create|pack)\s*<", page)

@@ -151,6 +151,44 @@ def test_a_name_is_shown_with_its_other_spelling_beside_it(client: Client) -> No
     assert "<code>xn--" not in client.get(one.get_absolute_url()).content.decode()
 
 
+ASKED = {  # what each page reads of its query string
+    "resources/": ["q", "situation", "sort", "page"],
+    "acts/": ["q", "authority", "page"],
+    "statements/": ["event", "year", "page"],
+    "networks/9198/": ["state", "page"],
+    "matrix/": ["q", "state", "page"],
+    "episodes/": ["network", "change", "resource", "page"],
+    "requests/": ["state", "authority", "sort", "page"],
+    "deadlines/": ["deadline", "start", "hour"],
+    "history/": ["kind", "role", "after", "before", "below", "above"],
+    "history/act/ID/": ["page"],
+    "/history.atom": ["lang"],
+    "/requests.ics": ["lang"],
+    "/api/v1/log/": ["after", "subject"],
+}
+ODD = [
+    *("a%00", "%ED%A0%80", "%FF", "%D9%A3", "%C2%B2", "'%22%3C%5C%25", "%0D%0AX-A:%201", "x" * 5000),
+    *("-1", "0", "1e400", str(2**63 - 1), str(2**63), "9" * 5000, "last", "restriction%2F" + "9" * 30),
+    *("0001-01-01", "9999-12-31", "2026-02-30", "24:00"),
+]
+
+
+@pytest.mark.parametrize("page", ASKED)
+def test_no_query_string_makes_a_page_fail(client: Client, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each parameter alone, and all of them at once and twice."""
+    monkeypatch.setattr("registry.api.views.Log.throttle_classes", [])
+    fill(1)
+    act = Act.objects.exclude(text="")[0]
+    log.append("create", act, after={"number": act.number}, reason="seen", by="editor-1")
+    path = ("" if page.startswith("/") else "/en/") + page.replace("ID", str(act.pk))
+    for odd in ODD:
+        alone = [f"{name}={odd}" for name in ASKED[page]]
+        for query in (*alone, "&".join([*alone, *alone])):
+            answer = client.get(f"{path}?{query}")
+            assert answer.status_code in (200, 302, 400), query
+            assert "X-A" not in answer.headers
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("language", "scheme"), [("kk", "light"), ("ru", "dark"), ("en", "light")])

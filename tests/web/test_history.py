@@ -16,6 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 
 from registry import describing, displays, editing, history, labels, log, merging, moderation, packs, veil
 from registry.ledger.tree import canonical, leaf_hash
@@ -189,6 +190,20 @@ def test_an_entry_that_did_not_say_what_was_before_is_compared_with_the_one_befo
     assert "country pack kz" in page
 
 
+def test_a_new_record_tells_no_flag_that_is_down_and_a_correction_does(client: Client) -> None:
+    row = restriction()
+    down = {"began_not_later_than": False, "conflicting": "False", "withdrawn": False}
+    log.append("create", row, after={**down, "ended_not_later_than": True, "public": False}, **BY)
+    told = re.findall(r'<th scope="row">(.*?)</th>', text(client, record(row)))
+    with translation.override("en"):
+        names = (*down, "ended_not_later_than", "public")
+        named = {name: capfirst(labels.field("restriction", name)) for name in names}
+    assert [name for name, words in named.items() if words in told] == ["ended_not_later_than", "public"]
+    changed(row, conflicting=True)
+    changed(row, conflicting=False)
+    assert "<ins>no</ins>" in text(client, record(row))
+
+
 def test_parts_of_a_record_belong_to_its_history(client: Client) -> None:
     row = restriction()
     part = FieldSource.objects.create(restriction=row, field="began", source=make.source())
@@ -233,7 +248,20 @@ def test_a_history_is_there_for_public_records_only(client: Client) -> None:
     for path in ("resource/999", "report/1", "nothing/1", f"act/{2**64}", "candidate/1"):
         assert client.get(f"/en/history/{path}/").status_code == 404, path
     hidden = make.restriction(make.resource(), public=False)
-    assert client.get(record(hidden)).status_code == 404
+    for row in (hidden, make.statement(hidden), make.request(None, restriction=hidden)):
+        assert client.get(record(row)).status_code == 404
+
+
+def test_what_became_of_a_record_that_is_public_no_more_is_not_told(client: Client) -> None:
+    said = make.statement(restriction(), words="No.", speaker="a minister")
+    hidden = make.restriction(make.resource("qzqz.kz"), public=False)
+    moved = {"restriction": hidden.pk, "speaker": "qzqz", "words": "Of qzqz.kz, no."}
+    assert editing.correct(said, moved, seen=editing.state_of(said), by="editor-1", reason="A letter says so.")
+    for page in (text(client, "/en/history/"), text(client, record(said))):
+        assert "A letter says so." in page
+        assert "qzqz" not in page
+        assert "it is not public or would give an address away: restriction, who said it, words" in page
+    assert "qzqz" not in b"".join(client.get("/api/v1/log/").streaming_content).decode()  # type: ignore[attr-defined]
 
 
 def test_pages_of_the_history_take_few_queries_and_stay_small(client: Client) -> None:

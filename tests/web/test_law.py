@@ -237,3 +237,28 @@ def test_the_log_can_be_taken_away_and_verified(client: Client) -> None:
 @pytest.mark.parametrize("path", ["acts/none/", "authorities/none/", "events/none/"])
 def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     read(client, path, status=404)
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "date", "title"),
+    [
+        ("kk", "2-1204", "2026-01-04", "Сот шешімі № 2-1204"),
+        ("kk", "", "2026-01-04", "Сот шешімі, 2026 ж. 4 қаңтар"),
+        ("kk", "", "2026-01", "Сот шешімі, 2026 ж. қаңтар"),
+        ("ru", "2-1204", "2026-01-04", "Решение суда № 2-1204"),
+        ("ru", "", "2026-01-04", "Решение суда, 4 января 2026 г."),
+        ("ru", "", "", "Решение суда"),
+        ("en", "2-1204", "", "Court decision 2-1204"),
+        ("en", "", "2026-01", "Court decision, January 2026"),
+    ],
+)
+def test_an_act_is_called_as_people_write_it_with_and_without_a_number(
+    client: Client, language: str, number: str, date: str, title: str
+) -> None:
+    act = make.act(number, date=date, text="Жабылсын.", language="kk")
+    for page in ("", "text/"):
+        shown = client.get(f"/{language}/acts/{act.key}/{page}").content.decode()
+        assert f"<h1>{title}</h1>" in shown
+        assert f"<title>{title} ·" in shown
+    listed = client.get(f"/{language}/acts/").content.decode()
+    assert f">{title.partition(',')[0]}</a>" in listed

@@ -142,6 +142,8 @@ def elsewhere(words: str) -> None:
     """What is about another site, and names this one all the same, in any spelling."""
     other = make.resource("other.kz")
     spelled = " ".join((words, f"www.{words}", quote(quote(words)), quote(words.replace(".", "%2E"), safe="%")))
+    spelled += f" or {words.replace('.', ' dot ')} or {words.replace('.', ' [.] ')} or 1-{words} or {words}"
+    spelled += "-ті" if "/" not in words else ""
     copy = quote(f"https://{words}/", safe="")
     titled = make.source(f"Other.kz and {spelled}", url=f"https://archive.example.org/?url={copy}")
     act = make.act(scope_ordered=f"Close other.kz as {words}", note=spelled)

@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 from checks.engine import names
 from checks.models import Measurement, Network, Run, State, Vantage, Verdict
 from registry import dates, log, moderation, status, tasks
-from registry.models import Alarm, Resource, Restriction
+from registry.models import ActRole, Alarm, Resource, Restriction
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,45 @@ def test_pages_open_empty_and_with_rows_in_each_language(client: Client, languag
     assert f'<html lang="{language}">' in text(client, f"/{language}/{page}")
     full_record()
     assert len(text(client, f"/{language}/{page}").encode()) < 30_000
+
+
+def crowded(networks: int) -> Resource:
+    """Restricted often, by many acts of long-named bodies, on this many networks whose state changed."""
+    one = make.resource("a-long-name-of-a-site.example-of-a-name.kz")
+    bodies = [make.authority(f"b-{n}", "Министерство культуры и информации Республики Казахстан") for n in (1, 2)]
+    acts = [make.act(f"2-1204/{number}-2026", by=bodies[0], note="A note.") for number in range(15)]
+    for act in acts:
+        ActRole.objects.create(act=act, authority=bodies[1], role=ActRole.Role.INITIATED)
+        make.appeal(act, "reversed", decided="2026-02-01", filed="2026-01-20", body=bodies[0], note="Not heard. " * 6)
+    for _number in range(12):
+        row = make.restriction(one, *acts, kind="court", fact="A court ordered it. " * 8, scope_ordered="All of it.")
+        row.sources.add(*(make.source(f"Paper {n}", url=f"https://news.example.org/{n}") for n in range(6)))
+        row.grounds.add(make.ground())
+    for number in range(60):
+        log.append("correct", one, before={}, after={"category": f"C{number}"}, reason="Seen. " * 6, by="editor-1")
+    for number in range(networks):
+        network = make.network(60_000 + number, brand=f"A network of some length {number}")
+        make.cell(one, network, State.BLOCKED, mechanism="tls.reset.sni")
+        for day in range(4):
+            state, began = State.BLOCKED if day % 2 else State.ACCESSIBLE, make.AT - timedelta(days=30 - day)
+            make.episode(one, network, state, began=began, ended_at=began + timedelta(days=1) if day < 3 else None)
+    return one
+
+
+@pytest.mark.parametrize("networks", [5, 40])
+def test_a_page_about_much_stays_small_and_leads_to_the_whole(client: Client, networks: int) -> None:
+    one = crowded(networks)
+    for path in (one.get_absolute_url(), f"{one.get_absolute_url()}evidence/"):
+        assert len(text(client, f"/kk{path[3:]}").encode()) < 30_000, path
+    page = text(client, f"/en{one.get_absolute_url()[3:]}")
+    assert page.count('<section class="card">\n<h3>') == 2
+    whole = f'<a href="/api/v1/resources/{one.pk}">'
+    assert f"{whole}10 more, as data (JSON)</a>" in page
+    assert page.count(f"{whole}12 more, as data (JSON)</a>") == 2  # acts of each
+    assert (f"{whole}33 more, as data (JSON)</a>" in page) is (networks == 40)
+    assert "Long tables are shortened here." in text(client, f"/en{one.get_absolute_url()[3:]}evidence/")
+    told = client.get(f"/api/v1/resources/{one.pk}").json()
+    assert [len(told[name]) for name in ("restrictions", "acts", "networks")] == [12, 15, networks]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -417,7 +456,9 @@ def test_a_mistake_of_ours_has_a_page_that_needs_nothing(client: Client, monkeyp
 
 def test_a_page_says_that_a_block_outlives_its_act(client: Client) -> None:
     one = full_record()
-    make.alarm(one, Alarm.Kind.REVERSED)
+    act = one.restrictions.get().acts.get()
+    make.appeal(act, "reversed", decided="2026-02-01")
+    make.alarm(one, Alarm.Kind.REVERSED, act=act)
     make.alarm(one, Alarm.Kind.ENDED, closed_on=make.AT.date())
     page = text(client, f"/en/resources/{one.slug}/")
     assert "An act that restricts orda.kz was reversed on appeal." in page
