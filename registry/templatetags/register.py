@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -100,6 +100,12 @@ def address(context: Context, record: Act | Event | InformationRequest, page: st
 def beyond(rows: Sized, shown: int) -> int:
     """How many there are beyond those that are shown."""
     return max(0, len(rows) - shown)
+
+
+@register.filter
+def newest(rows: Sequence[Any], shown: int | None) -> Sequence[Any]:
+    """The last so many; all of them where no number is given."""
+    return rows[-shown:] if shown else rows
 
 
 @register.filter

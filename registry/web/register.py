@@ -48,13 +48,8 @@ from registry.web.requests import Line, by_due, lines
 FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
-EPISODES = 24  # drawn in one timeline: more would not be seen
-NETWORKS = 7  # in one timeline
-NEWEST = 5  # of them told in words
-TOLD = 10  # changes on a resource's page, the newest first
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
-CARDS, LONG_CARDS = 4, 2  # restrictions told there in full; fewer where they rest on many acts
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
 
@@ -258,6 +253,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     group = one.mirrors.not_withheld().order_by("slug")
     found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
+    bounds = _bounds(found)
     shown_in_full = one.display == Resource.Display.FULL
     hidden = () if shown_in_full else (one, *(discretion.as_it_was(former, one) for former in beside["former"]))
     entries = [history.entry(row, hidden, veil.of(request)) for row in beside["entries"]]
@@ -273,9 +269,9 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "mirrors": mirrors,
         "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
         "listings": beside["listings"],
-        "cards": _cards(found),
-        "timeline": _timeline(found, at),
-        "changes": [_change(entry) for entry in entries[: -TOLD - 1 : -1]],
+        "bounds": bounds,
+        "timeline": _timeline(found, at, bounds),
+        "changes": [_change(entry) for entry in entries[: -bounds.changes - 1 : -1]],
         "classifications": _classifications(entries, found.restrictions) if shown_in_full else (),
         "to_do": _to_do(found, law, at),
         "requests": _asked(beside["requests"], beside["steps"], found, law, at),
@@ -285,8 +281,35 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     return render(request, "registry/resource.html", context)
 
 
-def _cards(found: Status) -> int:
-    return CARDS if sum(len(row.acts.all()) for row in found.restrictions) <= CARDS else LONG_CARDS
+@dataclass(frozen=True)
+class Bounds:
+    """How much of each a resource's page tells; the rest is a link away."""
+
+    networks: int = 12
+    cards: int = 4  # restrictions
+    acts: int = 12  # of one of them, and its sources
+    steps: int = 40  # of its course, the newest
+    statements: int = 12
+    contradictions: int = 3
+    said: int = 4  # on one side of a contradiction
+    notices: int = 6
+    listings: int = 12
+    requests: int = 10
+    changes: int = 50
+    episodes: int = 100  # drawn in the timeline: more would not be seen
+    newest: int = 10  # of them, told in words
+
+
+CROWDED = Bounds(7, 2, 3, 2, 4, 1, 2, 2, 4, 5, 10, 24, 5)
+
+
+def _bounds(found: Status) -> Bounds:
+    """Where there is much of anything, less of everything is told, so that the page stays small."""
+    wide = Bounds()
+    parts = ((found.networks, wide.networks), (found.restrictions, wide.cards), (found.statements, wide.statements))
+    acts = sum(len(row.acts.all()) for row in found.restrictions)
+    much = acts > wide.acts or any(len(rows) > most for rows, most in parts)
+    return CROWDED if much else wide
 
 
 def _beside(found: Status) -> dict[str, list[Any]]:
@@ -387,11 +410,11 @@ class Timeline:
     newest: tuple[tuple[Network, Episode], ...]  # in words
 
 
-def _timeline(found: Status, at: datetime) -> Timeline | None:
+def _timeline(found: Status, at: datetime, bounds: Bounds) -> Timeline | None:
     """The episodes behind the states of a resource, on the networks that count, from the first of them until now."""
-    networks = [one.network for one in found.networks[:NETWORKS]]
+    networks = [one.network for one in found.networks[: bounds.networks]]
     near = {network.pk for network in networks}
-    episodes = [one for one in found.episodes if one.network_id in near][-EPISODES:]
+    episodes = [one for one in found.episodes if one.network_id in near][-bounds.episodes :]
     if not episodes:
         return None
     began = episodes[0].began_at
@@ -407,7 +430,7 @@ def _timeline(found: Status, at: datetime) -> Timeline | None:
     known = {network.pk: network for network in networks}
     told = [(known[one.network_id], one) for one in reversed(episodes) if one.network_id in known]
     states = tuple(state for state in State if any(one.state == state for one in episodes))
-    return Timeline(began, at, rows, states, tuple(told[:NEWEST]))
+    return Timeline(began, at, rows, states, tuple(told[: bounds.newest]))
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
