@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import reduce
 from operator import or_
 
@@ -25,10 +25,10 @@ from django.utils.translation import ngettext
 
 from checks.engine.names import BadName, parse
 from checks.models import State, Target
-from registry import appeals, dates, status
-from registry.models import Act, Alarm, Appeal, Display, Resource, Restriction, Standing
+from registry import dates, status
+from registry.models import Alarm, Display, Resource, Restriction, Standing
 from registry.models.resource import unicode_host
-from registry.status import ACT_KNOWN, OVER, UNREACHABLE, NetworkState, Observed
+from registry.status import ACT_KNOWN, OVER, UNREACHABLE, Legal, NetworkState, Observed
 
 CHUNK = 300  # resources whose status is asked for at once
 # Whoever cuts here does not know which page is wanted: of an https page nobody in between ever does.
@@ -90,47 +90,20 @@ def find(*, at: datetime) -> list[Finding]:
 
 def _outlived(at: datetime) -> Iterable[Finding]:
     """Which to look at is as it was last counted; what is found of them is as it is now."""
-    ended = Standing.objects.filter(legal__in=status.OVER, observed=Observed.BLOCKED)
+    outlived = Standing.objects.filter(legal__in={*OVER, Legal.REVERSED}, observed=Observed.BLOCKED)
     gone = Resource.objects.exclude(condition="")
-    reversals = Appeal.objects.standing().filter(outcome=Appeal.Outcome.REVERSED)
-    challenged = Restriction.objects.standing().filter(acts__in=reversals.values("act"))
-    pks = sorted(
-        {
-            *ended.values_list("pk", flat=True),
-            *gone.values_list("pk", flat=True),
-            *challenged.values_list("resource", flat=True),
-        }
-    )
+    pks = sorted({*outlived.values_list("pk", flat=True), *gone.values_list("pk", flat=True)})
     for start in range(0, len(pks), CHUNK):
         rows = list(Resource.objects.filter(pk__in=pks[start : start + CHUNK]).order_by("pk"))
-        statuses = status.of_many(rows, at=at)
-        reversed_of = _reversed(statuses, timezone.localdate(at))
-        for one in statuses:
+        for one in status.of_many(rows, at=at):
             blocked = one.observed == Observed.BLOCKED
             act = one.current_acts[0].pk if one.current_acts else None
             if one.resource.condition and (blocked or one.legal in ACT_KNOWN):
                 yield _finding(Alarm.Kind.GONE, one.resource.pk, act, one.networks)
             elif one.legal in OVER and blocked:
                 yield _finding(Alarm.Kind.ENDED, one.resource.pk, None, one.networks)
-            elif one.resource.pk in reversed_of and blocked:
-                yield _finding(Alarm.Kind.REVERSED, one.resource.pk, reversed_of[one.resource.pk].pk, one.networks)
-
-
-def _reversed(statuses: Iterable[status.Status], day: date) -> dict[int, Act]:
-    """By a resource's id the newest act that was reversed, where no known act keeps any of its restrictions."""
-    running = {
-        one.resource.pk: [row for row in one.restrictions if not status.is_over(row.status, row.ended, day)]
-        for one in statuses
-    }
-    every = [row for rows in running.values() for row in rows]
-    fallen = appeals.fallen(every, appeals.reached(every))
-    found: dict[int, Act] = {}
-    for resource, rows in running.items():
-        acts = [fallen.get(row.pk) for row in rows if row.acts.all()]
-        gone = [act for act in acts if act]
-        if gone and len(gone) == len(acts):
-            found[resource] = max(gone, key=lambda act: (act.date, act.pk))
-    return found
+            elif one.reversals and blocked:
+                yield _finding(Alarm.Kind.REVERSED, one.resource.pk, one.reversals[0].act_id, one.networks)
 
 
 def _collateral(at: datetime) -> Iterable[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.dates import is_before
-from registry.gathering import keep, together
+from registry.gathering import Tables, keep, together
 from registry.models import Act, Appeal, Resource, Restriction
 
 ENDS = 5  # restrictions of one act whose end is told
@@ -21,6 +21,7 @@ ENDS = 5  # restrictions of one act whose end is told
 _Outcome = Appeal.Outcome
 _WITHOUT_EFFECT = frozenset({_Outcome.RETURNED, _Outcome.WITHDRAWN})  # what was challenged is as it was
 _OPEN = frozenset({_Outcome.PENDING, _Outcome.UNKNOWN})  # nobody knows when it was decided, if it was
+_Steps = dict[int, tuple[Appeal, Appeal.Outcome]]  # each appeal by its id, with what it came to
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,12 @@ class Step:
 
 def reached(restrictions: Sequence[Restriction]) -> list[Appeal]:
     """The appeals that the courses of these restrictions are made of, in one query. Read them with their acts."""
-    return _reached({act.pk for row in restrictions for act in row.acts.all()}, [row.pk for row in restrictions])
+    return made_of(together(**tables(restrictions)))
+
+
+def tables(restrictions: Sequence[Restriction]) -> Tables:
+    """What those appeals are made of, to be read together with something else."""
+    return _tables({act.pk for row in restrictions for act in row.acts.all()}, [row.pk for row in restrictions])
 
 
 def courses(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> dict[int, tuple[Step, ...]]:
@@ -56,7 +62,7 @@ def course_of_act(act: Act) -> tuple[Step, ...]:
     acts = {act.pk: act}
     if act.type == Act.Type.INTERIM_MEASURE:  # a decision follows it
         acts |= {row.pk: row for row in standing.filter(restrictions__in=restrictions.filter(acts=act)).distinct()}
-    found = _reached(acts, [])
+    found = made_of(together(**_tables(acts, [])))
     for appeal in found:
         acts[appeal.act_id] = appeal.act
         if appeal.its_result:
@@ -69,29 +75,34 @@ def course_of_act(act: Act) -> tuple[Step, ...]:
     return steps if _is_course(steps) else ()
 
 
-def _reached(acts: Collection[int], restrictions: Collection[int]) -> list[Appeal]:
+def _tables(acts: Collection[int], restrictions: Collection[int]) -> Tables:
     """The appeals against these acts, those that brought them about, and so on from what came of them."""
     if not acts and not restrictions:
-        return []
+        return {}
     linked = _linked(acts, restrictions)
     of_acts = Q(act__in=linked) | Q(result__in=linked)
     rows = Appeal.objects.standing().filter(of_acts | Q(restriction__in=restrictions))
     about = Restriction.objects.filter(appeals__in=rows).order_by()
-    found = together(
-        appeals=(rows.with_display(), ("act", "result", "body", "restriction")),
-        resources=(Resource.objects.filter(pk__in=about.values("resource")), ()),
-        sources=(Appeal.sources.through.objects.filter(appeal__in=rows), ("source",)),
-    )
-    resources = {row.pk: row for row in found["resources"]}
+    return {
+        "appeals": (rows.with_display(), ("act", "result", "body", "restriction")),
+        "resources_of_appeals": (Resource.objects.filter(pk__in=about.values("resource")), ()),
+        "sources_of_appeals": (Appeal.sources.through.objects.filter(appeal__in=rows), ("source",)),
+    }
+
+
+def made_of(found: Mapping[str, Sequence[Any]]) -> list[Appeal]:
+    """The appeals that these rows tell of, in order of time."""
+    rows = list(found.get("appeals", ()))
+    resources = {row.pk: row for row in found.get("resources_of_appeals", ())}
     sources = defaultdict(list)
-    for link in found["sources"]:
+    for link in found.get("sources_of_appeals", ()):
         sources[link.appeal_id].append(link.source)
-    for one in found["appeals"]:
+    for one in rows:
         if one.restriction:
             one.restriction.resource = resources[one.restriction.resource_id]
         one.act.hidden = one.hidden
         keep(one, "sources", sorted(sources[one.pk], key=lambda source: (source.date, source.pk)))
-    return sorted(found["appeals"], key=lambda one: (one.when == "", one.when, one.pk))
+    return sorted(rows, key=lambda one: (one.when == "", one.when, one.pk))
 
 
 def _linked(acts: Collection[int], restrictions: Collection[int]) -> RawSQL:
@@ -162,14 +173,14 @@ def _is_course(steps: Sequence[Step]) -> bool:
 # --- what of it still stands
 
 
-def fallen(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> dict[int, Act]:
-    """By its id, of each restriction whose acts were all reversed the newest of them.
+def fallen(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> dict[int, tuple[Appeal, ...]]:
+    """By its id, of each restriction whose acts were all reversed, the appeals that did it: one an act.
 
     Read the restrictions with their acts, and the appeals that they reach.
 
     Where it is not known which decision was the last, or another act may keep the restriction, it is not among them.
     """
-    told: dict[int, Act] = {}
+    told: dict[int, tuple[Appeal, ...]] = {}
     for row in restrictions:
         about = [one for one in appeals if one.restriction_id in (None, row.pk)]
         acts = list(row.acts.all())
@@ -177,7 +188,7 @@ def fallen(restrictions: Sequence[Restriction], appeals: Sequence[Appeal]) -> di
         # Of a course that ends with a reversal no step orders anything: neither what upheld it once, nor the reversal.
         over = {act.pk for act in gone} | {one.result_id for one in about if one.act_id in {act.pk for act in gone}}
         if gone and all(act.pk in over or _replaced(act, gone) for act in acts):
-            told[row.pk] = max(gone, key=lambda act: (act.date, act.pk))
+            told[row.pk] = tuple(_reversal(act, about) for act in gone)
     return told
 
 
@@ -193,21 +204,38 @@ def _came_to(act: int, appeals: Collection[Appeal], above: frozenset[int] = froz
     `unknown`, where nobody can tell which word was the last."""
     if act in above:  # the appeals go round in a circle
         return _Outcome.UNKNOWN
-    steps: dict[int, tuple[Appeal, Appeal.Outcome]] = {}
+    steps = _steps(act, appeals, above)
+    if not steps:
+        return _Outcome.UPHELD
+    last = {outcome for _, outcome in _last(steps, appeals)}
+    return last.pop() if last in ({_Outcome.UPHELD}, {_Outcome.REVERSED}) else _Outcome.UNKNOWN
+
+
+def _reversal(act: Act, appeals: Collection[Appeal]) -> Appeal:
+    """What reversed an act that came to be so; of several that end its course alike the one with the latest date."""
+    last = [one for one, _ in _last(_steps(act.pk, appeals), appeals)]
+    return max(last, key=lambda one: (one.decided, one.pk))
+
+
+def _steps(act: int, appeals: Collection[Appeal], above: frozenset[int] = frozenset()) -> _Steps:
+    """What has effect on an act."""
+    steps: _Steps = {}
     for one in appeals:
         if one.act_id == act and one.outcome not in _WITHOUT_EFFECT:
             itself = _came_to(one.result_id, appeals, above | {act}) if one.result_id else _Outcome.UPHELD
             if itself != _Outcome.REVERSED:  # else its decision was undone in turn
                 steps[one.pk] = (one, _Outcome(one.outcome) if itself == _Outcome.UPHELD else _Outcome.UNKNOWN)
-    if not steps:
-        return _Outcome.UPHELD
+    return steps
+
+
+def _last(steps: _Steps, appeals: Collection[Appeal]) -> list[tuple[Appeal, Appeal.Outcome]]:
+    """Those that none of the others is known to have followed."""
     chains = {pk: _ancestors(one, appeals) for pk, (one, _) in steps.items()}
-    last = {
-        outcome
+    return [
+        (one, outcome)
         for pk, (one, outcome) in steps.items()
         if not any(pk in chains[other] or _earlier(one, later) for other, (later, _) in steps.items())
-    }
-    return last.pop() if last in ({_Outcome.UPHELD}, {_Outcome.REVERSED}) else _Outcome.UNKNOWN
+    ]
 
 
 def _ancestors(appeal: Appeal, appeals: Iterable[Appeal]) -> set[int]:

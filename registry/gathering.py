@@ -9,27 +9,40 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import F, JSONField, Model, QuerySet, Value
+from django.db.models import F, IntegerField, JSONField, Model, QuerySet, Value
 from django.db.models.functions import JSONObject
+
+Tables = Mapping[str, tuple[QuerySet[Any], Sequence[str]]]  # rows, and the foreign keys that are read along
 
 
 def gather(
-    parents: Sequence[Model], of: Mapping[str, QuerySet[Any]] | None = None, **relations: Sequence[str]
+    parents: Sequence[Model],
+    of: Mapping[str, QuerySet[Any]] | None = None,
+    beside: Tables | None = None,
+    **relations: Sequence[str],
 ) -> dict[str, list[Any]]:
     """Does what prefetch_related does for these relations to many: `parent.relation.all()` asks nothing any more.
 
     Each relation is given with the foreign keys of its rows that are read along; `of` has its rows, with what is
-    annotated, where these are not simply all. Returns the rows of each relation, one object a row, to gather more for.
+    annotated, where these are not simply all. Returns the rows of each relation, one object a row, to gather more for;
+    and the rows `beside`, which are about none of the parents, as `together` does.
     """
+    beside = beside or {}
     if not parents:
-        return {name: [] for name in relations}
+        return {name: [] for name in relations} | together(**beside)
     model = type(parents[0])
     pks = [parent.pk for parent in parents]
     of = of or {}
     parts = [_part(model, name, along, pks, of.get(name)) for name, along in relations.items()]
+    of_nobody = Value(None, IntegerField())
+    parts += [rows.order_by().values_list(of_nobody, *columns) for rows, columns in _columns(beside)]
     rows: dict[str, dict[int, Any]] = {name: {} for name in relations}
     below: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    others: dict[str, list[Any]] = {name: [] for name in beside}
     for pk, name, values in parts[0].union(*parts[1:], all=True):
+        if pk is None:
+            others[name].append(values)
+            continue
         row = rows[name].get(values["id"])
         if row is None:
             rows_of = of.get(name, _related(model, name)._default_manager.all())
@@ -38,16 +51,29 @@ def gather(
     for parent in parents:
         for name in relations:
             keep(parent, name, _ordered(_related(model, name), below[name, parent.pk]))
-    return {name: list(found.values()) for name, found in rows.items()}
+    return {name: list(found.values()) for name, found in rows.items()} | _made_of(beside, others)
 
 
 def together(**tables: tuple[QuerySet[Any], Sequence[str]]) -> dict[str, list[Any]]:
     """The rows of each query, with the foreign keys that are read along, in the order of its model."""
-    parts = [rows.order_by().values_list(Value(name), _as_json(rows, along)) for name, (rows, along) in tables.items()]
+    if not tables:
+        return {}
+    parts = [rows.order_by().values_list(*columns) for rows, columns in _columns(tables)]
     found: dict[str, list[Any]] = {name: [] for name in tables}
     for name, values in parts[0].union(*parts[1:], all=True):
-        found[name].append(_row(tables[name][0], values, tables[name][1]))
-    return {name: _ordered(tables[name][0].model, many) for name, many in found.items()}
+        found[name].append(values)
+    return _made_of(tables, found)
+
+
+def _columns(tables: Tables) -> list[tuple[QuerySet[Any], tuple[Value, JSONObject]]]:
+    return [(rows, (Value(name), _as_json(rows, along))) for name, (rows, along) in tables.items()]
+
+
+def _made_of(tables: Tables, found: Mapping[str, Iterable[Any]]) -> dict[str, list[Any]]:
+    return {
+        name: _ordered(rows.model, [_row(rows, values, along) for values in found[name]])
+        for name, (rows, along) in tables.items()
+    }
 
 
 def _related(model: type[Model], name: str) -> type[Model]:

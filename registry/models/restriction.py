@@ -34,6 +34,12 @@ class RestrictionQuerySet(WithdrawableQuerySet["Restriction"]):
         begun = models.Q(began="") | come_by("began", on)
         return self.filter(begun, withdrawn="").exclude(over | come_by("ended", on))
 
+    def with_reversal(self) -> models.QuerySet[Any]:
+        """Annotates `reversal`: some appeal reversed one of its acts. Whether that was the last word: appeals.fallen"""
+        rows = apps.get_model("registry", "Appeal")._default_manager.standing()
+        reversals = rows.filter(outcome="reversed", act__restrictions=models.OuterRef("pk"))
+        return self.annotate(reversal=models.Exists(reversals))
+
     def with_basis(self) -> Self:
         """Whatever a page says about a restriction, in a fixed number of queries."""
         act_roles = ActRole.objects.select_related("authority")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checks.models import Episode, Network, State
-from registry.models import Act, Resource, Restriction, Statement
+from registry.models import Act, Appeal, Resource, Restriction, Statement
 from registry.status.terms import ACT_KNOWN, Legal, Listed, Observed, Said, Situation
 
 
@@ -85,7 +85,8 @@ class Conclusion:
     statements: tuple[Statement, ...]  # newest first
     deciding: tuple[Restriction, ...]  # those that make `legal` what it is
     deciding_acts: tuple[Act, ...]  # newest first
-    current_acts: tuple[Act, ...]  # of all restrictions not known to have ended
+    reversals: tuple[Appeal, ...]  # what made `legal` reversed, one an act: that of the newest act first
+    current_acts: tuple[Act, ...]  # of all restrictions not known to have ended, but for those whose acts all fell
     spoken: tuple[Statement, ...]  # what may be held beside what is seen now: newest first
     since: datetime | None  # the earliest moment from which some network has not let it through
     since_at_least: bool  # nobody saw some network's beginning: it may have been earlier

@@ -13,7 +13,7 @@ from checks.verdict.rules import BY_ID
 from checks.verdict.state import FLOOR_MEASUREMENTS, FLOOR_RUNS, SUSTAINED_SPAN, SUSTAINED_VANTAGES
 from registry.models import Act, Confidence
 from registry.status.conclusion import Conclusion, NetworkState
-from registry.status.terms import OVER, Legal, Listed, Observed, Said, Situation, Sure
+from registry.status.terms import ACT_KNOWN, OVER, Legal, Listed, Observed, Said, Situation, Sure
 
 CHANGES = 4  # sentences of what would change the answer
 NETWORKS = 2  # that agree: one alone may have a fault of its own
@@ -34,13 +34,18 @@ _SOURCES = {
     Confidence.MEDIUM: gettext_lazy("The sources that name the act are rated medium."),
     Confidence.LOW: gettext_lazy("The sources that name the act are rated low."),
 }
+_SOURCES_OF_REVERSAL = {
+    Confidence.HIGH: gettext_lazy("The sources that tell of its reversal are rated high."),
+    Confidence.MEDIUM: gettext_lazy("The sources that tell of its reversal are rated medium."),
+    Confidence.LOW: gettext_lazy("The sources that tell of its reversal are rated low."),
+}
 
 
 def of(found: Conclusion) -> Sure:
-    """That of the measurements; where the sentence names an act, no more than its sources are worth."""
-    seen = _of_evidence(found)
-    act = _act(found)
-    return seen if act is None else _STEPS[min(_STEPS.index(seen), _STEPS.index(Sure(act.confidence)))]
+    """That of the measurements; where the sentence names an act or its reversal, no more than the sources are worth."""
+    named = [_act(found), *found.reversals[:1]]
+    worth: list[Sure] = [Sure(one.confidence) for one in named if one]
+    return min([_of_evidence(found), *worth], key=_STEPS.index)
 
 
 def _of_evidence(found: Conclusion) -> Sure:
@@ -78,6 +83,8 @@ def _partly(found: Conclusion) -> bool:
 
 def _act(found: Conclusion) -> Act | None:
     """The act that the sentence names."""
+    if found.reversals:
+        return found.reversals[0].act
     return found.deciding_acts[0] if found.act_known else None
 
 
@@ -141,8 +148,12 @@ def _of_record(found: Conclusion) -> Iterator[str]:
     act = _act(found)
     if act:
         yield str(_SOURCES[Confidence(act.confidence)])
-    elif found.observed == Observed.BLOCKED and found.legal not in OVER:
-        yield _("That no act is known to us is no proof that there is none.")
+    if found.reversals:
+        yield str(_SOURCES_OF_REVERSAL[Confidence(found.reversals[0].confidence)])
+    if found.observed == Observed.BLOCKED and found.legal not in {*ACT_KNOWN, *OVER}:
+        other = _("That no other act is known to us is no proof that there is none.")
+        none = _("That no act is known to us is no proof that there is none.")
+        yield other if found.reversals else none
     if any(row.conflicting for row in found.deciding):
         yield _("Sources tell the restriction differently.")
 
@@ -224,6 +235,8 @@ def _by_the_record(found: Conclusion) -> Iterator[str]:
         yield _("A decision that ends the suspension or cancels the act.")
     elif found.legal == Legal.ORDERED:
         yield _("A decision that lifts or cancels the act.")
+    elif found.legal == Legal.REVERSED:
+        yield _("A decision that puts the act into force again, or another act in force that a source names.")
     else:
         yield _("An act in force that a source names.")
     if found.listed == Listed.NOW:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from checks.models import Episode, State
 from registry.dates import has_come
-from registry.models import Act, Resource, Restriction, Statement
+from registry.models import Act, Appeal, Resource, Restriction, Statement
 from registry.status import confidence, sentence
 from registry.status.conclusion import Conclusion, Counts, Listing, NetworkState
 from registry.status.terms import OVER, UNREACHABLE, Legal, Observed, Said, Sure, situation_of
@@ -45,6 +45,7 @@ class Recorded:
     restriction: Restriction
     acts: tuple[Act, ...] = ()
     statements: tuple[Statement, ...] = ()
+    reversals: tuple[Appeal, ...] = ()  # where all its acts fell (registry.appeals): one an act
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def cross(resource: Resource, recorded: Sequence[Recorded], listing: Listing, se
         statements=_statements(recorded),
         deciding=tuple(one.restriction for one in deciding),
         deciding_acts=_acts(deciding),
-        current_acts=_acts(running),
+        reversals=_reversals(deciding) if legal == Legal.REVERSED else (),
+        current_acts=_acts(one for one in running if not one.reversals),
         spoken=spoken,
         since=since,
         since_at_least=at_least,
@@ -95,18 +97,20 @@ def is_over(status: str, ended: str, day: date) -> bool:
     return status in ENDED or has_come(ended, day)
 
 
-def legal_of(status: str, ended: str, has_act: bool, day: date) -> Legal:
-    """What one restriction comes to."""
+def legal_of(status: str, ended: str, has_act: bool, fell: bool, day: date) -> Legal:
+    """What one restriction comes to. `fell`: its acts were all reversed, whatever sources call the restriction."""
     if is_over(status, ended, day):
         return Legal.EXPIRED if status == Restriction.Status.EXPIRED else Legal.LIFTED
     if not has_act:
         return Legal.NO_ACT
+    if fell:
+        return Legal.REVERSED
     named = {Restriction.Status.APPEALED: Legal.APPEALED, Restriction.Status.SUSPENDED: Legal.SUSPENDED}
     return named.get(Restriction.Status(status), Legal.ORDERED)
 
 
 def _legal_of_one(one: Recorded, day: date) -> Legal:
-    return legal_of(one.restriction.status, one.restriction.ended, bool(one.acts), day)
+    return legal_of(one.restriction.status, one.restriction.ended, bool(one.acts), bool(one.reversals), day)
 
 
 def first(found: Iterable[Legal]) -> Legal:
@@ -165,6 +169,11 @@ def _count(seen: Seen) -> Counts:
 def _acts(recorded: Iterable[Recorded]) -> tuple[Act, ...]:
     acts = {act.pk: act for one in recorded for act in one.acts}
     return tuple(sorted(acts.values(), key=lambda act: (act.date, act.pk), reverse=True))
+
+
+def _reversals(recorded: Iterable[Recorded]) -> tuple[Appeal, ...]:
+    of_act = {appeal.act_id: appeal for one in recorded for appeal in one.reversals}
+    return tuple(sorted(of_act.values(), key=lambda one: (one.act.date, one.act_id), reverse=True))
 
 
 def _statements(recorded: Iterable[Recorded]) -> tuple[Statement, ...]:

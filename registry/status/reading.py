@@ -13,7 +13,7 @@ from django.db.models import Exists, F, IntegerField, OuterRef, QuerySet, Value
 from django.utils import timezone
 
 from checks.models import Cell, Episode, Network, State, Target, Vantage
-from registry import models
+from registry import appeals, models
 from registry.gathering import gather
 from registry.models import Act, Resource, Restriction
 from registry.status.conclusion import Listing, NetworkState
@@ -89,9 +89,8 @@ def _recorded(resources: Sequence[Resource]) -> dict[int, list[Recorded]]:
     by_pk = {one.pk: one for one in resources}
     if not by_pk:
         return {}
-    rows = list(
-        Restriction.objects.standing().filter(resource__in=by_pk).select_related("event").order_by("-began", "-id")
-    )
+    asked = Restriction.objects.standing().with_reversal().filter(resource__in=by_pk)
+    rows = list(asked.select_related("event").order_by("-began", "-id"))
     below = gather(
         rows,
         roles=("authority",),
@@ -108,13 +107,16 @@ def _recorded(resources: Sequence[Resource]) -> dict[int, list[Recorded]]:
             "field_sources": models.FieldSource.objects.standing(),
         },
     )
-    gather(below["acts"], roles=("authority",), sources=())
+    challenged = [row for row in rows if row.reversal]
+    beside = gather(below["acts"], beside=appeals.tables(challenged), roles=("authority",), sources=())
+    fallen = appeals.fallen(challenged, appeals.made_of(beside))
     found: dict[int, list[Recorded]] = defaultdict(list)
     for row in rows:
         row.resource, row.event = by_pk[row.resource_id], row.its_event
         for statement in row.statements.all():
             statement.restriction = row
-        found[row.resource_id].append(Recorded(row, tuple(row.acts.all()), tuple(row.statements.all())))
+        its = tuple(row.acts.all()), tuple(row.statements.all()), fallen.get(row.pk, ())
+        found[row.resource_id].append(Recorded(row, *its))
     return found
 
 

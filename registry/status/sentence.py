@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from registry import dates, discretion
-from registry.models import Act, Resource, Statement
+from registry.models import Act, Appeal, Resource, Statement
 from registry.status.conclusion import Conclusion
 from registry.status.terms import OVER, Legal, Listed, Observed, Said, Situation
 
 SPEAKERS = 2  # quoted in one sentence: of a contradiction one of each side
+_KEPT_UP = frozenset({Observed.BLOCKED, Observed.THROTTLED})
 
 # Keys: some confirmed, some likely, and of the beginning: not known, seen, or at least as early.
 _UNREACHABLE = {
@@ -122,6 +123,19 @@ _ACTS = {
         ),
     ),
 }
+# Seen to be kept up all the same, or not.
+_REVERSED = {
+    True: ngettext_lazy(
+        "yet the act that restricted it was reversed (%(reversal)s)",
+        "yet the %(number)d acts that restricted it were reversed (the newest, %(reversal)s)",
+        "number",
+    ),
+    False: ngettext_lazy(
+        "the act that restricted it was reversed (%(reversal)s)",
+        "the %(number)d acts that restricted it were reversed (the newest, %(reversal)s)",
+        "number",
+    ),
+}
 # With its date, and where the date is not known.
 _SPOKEN = {
     Statement.Stance.ADMITS: (gettext_lazy("%(speaker)s admits it (%(date)s)"), gettext_lazy("%(speaker)s admits it")),
@@ -153,7 +167,7 @@ def of(found: Conclusion) -> str:
     measured, legal = _measured(found), _legal(found)
     clauses = [*legal, *measured] if found.act_known else [*measured, *legal]
     clauses += _register(found)
-    if found.observed in (Observed.BLOCKED, Observed.THROTTLED):
+    if found.observed in _KEPT_UP:
         clauses += [_claim(row, found.resource) for row in quoted(found.spoken, found.said)]
     text = "; ".join(clauses)
     return f"{text[:1].upper()}{text[1:]}."
@@ -178,7 +192,7 @@ def _measured(found: Conclusion) -> list[str]:
     if found.observed == Observed.BLOCKED:
         beginning = "" if found.since is None else "at least" if found.since_at_least else "since"
         clauses.append(_UNREACHABLE[bool(counts.blocked), bool(counts.likely), beginning] % numbers)
-    if found.observed in (Observed.BLOCKED, Observed.THROTTLED) and counts.throttled:
+    if found.observed in _KEPT_UP and counts.throttled:
         clauses.append(_SLOWED % numbers)
     if numbers["partly"]:
         clauses.append(_PARTLY % numbers)
@@ -189,6 +203,8 @@ def _legal(found: Conclusion) -> list[str]:
     if found.act_known:
         ordered = found.legal == Legal.ORDERED and found.observed == Observed.BLOCKED
         return [_act(found.deciding_acts, "blocked" if ordered else found.legal)]
+    if found.legal == Legal.REVERSED:
+        return [_reversed(found.reversals, kept_up=found.observed in _KEPT_UP)]
     if found.legal == Legal.LIFTED:
         return [_("every recorded restriction has ended")]
     if found.legal == Legal.EXPIRED:
@@ -209,6 +225,12 @@ def _act(acts: Sequence[Act], words: str) -> str:
     return str(several % numbers if numbers["more"] else one % numbers)
 
 
+def _reversed(reversals: Sequence[Appeal], *, kept_up: bool) -> str:
+    newest = reversals[0]
+    told = f"{dates.shown(newest.decided)}: {newest.act}" if newest.decided else str(newest.act)
+    return str(_REVERSED[kept_up] % {"reversal": told, "number": len(reversals)})
+
+
 def _register(found: Conclusion) -> list[str]:
     """What the state register says is told where it adds something to an act, or to the lack of one."""
     listed = found.listed
@@ -220,7 +242,8 @@ def _register(found: Conclusion) -> list[str]:
 
 
 def _unexplained(found: Conclusion) -> bool:
-    return found.situation == Situation.UNEXPLAINED or (found.legal in OVER and found.observed == Observed.BLOCKED)
+    outlived = found.legal in {*OVER, Legal.REVERSED} and found.observed == Observed.BLOCKED
+    return outlived or found.situation == Situation.UNEXPLAINED
 
 
 def quoted(spoken: Sequence[Statement], said: Said) -> list[Statement]:

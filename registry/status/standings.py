@@ -16,10 +16,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
-from registry.models import Coverage, Resource, Restriction, Standing, Tally
+from registry import appeals
+from registry.models import Act, Coverage, Resource, Restriction, Standing, Tally
 from registry.status.conclusion import Listing
 from registry.status.crossing import first, legal_of, observe
 from registry.status.reading import Networks, access_networks, known, listings_of
@@ -167,11 +168,13 @@ def _legal(reach: tuple[int, int], day: date) -> tuple[dict[int, Legal], dict[in
     with_act = Restriction.acts.through.objects.filter(restriction=OuterRef("pk"), act__withdrawn="")
     found: dict[int, set[Legal]] = defaultdict(set)
     kinds: dict[int, set[str]] = defaultdict(set)
-    rows = (
-        Restriction.objects.standing().filter(resource__pk__range=reach).order_by().annotate(with_act=Exists(with_act))
-    )
-    for pk, status, ended, has_act, kind in rows.values_list("resource_id", "status", "ended", "with_act", "kind"):
-        found[pk].add(legal_of(status, ended, has_act, day))
+    rows = Restriction.objects.standing().filter(resource__pk__range=reach).order_by()
+    acts = Prefetch("acts", Act.objects.standing())
+    challenged = list(rows.with_reversal().filter(reversal=True).prefetch_related(acts))
+    fallen = appeals.fallen(challenged, appeals.reached(challenged))
+    columns = ("resource_id", "pk", "status", "ended", "with_act", "kind")
+    for pk, its, status, ended, has_act, kind in rows.annotate(with_act=Exists(with_act)).values_list(*columns):
+        found[pk].add(legal_of(status, ended, has_act, its in fallen, day))
         kinds[pk].add(kind)
     return defaultdict(lambda: Legal.NONE, {pk: first(many) for pk, many in found.items()}), kinds
 

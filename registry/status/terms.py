@@ -17,6 +17,7 @@ class Legal(TextChoices):
     ORDERED = "ordered", _("an act is known")
     APPEALED = "appealed", _("an act is known, under appeal")
     SUSPENDED = "suspended", _("an act is known, suspended")
+    REVERSED = "reversed", _("the act was reversed")
     NO_ACT = "no_act", _("restricted, no act known")
     LIFTED = "lifted", _("lifted or ended")
     EXPIRED = "expired", _("expired")
@@ -75,9 +76,11 @@ class Situation(TextChoices):
     UNEXPLAINED = "unexplained", _("unreachable, no act known")
     LISTED_BLOCKED = "listed_blocked", _("unreachable, in the state register, no act known")
     LISTED_REACHABLE = "listed_reachable", _("in the state register, but it opens")
+    REVERSED_BLOCKED = "reversed_blocked", _("unreachable, though the act was reversed")
     LIFTED_STILL_BLOCKED = "lifted_still_blocked", _("lifted or expired, still unreachable")
     LIFTED = "lifted", _("lifted or expired, opens")
     SUSPENDED_REACHABLE = "suspended_reachable", _("the restriction is suspended, it opens")
+    REVERSED_REACHABLE = "reversed_reachable", _("the act was reversed, it opens")
     RECORDED_REACHABLE = "recorded_reachable", _("reported restricted, opens now")
     THROTTLED = "throttled", _("slowed down")
     DOWN = "down", _("the site is down")
@@ -101,6 +104,7 @@ _UNREACHABLE = {
     Legal.ORDERED: Situation.ORDERED_BLOCKED,
     Legal.APPEALED: Situation.APPEALED_BLOCKED,
     Legal.SUSPENDED: Situation.SUSPENDED_BLOCKED,
+    Legal.REVERSED: Situation.REVERSED_BLOCKED,
     Legal.NO_ACT: Situation.UNEXPLAINED,
     Legal.LIFTED: Situation.LIFTED_STILL_BLOCKED,
     Legal.EXPIRED: Situation.LIFTED_STILL_BLOCKED,
@@ -110,6 +114,7 @@ _OPENS = {
     Legal.ORDERED: Situation.ORDERED_REACHABLE,
     Legal.APPEALED: Situation.ORDERED_REACHABLE,
     Legal.SUSPENDED: Situation.SUSPENDED_REACHABLE,
+    Legal.REVERSED: Situation.REVERSED_REACHABLE,
     Legal.NO_ACT: Situation.RECORDED_REACHABLE,
     Legal.LIFTED: Situation.LIFTED,
     Legal.EXPIRED: Situation.LIFTED,

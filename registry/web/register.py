@@ -52,6 +52,7 @@ CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
+SAID_ANYWAY = (Alarm.Kind.GONE, Alarm.Kind.REVERSED)  # alarms that a resource's page has no need of
 
 
 def front(request: HttpRequest) -> HttpResponse:
@@ -318,7 +319,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     about = Q(resource=one) | Q(restriction__resource=one)
     asked = InformationRequest.objects.standing().filter(about)
     return together(
-        alarms=(one.alarms.standing().filter(closed_on=None).exclude(kind=Alarm.Kind.GONE), ()),
+        alarms=(one.alarms.standing().filter(closed_on=None).exclude(kind__in=SAID_ANYWAY), ()),
         notices=(one.notices.standing(), ("authority", "source")),
         listings=(one.listings.with_days(), ("source",)),
         requests=(asked, ("authority",)),
@@ -331,7 +332,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
 
 
 def _alarms(rows: Iterable[Alarm], of: Resource) -> list[str]:
-    """Where its block goes beyond its order or outlives it. Of a site that is gone the page tells anyway."""
+    """Where its block goes beyond its order or outlives it, but for what the page says anyway."""
     for row in rows:
         row.resource = of
     return [alarms.sentence(row) for row in sorted(rows, key=lambda row: row.pk)]

@@ -39,6 +39,24 @@ def test_a_look_up_agrees_with_the_status(api) -> None:
     assert answer["imitated"] is False
 
 
+def test_an_act_that_was_reversed_is_told_by_every_answer(api) -> None:
+    resource, act = make.resource(), make.act()
+    make.restriction(resource, act)
+    make.appeal(act, "reversed", decided="2026-02-13")
+    make.cell(resource, make.network(), State.BLOCKED)
+    status.count(at=make.AT)
+    in_kazakh = api(f"resources/{resource.pk}?lang=kk").json()["sentence"]
+    assert "шектеуге негіз болған актінің күші жойылған (2026 ж. 13 ақпан" in in_kazakh
+    [listed] = api("resources?legal=reversed&situation=reversed_blocked").json()["results"]
+    [found] = api("lookup?q=orda.kz").json()["resources"]
+    for row in (listed, found):
+        assert (row["legal"], row["situation"]) == ("reversed", "reversed_blocked")
+        assert row["sentence"].endswith("was reversed (13 February 2026: court decision 2-1204).")
+    assert [(one["legal"], one["situation"]) for one in api("stats").json()["cross"]] == [
+        ("reversed", "reversed_blocked")
+    ]
+
+
 def test_a_free_name_is_looked_up_by_its_letters(api) -> None:
     make.resource("WhatsApp", type="app")
     assert [one["name"] for one in api("lookup?q=whatsapp").json()["resources"]] == ["WhatsApp"]

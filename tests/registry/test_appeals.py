@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError
 
 from registry import appeals
-from registry.models import Act, Restriction
+from registry.models import Act, Appeal, Restriction
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def courses() -> dict[int, tuple[appeals.Step, ...]]:
     return appeals.courses(rows, appeals.reached(rows))
 
 
-def fallen() -> dict[int, Act]:
+def fallen() -> dict[int, tuple[Appeal, ...]]:
     rows = list(Restriction.objects.with_basis())
     return appeals.fallen(rows, appeals.reached(rows))
 
@@ -117,7 +117,8 @@ def falls(row: Restriction) -> bool:
 
 def test_a_course_that_ends_with_a_reversal_leaves_no_act_that_keeps_the_restriction(ratel: Restriction) -> None:
     ratel.acts.add(*Act.objects.filter(number__in=["3", "4"]))  # sources name the whole course as its basis
-    assert fallen()[ratel.pk] == Act.objects.get(number="2")
+    [reversal] = fallen()[ratel.pk]
+    assert (reversal.act.number, reversal.decided) == ("2", "2019-08-13")
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,26 @@ def test_a_reversal_can_be_reversed_in_turn(outcomes: list[str], fell: bool) -> 
         challenged, result = result, make.act()
         last = make.appeal(challenged, outcome, previous=last, **({} if outcome == "pending" else {"result": result}))
     assert falls(make.restriction(make.resource(), act)) == fell
+
+
+@pytest.mark.parametrize(
+    ("steps", "day"),
+    [
+        (["reversed 2018", "reversed 2019"], "2019"),
+        (["reversed 2019", "reversed 2019-08"], "2019-08"),
+        (["reversed 2019", "reversed"], "2019"),
+        (["reversed 2019", "returned 2020"], "2019"),
+        (["reversed"], ""),
+    ],
+)
+def test_the_date_of_a_reversal_is_that_of_what_had_effect_last(steps: list[str], day: str) -> None:
+    act = make.act(date="2017")
+    for step in steps:
+        outcome, _, decided = step.partition(" ")
+        make.appeal(act, outcome, filed="2018", decided=decided)
+    row = make.restriction(make.resource(), act)
+    [reversal] = fallen()[row.pk]
+    assert reversal.decided == day
 
 
 def test_a_reversal_for_one_owner_is_none_for_the_others() -> None:

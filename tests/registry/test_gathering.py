@@ -7,7 +7,7 @@ from django.db import connection
 
 from checks.models import Network
 from registry.gathering import gather
-from registry.models import Act, Restriction
+from registry.models import Act, Restriction, Source
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +78,15 @@ def test_a_column_of_json_comes_as_it_is() -> None:
 def test_of_nothing_nothing_is_asked(django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         assert gather([], acts=()) == {"acts": []}
+
+
+@pytest.mark.parametrize("parents", [True, False])
+def test_other_rows_come_in_the_same_query(django_assert_num_queries, parents: bool) -> None:
+    rows = restrictions() if parents else []
+    source = make.source("An annual report")
+    beside = {"papers": (Source.objects.filter(title="An annual report"), ())}
+    assert connection.features.supports_json_field
+    with django_assert_num_queries(1):
+        found = gather(rows, beside=beside, acts=())
+    assert found["papers"] == [source]
+    assert {act.number for act in found["acts"]} == ({"2-1204", "2-1205"} if parents else set())

@@ -16,7 +16,7 @@ from django.utils import translation
 
 from checks.models import Network, State
 from registry import status
-from registry.models import Act, Resource, Restriction, Statement
+from registry.models import Act, Appeal, Resource, Restriction, Statement
 from registry.status import (
     Legal,
     Listed,
@@ -39,7 +39,8 @@ JANUARY = datetime(2026, 1, 4, 8, tzinfo=UTC)
 LANGUAGES = ("kk", "ru", "en")
 STATES = (*State, None)  # None: not measured
 
-# How the record comes to each of these: the restriction's status, its end, and whether an act is known.
+# How the record comes to each of these: the restriction's status, its end, and whether an act is known. The acts of
+# those whose name begins so were reversed.
 ACTS: dict[str, tuple[Legal, str, str, bool]] = {
     "none": (Legal.NONE, "", "", False),
     "reported": (Legal.NO_ACT, "unknown", "", False),
@@ -50,6 +51,11 @@ ACTS: dict[str, tuple[Legal, str, str, bool]] = {
     "ends later": (Legal.ORDERED, "in_force", "2026-03-02", True),
     "appealed": (Legal.APPEALED, "appealed", "", True),
     "suspended": (Legal.SUSPENDED, "suspended", "", True),
+    "reversed": (Legal.REVERSED, "unknown", "", True),
+    "reversed, in force": (Legal.REVERSED, "in_force", "", True),
+    "reversed, appealed": (Legal.REVERSED, "appealed", "", True),
+    "reversed, no date": (Legal.REVERSED, "unknown", "", True),
+    "reversed, ended": (Legal.LIFTED, "unknown", "2026-02-01", True),
     "lifted": (Legal.LIFTED, "lifted", "2026-02-01", True),
     "lifted, no act": (Legal.LIFTED, "lifted", "", False),
     "ended": (Legal.LIFTED, "unknown", "2026-02-01", True),
@@ -78,6 +84,7 @@ ORDER = {
     "ru": r"предписан|по официальному акту|есть официальны",
     "en": r"\border",
 }
+REVERSED = {"kk": r"актінің күші жойыл", "ru": r"отмен[её]н", "en": r"\breversed\b"}
 OPENS = {"kk": r"(?<!не )\bашылады", "ru": r"(?<!не )открывается(?! ли)", "en": r"\bopens\b(?! neither)"}
 ACCUSES = {
     "kk": r"өндірістік|заңсыз|цензура",
@@ -125,7 +132,9 @@ def recorded(act: str, *stances: str) -> list[Recorded]:
         Statement(pk=number, stance=stance, speaker="ABC", date="2026-01-05") for number, stance in enumerate(stances)
     )
     row = Restriction(pk=1, status=status_, began="2026-01-04", ended=ended)
-    return [Recorded(row, acts if has_act else (), said)]
+    decided = "" if "no date" in act else "2026-02-13"
+    fell = (Appeal(act=acts[0], outcome="reversed", decided=decided, confidence="high"),)
+    return [Recorded(row, acts if has_act else (), said, fell if act.startswith("reversed") else ())]
 
 
 def crossed(act: str, listing: Listing, said: Said, state: State | None, *, partly: bool = False) -> Status:
@@ -160,7 +169,8 @@ def test_every_tuple_has_one_situation_and_a_sentence_that_claims_no_more_than_i
             assert bool(re.search(ORDER[language], sentence)) <= in_force, (key, sentence)
             assert bool(re.search(OPENS[language], sentence.casefold())) <= opens, (key, sentence)
             assert not re.search(ACCUSES[language], sentence.casefold()), (key, sentence)
-            assert ("2-1204" in sentence) == (legal in ACT_KNOWN), (key, sentence)
+            assert ("2-1204" in sentence) == (legal in {*ACT_KNOWN, Legal.REVERSED}), (key, sentence)
+            assert bool(re.search(REVERSED[language], sentence)) == (legal == Legal.REVERSED), (key, sentence)
             denied = DENIES[language] in sentence
             possible = legal not in {*OVER, Legal.NONE} and found.observed in (Observed.BLOCKED, Observed.THROTTLED)
             assert denied == (possible and key[2] in (Said.DENIES, Said.CONTRADICTING)), (key, sentence)
@@ -252,6 +262,31 @@ def test_an_act_alone_is_an_order_and_no_block() -> None:
     assert sentence("suspended", State.ACCESSIBLE) == (
         f"Its restriction is suspended ({title}); opens on all 2 networks measured."
     )
+
+
+def test_what_was_reversed_is_told_with_the_act_and_the_day_and_is_no_order() -> None:
+    told = "the act that restricted it was reversed (13 February 2026: court decision 2-1204)"
+    assert sentence("reversed", State.BLOCKED) == f"Unreachable on 2 of 2 networks since 4 January 2026; yet {told}."
+    assert sentence("reversed, in force", State.ACCESSIBLE) == f"Opens on all 2 networks measured; {told}."
+    assert sentence("reversed", None, listing=LISTINGS[0]) == (
+        f"Not measured on any network; {told}; the state register lists it (1 February 2026)."
+    )
+    assert sentence("reversed, no date", None).endswith("was reversed (court decision 2-1204).")
+
+
+def test_a_reversal_is_no_surer_than_the_sources_that_tell_of_it() -> None:
+    record = recorded("reversed")
+    record[0].reversals[0].confidence = "low"
+    seen = Seen((network(1, State.BLOCKED), network(2, State.BLOCKED)), 0)
+    found = status.cross(Resource(pk=1), record, Listing(), seen, day=DAY)
+    assert found.confidence == Sure.LOW
+    assert status.cross(Resource(pk=1), recorded("reversed"), Listing(), seen, day=DAY).confidence == Sure.HIGH
+    with translation.override("en"):
+        reasons, changes = found.confidence_reasons(), found.would_change()
+    assert "The sources that name the act are rated high." in reasons
+    assert "The sources that tell of its reversal are rated low." in reasons
+    assert "That no other act is known to us is no proof that there is none." in reasons
+    assert "A decision that puts the act into force again, or another act in force that a source names." in changes
 
 
 def test_an_act_that_is_over_is_not_called_unknown() -> None:

@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
@@ -47,6 +48,10 @@ def recorded(resource: Resource, legal: Legal) -> None:
     match legal:
         case Legal.ORDERED:
             make.restriction(resource, make.act())
+        case Legal.REVERSED:
+            act = make.act()
+            make.appeal(act, "reversed", decided="2026-01-20")
+            make.restriction(resource, act)
         case Legal.NO_ACT:
             make.restriction(resource)
         case Legal.LIFTED:
@@ -107,6 +112,27 @@ def test_every_pair_of_record_and_evidence_has_a_situation_and_a_sentence(legal:
             ["accessible"],
             Situation.RECORDED_REACHABLE,
             "Opens on the 1 network measured; reported as restricted, but no act is known.",
+        ),
+        (
+            Legal.REVERSED,
+            ["blocked", "accessible"],
+            Situation.REVERSED_BLOCKED,
+            "Unreachable on 1 of 2 networks since {day}; "
+            "yet the act that restricted it was reversed (20 January 2026: court decision 2-1204).",
+        ),
+        (
+            Legal.REVERSED,
+            ["accessible"],
+            Situation.REVERSED_REACHABLE,
+            "Opens on the 1 network measured; "
+            "the act that restricted it was reversed (20 January 2026: court decision 2-1204).",
+        ),
+        (
+            Legal.REVERSED,
+            [],
+            Situation.NOT_MEASURED,
+            "Not measured on any network; "
+            "the act that restricted it was reversed (20 January 2026: court decision 2-1204).",
         ),
         (
             Legal.LIFTED,
@@ -194,6 +220,71 @@ def test_an_order_without_a_recorded_end_stays() -> None:
     make.restriction(resource, make.act(), began="2008", status="unknown")
     make.restriction(resource, began="2008", ended="2020")
     assert status.of(resource, at=AT).legal == Legal.ORDERED
+
+
+@pytest.mark.parametrize(
+    ("beside", "legal"),
+    [
+        ("nothing", Legal.REVERSED),
+        ("called appealed", Legal.REVERSED),
+        ("no act", Legal.REVERSED),
+        ("over", Legal.REVERSED),
+        ("ended itself", Legal.LIFTED),
+        ("another act", Legal.ORDERED),
+        ("another restriction", Legal.ORDERED),
+        ("upheld since", Legal.ORDERED),
+        ("another appeal waits", Legal.ORDERED),
+        ("for another owner", Legal.ORDERED),
+        ("the appeal withdrawn", Legal.ORDERED),
+        ("the act withdrawn", Legal.NO_ACT),
+    ],
+)
+def test_an_act_counts_as_reversed_only_where_nothing_may_have_kept_the_restriction(beside: str, legal: Legal) -> None:
+    resource, act = make.resource(), make.act()
+    row = make.restriction(resource, act)
+    appeal = make.appeal(act, "reversed", decided="2026-01-20")
+    match beside:
+        case "called appealed":
+            type(row).objects.update(status="appealed")
+        case "no act":
+            make.restriction(resource)
+        case "over":
+            make.restriction(resource, make.act(), ended="2026-02-01")
+        case "ended itself":
+            type(row).objects.update(ended="2026-02-01")
+        case "another act":
+            row.acts.add(make.act())
+        case "another restriction":
+            make.restriction(resource, make.act())
+        case "upheld since":
+            make.appeal(act, "upheld", decided="2026-02-01")
+        case "another appeal waits":
+            make.appeal(act, "pending", filed="2026-02-01")
+        case "for another owner":
+            type(appeal).objects.update(restriction=make.restriction(make.resource("other.kz"), act))
+        case "the appeal withdrawn":
+            type(appeal).objects.update(withdrawn="A mistake.", withdrawn_on="2026-02-01")
+        case "the act withdrawn":
+            type(act).objects.update(withdrawn="A mistake.", withdrawn_on="2026-02-01")
+    assert status.of(resource, at=AT).legal == legal
+    status.count(at=AT)
+    assert Standing.objects.get(resource=resource).legal == legal
+
+
+def test_of_several_acts_that_were_reversed_the_newest_is_named() -> None:
+    resource = make.resource()
+    old, new = (make.act(number, date=date) for number, date in (("1", "2024"), ("2", "2025")))
+    make.restriction(resource, old)
+    make.restriction(resource, old, new)
+    make.appeal(old, "reversed", decided="2026-02")
+    make.appeal(new, "reversed", decided="2026-01", result=make.act("3"))
+    found = status.of(resource, at=AT)
+    assert [one.act for one in found.reversals] == [new, old]
+    assert found.current_acts == ()
+    assert found.sentence() == (
+        "Not measured on any network; "
+        "the 2 acts that restricted it were reversed (the newest, January 2026: court decision 2)."
+    )
 
 
 def test_likely_blocked_and_then_blocked_is_one_stretch_of_being_unreachable() -> None:
@@ -307,6 +398,17 @@ def test_thirty_statuses_take_as_many_queries_as_two(django_assert_max_num_queri
     with django_assert_max_num_queries(7):
         sentences = [one.sentence() for one in status.of_many(resources, at=AT)]
     assert len(sentences) == 30
+
+
+def test_reversals_are_read_for_all_rows_at_once() -> None:
+    for resource in (resources := many(30)):
+        for act in resource.restrictions.get().acts.all():
+            make.appeal(act, "reversed", decided="2026-01-20", result=make.act())
+    with CaptureQueriesContext(connection) as of_two:
+        status.of_many(resources[:2], at=AT)
+    with CaptureQueriesContext(connection) as of_all:
+        assert {one.legal for one in status.of_many(resources, at=AT)} == {Legal.REVERSED}
+    assert len(of_all) == len(of_two)
 
 
 def test_the_cross_table_counts_each_resource_once_where_its_status_says() -> None:

@@ -337,7 +337,9 @@ LEAN = (
 def test_a_page_takes_few_queries_and_never_reads_measurements(client: Client, path: str) -> None:
     for number in range(3):
         whole = full_record(f"site{number}.kz")
-        make.resource(f"https://site{number}.kz/page", service=whole)
+        page = make.resource(f"https://site{number}.kz/page", service=whole)
+        make.restriction(page, fell := make.act(f"fell-{number}"))
+        make.appeal(fell, "reversed", decided="2026-02-01", result=make.act(f"reversal-{number}"))
         basis = whole.restrictions.get()
         basis.grounds.create(code=f"g{number}", name_kk="G", name_ru="G", name_en="G")
         basis.regions.create(iso=f"KZ-{number}", name_kk="R", name_ru="R", name_en="R")
@@ -456,11 +458,31 @@ def test_a_mistake_of_ours_has_a_page_that_needs_nothing(client: Client, monkeyp
 
 def test_a_page_says_that_a_block_outlives_its_act(client: Client) -> None:
     one = full_record()
-    act = one.restrictions.get().acts.get()
-    make.appeal(act, "reversed", decided="2026-02-01")
-    make.alarm(one, Alarm.Kind.REVERSED, act=act)
-    make.alarm(one, Alarm.Kind.ENDED, closed_on=make.AT.date())
+    make.alarm(one, Alarm.Kind.ENDED)
+    make.alarm(one, Alarm.Kind.COLLATERAL, closed_on=make.AT.date())
     page = text(client, f"/en/resources/{one.slug}/")
-    assert "An act that restricts orda.kz was reversed on appeal." in page
-    assert "Every recorded restriction" not in page
+    assert "Every recorded restriction of orda.kz has ended." in page
+    assert "The act names" not in page
     assert "/en/stale/" in page
+
+
+def test_an_act_that_was_reversed_is_told_wherever_the_answer_is(client: Client) -> None:
+    one = full_record()
+    act = one.restrictions.get().acts.get()
+    make.appeal(act, "reversed", decided="2026-02-13")
+    make.alarm(one, Alarm.Kind.REVERSED, act=act)
+    status.count(at=make.AT)
+    told = "yet the act that restricted it was reversed (13 February 2026: court decision 2-1204)"
+    page = text(client, "/en/resources/orda.kz/")
+    lead = re.search(r'<p class="lead">(.*?)</p>', page)
+    assert lead
+    assert lead[1].startswith("Unreachable on 1 of 2 networks")
+    assert told in lead[1]
+    assert "An act that restricts orda.kz was reversed on appeal." not in page  # once is enough
+    assert "An act that restricts orda.kz was reversed on appeal." in text(client, "/en/stale/")
+    label = "unreachable, though the act was reversed"
+    for path in ("resources/?legal=reversed", "resources/?situation=reversed_blocked", "resources/?q=orda"):
+        assert label in text(client, f"/en/{path}")
+    assert label in text(client, f"/en/acts/{act.key}/")
+    assert "legal=reversed&amp;listed=now&amp;observed=blocked" in text(client, "/en/")
+    assert told in text(client, "/en/resources/orda.kz/evidence/")

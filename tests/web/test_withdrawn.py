@@ -139,11 +139,11 @@ def counted(one: Resource) -> str:
 
 def test_the_answer_is_what_stands(one: Resource) -> None:
     found = status.of(one, at=make.AT)
-    assert (found.legal, found.said) == (Legal.ORDERED, Said.DENIES)
+    assert (found.legal, found.said) == (Legal.REVERSED, Said.DENIES)  # what upheld the act was withdrawn
     assert [act.number for act in found.acts] == ["1"]
     assert [row.kind for row in found.restrictions] == ["court", "court"]
     assert sorted(bool(row.event) for row in found.restrictions) == [False, True]
-    assert counted(one) == Legal.ORDERED
+    assert counted(one) == Legal.REVERSED
 
 
 def test_the_page_of_its_resource_says_among_the_changes_that_a_restriction_was_withdrawn(client: Client) -> None:
