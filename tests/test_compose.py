@@ -95,6 +95,7 @@ def test_nginx_keeps_no_visitor_log_and_passes_on_no_forged_address():
 def test_nginx_slows_down_whoever_guesses_passwords():
     conf = COMPOSE["configs"]["nginx"]["content"]
     assert re.search(r"limit_req_zone \$\$binary_remote_addr zone=sign-in:", conf)
+    assert re.search(r"location = /desk/papers/ \{\s+client_max_body_size 21m;\s+client_body_buffer_size 21m;", conf)
     assert re.search(r"location = /desk/login/ \{\s+limit_req zone=sign-in ", conf)
 
 

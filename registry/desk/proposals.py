@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from checks.models import Vantage
 from registry import editing, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
 from registry.desk import holding, previews
 from registry.log import NoReason
-from registry.models import Proposal
+from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
 from registry.proposals import Operation, State
 
@@ -56,6 +57,8 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "left": row.author is not None and not row.author.is_active,
         "may": may,
         "preview": preview,
+        "asked": _asked(row),
+        "copy": row.told["record"].partition("/")[0] == "publiccopy" and record,
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
@@ -106,8 +109,14 @@ def _preview(row: Proposal) -> tuple[list[Told], str]:
         return [], str(refused)
 
 
+def _asked(row: Proposal) -> list[tuple[str, Any]]:
+    """What is proposed word for word, where no entry of the log would tell it so."""
+    return list(row.told["fields"].items()) if row.record_type == ANY and row.operation != Operation.MERGE else []
+
+
 def _model_of(payload: dict[str, Any]) -> Any:
-    return apps.get_model("registry", payload["subject"].partition("/")[0])
+    name = payload["subject"].partition("/")[0]
+    return Vantage if name == "vantage" else apps.get_model("registry", name)
 
 
 def record_of(row: Proposal) -> models.Model | None:
@@ -122,10 +131,15 @@ def record_of(row: Proposal) -> models.Model | None:
 def name_to_type(row: Proposal) -> str:
     """Of what takes something away. Empty: nothing has to be typed."""
     record = record_of(row) if row.operation in DESTRUCTIVE else None
+    if isinstance(record, PublicCopy):
+        record = record.original.document
     return name_of(record) if record else ""
 
 
 def _address(record: models.Model | None) -> str:
     """Of its page at the desk."""
-    meta = record._meta if record else None
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk]) if meta and record else ""
+    if record is None:
+        return ""
+    if isinstance(record, PublicCopy):
+        return reverse("desk:paper", args=[record.original_id])
+    return reverse(f"admin:{record._meta.app_label}_{record._meta.model_name}_change", args=[record.pk])

@@ -1,9 +1,9 @@
 """Addresses of the desk under /desk/. Who has not signed in is led to the sign-in, as everywhere at the desk."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import path, re_path
 
-from registry.desk import alarms, proposals, queue, taking_in
+from registry.desk import alarms, papers, proposals, queue, taking_in
 from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
@@ -17,5 +17,8 @@ urlpatterns = [
     path("proposals/<int:pk>/preview/", _door(preview), name="preview"),
     path("reports/<int:pk>/", _door(taking_in.report), name="report"),
     path("candidates/<int:pk>/", _door(taking_in.candidate), name="candidate"),
+    path("papers/", _door(papers.papers), name="papers"),
+    path("papers/<int:pk>/", _door(papers.paper), name="paper"),
+    re_path(r"^papers/copies/(?P<sha256>[0-9a-f]{64})\Z", _door(papers.copy), name="copy"),
     path("alarms/<int:pk>/", _door(alarms.alarm), name="alarm"),
 ]

@@ -1,0 +1,97 @@
+"""Papers at the desk: uploaded, looked at, blackened, and published by two."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from registry.models import Document, Original, Proposal, PublicCopy
+from registry.papers import sealing
+from tests import make
+from tests.registry.test_documents import PAPER
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(client: Client, settings: LazySettings, tmp_path: Path) -> Client:
+    settings.SEALED_FOR = [sealing.make_key(tmp_path / "one.key")]
+    client.force_login(make.editor("change_document", "change_act"))
+    client.cookies["django_language"] = "en"
+    return client
+
+
+def upload(desk: Client, content: bytes = PAPER, name: str = "order.pdf") -> str:
+    answer = desk.post("/desk/papers/", {"file": SimpleUploadedFile(name, content)})
+    assert answer.status_code == 302, answer.content.decode()
+    return answer.headers["Location"]
+
+
+def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> None:
+    act = make.act("7")
+    address = upload(desk)
+    page = desk.get(address).content.decode()
+    assert "page 2: iin" in page
+    first = PublicCopy.objects.get()
+    marks = re.search(r'<textarea name="marks"[^>]*>\s*(.*?)</textarea>', page, re.DOTALL)
+    assert marks
+    sent = {"do": "blacken", "seen": first.sha256, "marks": marks[1], "reason": "A person's number."}
+    assert desk.post(address, sent).status_code == 302
+    copy = PublicCopy.objects.get(data__isnull=False)
+    assert copy.found == []
+    fields = {"do": "publish", "key": "order-7", "title": "The order", "language": "ru", "acts": act.key}
+    stale = desk.post(address, fields | {"seen": first.sha256, "reason": "The court's copy."})
+    assert "Look at the new copy." in stale.content.decode()
+    proposed = desk.post(address, fields | {"seen": copy.sha256, "reason": "The court's copy."})
+    assert proposed.status_code == 302
+    assert not Document.objects.exists()
+    told = desk.get(proposed.headers["Location"]).content.decode()
+    assert f"/desk/papers/copies/{copy.sha256}" in told
+    assert "A proposal about this copy waits." in desk.get(address).content.decode()
+    make.agreed()
+    assert list(act.documents.all()) == [Document.objects.get()]
+    assert "The order" in desk.get("/desk/papers/").content.decode()
+    again = {"do": "blacken", "seen": copy.sha256, "marks": "1:0,0.1,1,0.3", "reason": "A name was left."}
+    assert desk.post(address, again).status_code == 302
+    assert Proposal.objects.latest("pk").operation == "redact"
+    make.agreed()
+    assert not PublicCopy.objects.filter(sha256=copy.sha256, data__isnull=False).exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<script>alert(1)</script>", b"%PDF-1.7 cut off", b"MZ" * 99])
+def test_what_is_no_paper_is_refused_in_words_and_leaves_nothing(desk: Client, content: bytes) -> None:
+    answer = desk.post("/desk/papers/", {"file": SimpleUploadedFile("order.pdf", content)})
+    assert answer.status_code == 400
+    assert 'class="error"' in answer.content.decode()
+    assert not Original.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "marks", ["", "2", "0:0,0,1,1", "1:0.5,0,0.2,1", "1:nan,0,1,1", "9:0,0,1,1", "1:0,0,1,1\n" * 501]
+)
+def test_a_place_that_is_none_is_refused(desk: Client, marks: str) -> None:
+    address = upload(desk)
+    seen = PublicCopy.objects.get().sha256
+    answer = desk.post(address, {"do": "blacken", "seen": seen, "marks": marks, "reason": "A number."})
+    assert answer.status_code == 400
+    assert PublicCopy.objects.get().sha256 == seen
+
+
+def test_copies_are_shown_to_editors_of_papers_alone_and_run_nothing(desk: Client) -> None:
+    upload(desk)
+    address = f"/desk/papers/copies/{PublicCopy.objects.get().sha256}"
+    answer = desk.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert answer.headers["Cache-Control"].startswith("no-store")
+    assert Client().get(address).status_code == 302
+    other = Client()
+    other.force_login(User.objects.create_user("other", is_staff=True))
+    for path in (address, "/desk/papers/", "/desk/papers/1/"):
+        assert other.get(path).status_code == 403
