@@ -14,6 +14,7 @@ from registry.models.event import Event
 from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
 from registry.models.former_address import FormerAddress
+from registry.models.lease import Lease
 from registry.models.listing import Listing
 from registry.models.log import LogEntry, PrivatePart
 from registry.models.notice import Notice
@@ -50,6 +51,7 @@ __all__ = [
     "Ground",
     "Holiday",
     "InformationRequest",
+    "Lease",
     "Lineage",
     "Listing",
     "LogEntry",
