@@ -8,23 +8,22 @@ from django.utils import timezone
 
 from checks.engine.names import parse
 from checks.models import Target
-from registry import discretion, displays, log, moderation
+from registry import log, moderation
 from registry.models import Candidate, Display, Resource
 from registry.moderation import NotWaiting
 
 
 @transaction.atomic
-def accept(candidate: Candidate, *, by: User, reason: str, display: Display = Display.FULL) -> Resource:
-    """Take the name into the register, shown as far as `display` says, and measure it. Raises NotWaiting, NoReason."""
+def accept(
+    candidate: Candidate, *, by: User, reason: str, category: str | None = None, display: Display = Display.FULL
+) -> Resource:
+    """Take the name into the register, shown as far as `display` says, and measure it. Raises NotWaiting, NoReason.
+
+    Without a `category` it has the one that a list gives.
+    """
     _decide(candidate, Candidate.State.ACCEPTED, by=by, reason=reason)
-    resource, created = Resource.objects.get_or_create_for(parse(candidate.url), category=_category(candidate))
-    if created:
-        resource.own_display = "" if display == Display.FULL else display
-        resource.display = displays.wanted([resource])[resource.pk]
-        resource.save(update_fields=["own_display", "display"])
-        log.append("create", resource, after=discretion.fields_of(resource), reason=reason, by=moderation.key_id(by))
-        displays.refresh([resource.pk], by=moderation.key_id(by), reason=reason)
-        resource.refresh_from_db()
+    category = category_of(candidate) if category is None else category
+    resource = moderation.take_in(parse(candidate.url), by=by, reason=reason, category=category, display=display)
     _join(candidate, resource, by=by, reason=reason)
     return resource
 
@@ -44,14 +43,14 @@ def dismiss(candidate: Candidate, *, by: User, reason: str) -> None:
 
 def _join(candidate: Candidate, resource: Resource, *, by: User, reason: str) -> None:
     target, _made = Target.objects.get_or_create(
-        url=candidate.url, defaults={"host": candidate.host, "category": _category(candidate)}
+        url=candidate.url, defaults={"host": candidate.host, "category": category_of(candidate)}
     )
     Candidate.objects.filter(pk=candidate.pk).update(resource=resource)
     moderation.cover(resource, target, by=moderation.key_id(by), reason=reason)
     candidate.refresh_from_db()
 
 
-def _category(candidate: Candidate) -> str:
+def category_of(candidate: Candidate) -> str:
     """A Citizen Lab code, where a list gives one; the words of the state's own register are none."""
     given = candidate.mentions.order_by("-pk").values_list("category", flat=True)
     return next((code for code in given if code.isascii() and code.isupper() and len(code) <= 10), "")

@@ -12,15 +12,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checks import planning, rejudging, vantages
-from checks.engine.names import parse
+from checks.engine.names import Name, parse
 from checks.models import Episode, Ruleset, Target, Vantage, Wave
-from registry import discretion, log, offers
+from registry import discretion, displays, log, offers
 from registry.log import NoReason as NoReason
 from registry.log import check_reason
 from registry.models import (
     Candidate,
     Coverage,
     Decision,
+    Display,
     Dispute,
     Event,
     Listing,
@@ -37,13 +38,26 @@ class NotWaiting(Exception):
 
 
 @transaction.atomic
-def accept(report: Report, *, by: User, reason: str) -> Resource:
+def accept(report: Report, *, by: User, reason: str, category: str = "", display: Display = Display.FULL) -> Resource:
     """Take the reported name into the register and measure it from every vantage."""
-    resource, created = Resource.objects.get_or_create_for(parse(report.name))
+    resource = take_in(parse(report.name), by=by, reason=reason, category=category, display=display)
     _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
-    if created:
-        log.append("create", resource, after=discretion.fields_of(resource), reason=reason, by=key_id(by))
     cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
+    return resource
+
+
+@transaction.atomic
+def take_in(name: Name, *, by: User, reason: str, category: str, display: Display) -> Resource:
+    """The resource of a name. A new one is shown as far as `display` says from the first; one that is there stays."""
+    resource, created = Resource.objects.get_or_create_for(name, category=category)
+    if created:
+        resource.own_display = "" if display == Display.FULL else display
+        resource.save(update_fields=["own_display"])
+        resource.display = displays.wanted([resource])[resource.pk]  # of what is saved
+        resource.save(update_fields=["display"])
+        log.append("create", resource, after=discretion.fields_of(resource), reason=reason, by=key_id(by))
+        displays.refresh([resource.pk], by=key_id(by), reason=reason)
+        resource.refresh_from_db()
     return resource
 
 

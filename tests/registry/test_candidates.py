@@ -72,6 +72,13 @@ def test_a_dismissed_candidate_stays_so_whatever_list_has_it_next(candidate: Can
     assert (candidate.state, candidate.mentions.count()) == ("dismissed", 3)
 
 
+def test_a_whole_site_that_is_withheld_is_named_nowhere_in_the_log(editor: User) -> None:
+    make.snapshot({"url": "qzxv.kz", "category_code": "NEWS"}, list="citizenlab-kz")
+    one = Candidate.objects.get(host="qzxv.kz")
+    candidates.accept(one, by=editor, reason="seen", display=Resource.Display.WITHHELD)
+    assert not [entry for entry in LogEntry.objects.filter(subject__startswith="resource/") if "qzxv" in entry.payload]
+
+
 def test_the_first_decision_stands(candidate: Candidate, editor: User) -> None:
     candidates.dismiss(candidate, by=editor, reason="a test page")
     with pytest.raises(NotWaiting):
