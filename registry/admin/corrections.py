@@ -213,13 +213,15 @@ class Edited(ReadOnly):
     def new(self, request: HttpRequest) -> HttpResponse:
         kind = form_for(self.model)
         empty = editing.fields_of_nothing(self.model)
-        asked = {name: request.GET[name] for name in kind.base_fields if name in request.GET}
-        form = kind(request.POST or None, initial=empty | asked)
+        form = kind(request.POST or None, initial=empty | _asked(kind, request))
         return self._edit(request, form, gettext("Add an entry"), None, lambda: Change(Operation.CREATE, form.change()))
 
     def correct(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = get_object_or_404(self.model, pk=pk)
-        form = form_for(self.model, of=row)(request.POST or None, initial=editing.fields_of(row))
+        kind = form_for(self.model, of=row)
+        # What an address suggests is shown as if it had been typed: what differs from the record is what is proposed.
+        asked = {} if request.POST else _asked(kind, request)
+        form = kind(request.POST or None, initial=editing.fields_of(row) | asked)
         seen = request.POST.get("seen") or editing.state_of(row)
         return self._edit(
             request, form, gettext("Correct"), row, lambda: Change(Operation.CORRECT, form.change(), seen)
@@ -261,7 +263,6 @@ class Edited(ReadOnly):
                 row.refresh_from_db()  # it was read again while the act was tried
         acts, waiting = proposals.alike(self.model, wanted.fields) if sent and row is None else ([], [])
         context = {
-            **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": title,
             "row": row,
@@ -273,7 +274,12 @@ class Edited(ReadOnly):
             "acts": acts,
             "waiting": waiting,
         }
-        return TemplateResponse(request, "admin/registry/edited/edit.html", context)
+        return TemplateResponse(request, "desk/edit.html", context)
+
+
+def _asked(kind: type[CorrectionForm], request: HttpRequest) -> dict[str, str]:
+    """Fields that the address fills in."""
+    return {name: request.GET[name] for name in kind.base_fields if name in request.GET}
 
 
 @dataclass(frozen=True)
