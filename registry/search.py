@@ -17,6 +17,7 @@ from registry import status
 from registry.models import Resource
 
 PAGES_BELOW = 50  # of one host in one answer: some have thousands of listed pages
+SHORTEST = 3  # letters of a word by which other names resemble one
 CANDIDATES = 1000  # rows looked through for one text
 
 
@@ -74,6 +75,25 @@ def find(text: str, *, limit: int) -> list[Resource]:
     full = Resource.Display.FULL
     shown = (row for row in rows[:CANDIDATES] if row.display == full or wanted in folded(row.display_name))
     return list(islice(shown, limit))
+
+
+def resembling(name: Name, *, limit: int) -> list[Resource]:
+    """What an editor may mean by a name, the nearest first: itself, above and below it, the same word elsewhere.
+
+    For the desk alone: names that are withheld are among them.
+    """
+    hosts, site = _host_and_above(name), name.registrable or name.host
+    near = Q(host__in=hosts) | Q(host__endswith=f".{site}")
+    word = site.split(".")[0]
+    if name.registrable and len(word) >= SHORTEST:
+        near |= Q(search__contains=word)
+    nearness = Case(
+        When(name__in=[name.url, name.host], then=0),
+        When(host=name.host, then=1),
+        When(host__in=hosts, then=2),
+        default=3,
+    )
+    return list(Resource.objects.filter(near).order_by(nearness, Length("search"), "slug")[:limit])
 
 
 def folded(text: str) -> str:

@@ -10,12 +10,13 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
-from registry import candidates, dates, moderation
+from registry import candidates, dates, leases, log, moderation
 from registry.admin.decisions import DecidesOnMany, DecisionForm, MergeForm
 from registry.models import Candidate, Mention, Resource, Snapshot
 
@@ -136,8 +137,11 @@ class CandidateAdmin(DecidesOnMany):
         decided = 0
         for row in rows:
             try:
-                decide[act](row, by=by, reason=fields["reason"], **given)
+                with leases.deciding(log.subject_of(row), by=by, at=timezone.now()):
+                    decide[act](row, by=by, reason=fields["reason"], **given)
                 decided += 1
+            except leases.Held as held:
+                messages.warning(request, f"{row.url}: {held}")
             except moderation.NotWaiting:
                 late = gettext("The candidate %(name)s was decided already: someone was faster.")
                 messages.warning(request, late % {"name": row.url})

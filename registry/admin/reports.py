@@ -10,12 +10,13 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Measurement, Verdict
-from registry import moderation, submissions
+from registry import leases, log, moderation, submissions
 from registry.admin.decisions import DecidesOnMany, DecisionForm, MergeForm
 from registry.models import Report
 
@@ -57,12 +58,12 @@ class ReportAdmin(DecidesOnMany):
         """The latest verdict; before there is one, what the control saw."""
         if report.judged:
             return str(Verdict.Value(report.judged).label)
-        return _control_words(report.control_failure)
+        return control_words(report.control_failure)
 
     @admin.display(description=_("checks"))
     def checks(self, report: Any) -> str:
         lines = [f"{one.network}: {one.get_verdict_display()} {one.mechanism}" for one in submissions.verdicts(report)]
-        return format_html_join("", "<p>{}</p>", [(line,) for line in [*lines, _control_words(report.control_failure)]])
+        return format_html_join("", "<p>{}</p>", [(line,) for line in [*lines, control_words(report.control_failure)]])
 
     @admin.display(description=_("decisions"))
     def decisions(self, report: Report) -> str:
@@ -94,8 +95,11 @@ class ReportAdmin(DecidesOnMany):
         decided = 0
         for report in rows:
             try:
-                decision(report, by=by, reason=fields["reason"])
+                with leases.deciding(log.subject_of(report), by=by, at=timezone.now()):
+                    decision(report, by=by, reason=fields["reason"])
                 decided += 1
+            except leases.Held as held:
+                messages.warning(request, f"{report.name}: {held}")
             except moderation.NotWaiting:
                 late = gettext("The report on %(name)s was decided already: someone was faster.")
                 messages.warning(request, late % {"name": report.name})
@@ -106,7 +110,7 @@ class ReportAdmin(DecidesOnMany):
             messages.success(request, done % {"count": decided})
 
 
-def _control_words(failure: str | None) -> str:
+def control_words(failure: str | None) -> str:
     """None: nothing came back. "": it opened."""
     if failure is None:
         return gettext("not checked yet")

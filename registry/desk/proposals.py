@@ -1,66 +1,45 @@
-"""Proposals: what waits for a second person, and the page on which she agrees to it or refuses it."""
+"""The page of a proposal, on which a second person agrees to it or refuses it."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from django import forms
 from django.apps import apps
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from registry import editing
+from registry import editing, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
+from registry.desk import holding
 from registry.log import NoReason
 from registry.models import Proposal
 from registry.models.proposal import ANY
 from registry.proposals import Operation, State
 
-ON_A_PAGE = 40
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
-
-
-class StateForm(forms.Form):
-    state = forms.ChoiceField(label=_("State"), required=False)
-
-    def __init__(self, data: Any) -> None:
-        super().__init__(data)
-        shown = [one for one in State if one != State.CARRYING]
-        self.fields["state"].choices = [("all", _("all")), *((one.value, one.label) for one in shown)]  # type: ignore[attr-defined]
-
-
-def proposals(request: HttpRequest) -> HttpResponse:
-    form = StateForm(request.GET or {"state": State.WAITING})
-    rows = Proposal.objects.select_related("author").order_by("-id")
-    chosen = form.cleaned_data["state"] if form.is_valid() else State.WAITING
-    if chosen and chosen != "all":
-        rows = rows.filter(state=chosen)
-    page = Paginator(rows, ON_A_PAGE).get_page(request.GET.get("page"))
-    lines = [(row, record_of(row), row.author == request.user) for row in page]
-    return render(request, "desk/proposals.html", {"form": form, "page": page, "lines": lines})
 
 
 def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Proposal.objects.select_related("author"), pk=pk)
     may = request.user.has_perm(core.permission_for(row))
     wrong: list[str] = []
+    subject = log.subject_of(row)
     if request.method == "POST":
         if not may:
             raise PermissionDenied
         try:
-            return _decided(request, row)
+            if not holding.act(request, subject):
+                return _decided(request, row, subject)
         except ValidationError as refused:
             wrong += refused.messages
-        except (editing.NotPossible, NoReason) as refused:
+        except (editing.NotPossible, NoReason, leases.Held) as refused:
             wrong.append(str(refused))
         row.refresh_from_db()
     waiting = row.state == State.WAITING
@@ -81,25 +60,29 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "name": name_to_type(row),
         "wrong": wrong,
         "reason": request.POST.get("reason", ""),
+        "typed": request.POST.get("typed", ""),
+        "hold": holding.of(request, subject),
     }
     return render(request, "desk/proposal.html", context, status=409 if wrong else 200)
 
 
-def _decided(request: HttpRequest, row: Proposal) -> HttpResponse:
-    by = cast(User, request.user)  # nobody else is let in
+def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
+    by, at = holding.person(request), timezone.now()
     match request.POST.get("do"):
         case "approve":
             name = name_to_type(row)
             if name and request.POST.get("typed", "").strip() != name:
                 told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
                 raise ValidationError(told % {"name": name})
-            done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
+            with leases.deciding(subject, by=by, at=at):
+                done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
             row.refresh_from_db()
             agreed = row.state == State.DONE
             messages.success(request, gettext("It is done.") if agreed else gettext("One more person has to agree."))
             return redirect(_address(done) or reverse("desk:proposal", args=[row.pk]))
         case "refuse":
-            core.refuse(row, by=by, reason=request.POST.get("reason", ""))
+            with leases.deciding(subject, by=by, at=at):
+                core.refuse(row, by=by, reason=request.POST.get("reason", ""))
             messages.success(request, gettext("It is refused."))
         case "take_back":
             core.take_back(row, by=by)

@@ -3,10 +3,17 @@
 from django.contrib import admin
 from django.urls import path
 
-from registry.desk import proposals
+from registry.desk import alarms, proposals, queue, taking_in
+from registry.desk.work import KINDS
 
 app_name = "desk"
+_door = admin.site.admin_view
 urlpatterns = [
-    path("proposals/", admin.site.admin_view(proposals.proposals), name="proposals"),
-    path("proposals/<int:pk>/", admin.site.admin_view(proposals.proposal), name="proposal"),
+    path("", _door(queue.first), name="queue"),
+    path("tables/", _door(admin.site.index), name="tables"),
+    *(path(f"{name}/", _door(queue.kind(work)), name=name) for name, work in KINDS.items()),
+    path("proposals/<int:pk>/", _door(proposals.proposal), name="proposal"),
+    path("reports/<int:pk>/", _door(taking_in.report), name="report"),
+    path("candidates/<int:pk>/", _door(taking_in.candidate), name="candidate"),
+    path("alarms/<int:pk>/", _door(alarms.alarm), name="alarm"),
 ]

@@ -1,0 +1,66 @@
+"""Who holds the work that a page is about: its buttons, and what they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.utils import timezone
+
+from registry import leases
+from registry.models import Lease
+
+ACTS = frozenset({"claim", "let_go", "relieve"})
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A lease as one person sees it."""
+
+    lease: Lease | None
+    me: User
+    at: datetime
+
+    @property
+    def by_me(self) -> bool:
+        return self._running and self.lease is not None and self.lease.holder == self.me
+
+    @property
+    def by_another(self) -> bool:
+        return self._running and not self.by_me
+
+    @property
+    def taken_from_me(self) -> bool:
+        return self.by_another and self.lease is not None and self.lease.former == self.me
+
+    @property
+    def _running(self) -> bool:
+        return self.lease is not None and self.lease.until > self.at
+
+
+def of(request: HttpRequest, subject: str) -> Hold:
+    return Hold(leases.of([subject]).get(subject), person(request), timezone.now())
+
+
+def act(request: HttpRequest, subject: str) -> bool:
+    """Do what a button of `desk/_hold.html` asks for; False where another was pressed. Raises Held, NoReason."""
+    by, at = person(request), timezone.now()
+    match request.POST.get("do"):
+        case "claim":
+            leases.claim(subject, by=by, at=at)
+        case "let_go":
+            leases.release(subject, by=by)
+        case "relieve":
+            holder = request.POST.get("holder", "")
+            number = int(holder) if holder.isascii() and holder.isdecimal() and len(holder) < 19 else 0
+            leases.take_over(subject, holder=number, by=by, reason=request.POST.get("why", ""), at=at)
+        case _:
+            return False
+    return True
+
+
+def person(request: HttpRequest) -> User:
+    return cast(User, request.user)  # nobody else is let in

@@ -1,0 +1,192 @@
+"""What waits at the desk: one class for each kind of work. Another kind is another class, and its place in `KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from django.db import models
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from registry import alarms, dates, labels
+from registry.labels import Records, Reference
+from registry.models import Alarm, Candidate, Proposal, Report
+from registry.models.proposal import ANY
+
+Words = str | Promise
+
+
+class Told(NamedTuple):
+    """One piece of work, in one line."""
+
+    row: Any
+    what: str
+    since: str
+    state: str
+
+
+class Work:
+    """`name` stands in addresses; `states` are what may be asked for, the first of them what waits."""
+
+    name: str
+    title: Words
+    none: Words  # where nothing waits
+    table: type[models.Model]
+    states: Sequence[tuple[str, Words]]
+    searched: tuple[str, ...]  # columns in which a text is looked for
+    by_name = "pk"
+
+    @property
+    def one(self) -> str:
+        """The name of its table, and of the page of one row."""
+        return str(self.table._meta.model_name)
+
+    def may_see(self, person: Any) -> bool:
+        return bool(person.has_perm(f"registry.view_{self.one}") or self.may_decide(person))
+
+    def may_decide(self, person: Any) -> bool:
+        return bool(person.has_perm(f"registry.change_{self.one}"))
+
+    def rows(self) -> QuerySet[Any]:
+        """With all that a line tells."""
+        rows: QuerySet[Any] = self.table._default_manager.all()
+        return rows
+
+    def in_state(self, state: str, person: Any) -> QuerySet[Any]:
+        return self.rows().filter(state=state) if state else self.rows()
+
+    def with_text(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        found = Q()
+        for column in self.searched:
+            found |= Q(**{f"{column}__icontains": text})
+        return rows.filter(found)
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        raise NotImplementedError
+
+
+class Proposals(Work):
+    name, title, none = "proposals", _("Proposals"), _("No proposal waits for you.")
+    table = Proposal
+    searched = ("content", "author__username")
+    by_name = "record_type"
+    states = (
+        ("for_me", _("waiting for you")),
+        *((one.value, one.label) for one in Proposal.State if one != Proposal.State.CARRYING),
+    )
+
+    def may_see(self, person: Any) -> bool:
+        return True
+
+    def may_decide(self, person: Any) -> bool:
+        return bool(_changed_by(person))
+
+    def rows(self) -> QuerySet[Any]:
+        return Proposal.objects.select_related("author").defer("content")
+
+    def in_state(self, state: str, person: Any) -> QuerySet[Any]:
+        if state != "for_me":
+            return super().in_state(state, person)
+        waiting = self.rows().filter(state=Proposal.State.WAITING, record_type__in=[*_changed_by(person), ANY])
+        return waiting.exclude(author=person).exclude(approvals__approver=person)
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        rows = list(rows)
+        about = {row.pk: Reference(row.record_type, "pk", str(row.record_id or row.made_id or 0)) for row in rows}
+        records = Records(one for one in about.values() if one.table in labels.TABLES)
+
+        def what(row: Proposal) -> str:
+            record = records.get(about[row.pk])
+            name = labels.called(record) if record else ""
+            table = labels.table(row.record_type) if row.record_type != ANY else ""
+            return ": ".join(filter(None, (capfirst(row.get_operation_display()), table, name)))
+
+        return [Told(row, what(row), _moment(row.proposed_at), row.get_state_display()) for row in rows]
+
+
+def _changed_by(person: Any) -> list[str]:
+    """The tables that a person may propose changes of."""
+    return [name for name in labels.TABLES if person.has_perm(f"registry.change_{name}")]
+
+
+class Reports(Work):
+    name, title, none = "reports", _("Reports"), _("No report waits for a decision.")
+    table = Report
+    searched = ("name",)
+    by_name = "name"
+    states = tuple((one.value, one.label) for one in Report.State)
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        return [Told(row, row.name, _day(row.received_on), row.get_state_display()) for row in rows]
+
+
+class Candidates(Work):
+    name, title, none = "candidates", _("Candidates"), _("No candidate waits for a decision.")
+    table = Candidate
+    searched = ("url", "mentions__list")
+    by_name = "url"
+    states = tuple((one.value, one.label) for one in Candidate.State)
+
+    def rows(self) -> QuerySet[Any]:
+        return Candidate.objects.prefetch_related("mentions__first", "mentions__gone")
+
+    def with_text(self, rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+        return super().with_text(rows, text).distinct()
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        return [Told(row, row.url, _first_day(row), row.get_state_display()) for row in rows]
+
+
+def _first_day(row: Candidate) -> str:
+    return dates.shown(min((one.first.taken_on for one in row.mentions.all()), default=""))
+
+
+class Alarms(Work):
+    name, title, none = "alarms", _("Alarms"), _("No alarm is open.")
+    table = Alarm
+    searched = ("resource__search", "act__number")
+    by_name = "resource__slug"
+    states = (("open", pgettext_lazy("of alarms", "open")), ("closed", pgettext_lazy("of alarms", "closed")))
+
+    def may_decide(self, person: Any) -> bool:
+        """An alarm closes by itself: who may correct the record may take care of it."""
+        return bool(person.has_perm("registry.change_restriction"))
+
+    def rows(self) -> QuerySet[Any]:
+        return Alarm.objects.select_related("resource", "act")
+
+    def in_state(self, state: str, person: Any) -> QuerySet[Any]:
+        rows = self.rows()
+        match state:
+            case "open":
+                return rows.filter(pk__in=Alarm.objects.standing().filter(closed_on=None))
+            case "closed":
+                return rows.exclude(closed_on=None)
+        return rows
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        words = {value: str(label) for value, label in self.states}
+
+        def told(row: Alarm) -> Told:
+            what = f"{alarms.name(row)}: {row.get_kind_display()}"
+            return Told(row, what, _day(row.opened_on), words["closed" if row.closed_on else "open"])
+
+        return [told(row) for row in rows]
+
+
+def _day(day: date) -> str:
+    return date_format(day, "DATE_FORMAT")
+
+
+def _moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+KINDS: Mapping[str, Work] = {one.name: one for one in (Proposals(), Reports(), Candidates(), Alarms())}
