@@ -80,6 +80,11 @@ def told_of(row: Proposal) -> list[dict[str, Any]]:
     return cast(list[dict[str, Any]], tried(lambda: editing.preview(lambda: _carry_out(row, by), by=by)))
 
 
+def seen_after(row: Proposal, look: Callable[[models.Model | None], Any]) -> Any:
+    """What `look` finds where the proposal is approved, at the record. Raises what keeps it from that."""
+    return tried(lambda: look(_carry_out(row, _hands(row))))
+
+
 def tried(act: Callable[[], Any]) -> Any:
     """Do it and undo it. The database lets nothing of a trial be committed."""
     with transaction.atomic():

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from registry import editing, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
-from registry.desk import holding
+from registry.desk import holding, previews
 from registry.log import NoReason
 from registry.models import Proposal
 from registry.models.proposal import ANY
@@ -62,6 +62,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "reason": request.POST.get("reason", ""),
         "typed": request.POST.get("typed", ""),
         "hold": holding.of(request, subject),
+        "shows": previews.is_shown(row) and may,
     }
     return render(request, "desk/proposal.html", context, status=409 if wrong else 200)
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 
 from registry.desk import alarms, proposals, queue, taking_in
+from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
 app_name = "desk"
@@ -13,6 +14,7 @@ urlpatterns = [
     path("tables/", _door(admin.site.index), name="tables"),
     *(path(f"{name}/", _door(queue.kind(work)), name=name) for name, work in KINDS.items()),
     path("proposals/<int:pk>/", _door(proposals.proposal), name="proposal"),
+    path("proposals/<int:pk>/preview/", _door(preview), name="preview"),
     path("reports/<int:pk>/", _door(taking_in.report), name="report"),
     path("candidates/<int:pk>/", _door(taking_in.candidate), name="candidate"),
     path("alarms/<int:pk>/", _door(alarms.alarm), name="alarm"),

@@ -237,7 +237,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "pk": pk,
         "withdrawn": discretion.told(row.withdrawn, about.get(subject, ())) if _is_withdrawn(row) else "",
         "withdrawn_on": row.withdrawn_on if _is_withdrawn(row) else None,
-        "address": _address(row, request),
+        "address": address_of(row, request),
         "page": page,
         "count": len(entries),
         "first": dates.shown(f"{entries[0].at.astimezone(UTC):%Y-%m-%dT%HZ}") if entries else "",
@@ -283,7 +283,7 @@ def _spelled(one: Restriction) -> str:
     return f"{labels.table('restriction')}: {one.get_kind_display()}{since}"
 
 
-def _address(row: Any, request: HttpRequest) -> str:
+def address_of(row: Any, request: HttpRequest) -> str:
     """The page on which a record stands; empty where none does."""
     match row:
         case Resource():
