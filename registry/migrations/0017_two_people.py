@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
             name='Proposal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('operation', models.CharField(choices=[('create', 'add an entry'), ('correct', 'correct an entry'), ('withdraw', 'withdraw an entry'), ('restore', 'restore an entry'), ('merge', 'join two entries of one thing'), ('publish', 'publish a paper'), ('redact', 'blacken a published paper'), ('pack', 'publish a country pack')], max_length=10, verbose_name='operation')),
+                ('operation', models.CharField(choices=[('create', 'add an entry'), ('correct', 'correct an entry'), ('withdraw', 'withdraw an entry'), ('restore', 'restore an entry'), ('merge', 'join two entries of one thing'), ('publish', 'publish a paper'), ('redact', 'blacken a published paper'), ('pack', 'publish a country pack'), ('admit', 'admit a probe location')], max_length=10, verbose_name='operation')),
                 ('record_type', models.CharField(max_length=40, verbose_name='table')),
                 ('record_id', models.BigIntegerField(blank=True, null=True, verbose_name='number of the entry')),
                 ('content', models.TextField(verbose_name='content')),
