@@ -163,9 +163,13 @@ class Alarms(Work):
         return Alarm.objects.select_related("resource", "act")
 
     def in_state(self, state: str, person: Any) -> QuerySet[Any]:
-        if not state:
-            return self.rows()
-        return self.rows().filter(closed_on__isnull=state == "open")
+        rows = self.rows()
+        match state:
+            case "open":
+                return rows.filter(pk__in=Alarm.objects.standing().filter(closed_on=None))
+            case "closed":
+                return rows.exclude(closed_on=None)
+        return rows
 
     def told(self, rows: Iterable[Any]) -> list[Told]:
         words = {value: str(label) for value, label in self.states}

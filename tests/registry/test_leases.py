@@ -42,7 +42,7 @@ def held() -> tuple[str, str, str]:
 
 def test_what_one_holds_another_does_not_get(ann: User, ben: User) -> None:
     assert leases.claim(WORK, by=ann, at=AT).until == AT + LENGTH
-    with pytest.raises(Held, match="ann is looking at it until 17:30"):  # in Almaty
+    with pytest.raises(Held, match="17:30"):  # in Almaty
         leases.claim(WORK, by=ben, at=LATER)
     assert held() == ("ann", "", "")
     assert leases.claim("report/13", by=ben, at=LATER).holder == ben

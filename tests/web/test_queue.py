@@ -85,7 +85,7 @@ def test_the_desk_begins_with_what_waits(desk: Client, ann: User, ben: User) -> 
     assert "No proposal waits for you." in text_of(desk.get("/desk/"))
     report = a_report()
     a_candidate()
-    make.alarm(make.resource("gone.kz"))
+    make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
     page = desk.get("/desk/")
     assert names(page) == [report.name]
     assert [(one.name, count) for one, _url, count in page.context["tabs"]] == [
@@ -108,7 +108,7 @@ def test_a_proposal_waits_for_whoever_did_not_make_it(desk: Client, ann: User, b
 
 
 def test_who_may_not_see_a_kind_finds_neither_its_tab_nor_its_pages(ben: User) -> None:
-    report, alarm = a_report(), make.alarm(make.resource("gone.kz"))
+    report, alarm = a_report(), make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
     desk = at_the_desk(an_editor("cyd", "view_report"))
     assert [one.name for one, _url, _count in desk.get("/desk/").context["tabs"]] == ["proposals", "reports"]
     assert desk.get("/desk/alarms/").status_code == desk.get(address(alarm)).status_code == 403
@@ -140,7 +140,7 @@ def test_the_queue_asks_as_little_of_the_database_however_long_it_is(
         report = a_report(f"site-{number}.kz")
         leases.claim(log.subject_of(report), by=ben, at=timezone.now())
         make.snapshot({"url": f"https://other-{number}.kz/", "category_code": "NEWS"}, list=f"list-{number}")
-        make.alarm(make.resource(f"gone-{number}.kz"))
+        make.alarm(make.resource(f"gone-{number}.kz"), Alarm.Kind.GONE)
         act = make.act(str(number))
         proposals.propose(Operation.CORRECT, act, {"number": f"{number}-b"}, by=ben, reason="A letter.")
     for kind in ("proposals", "reports", "candidates", "alarms"):
@@ -331,6 +331,16 @@ def test_an_alarm_leads_to_the_forms_that_put_the_record_right(desk: Client) -> 
     closed = desk.get(address(alarm))
     assert not closed.context["remedies"]
     assert "was closed by itself" in text_of(closed)
+
+
+def test_an_alarm_on_what_was_withdrawn_waits_for_nobody(desk: Client) -> None:
+    one = make.resource("gone.kz")
+    basis = make.restriction(one)
+    make.alarm(one, Alarm.Kind.ENDED)
+    assert len(names(desk.get("/desk/alarms/"))) == 1
+    make.withdrawn(basis)
+    assert names(desk.get("/desk/alarms/")) == []
+    assert len(names(desk.get("/desk/alarms/?state=all"))) == 1
 
 
 # --- in a browser
