@@ -30,7 +30,7 @@ WHY = {"reason": "A letter says so."}
 @pytest.fixture
 def desk(client: Client) -> Client:
     able = [f"{can}_{model}" for model in MODELS for can in ("view", "change")]
-    client.force_login(make.editor(*able))
+    make.signed_in(client, make.editor(*able))
     client.cookies["django_language"] = "en"
     return client
 
@@ -226,7 +226,7 @@ def test_a_ground_that_hides_the_name_is_told_in_the_preview(desk: Client) -> No
 @pytest.mark.parametrize("act", ["new", "correct", "withdraw", "restore"])
 def test_without_permission_nobody_edits(client: Client, act: str) -> None:
     row = make.act("1")
-    client.force_login(make.editor("view_act", "change_notice"))
+    make.signed_in(client, make.editor("view_act", "change_notice"))
     where = address(act, Act if act == "new" else row)
     assert client.get(where).status_code == client.post(where, {**WHY, "number": "2"}).status_code == 403
     for page in (address("changelist", Act), address("change", row)):
