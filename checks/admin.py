@@ -71,7 +71,7 @@ class TargetAdmin(ReadOnly):
 
 @admin.register(Plan)
 class PlanAdmin(ReadOnly):
-    """How often, and whether at all: a superuser's choice. What is measured follows from the editors' decisions."""
+    """How often, and whether at all, an administrator says. What is measured follows from the editors' decisions."""
 
     list_display = ["name", "period", "due_at", "enabled"]
     fields = ["name", "period", "enabled", "due_at", "measured"]
@@ -85,7 +85,7 @@ class PlanAdmin(ReadOnly):
         }
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.is_active and request.user.is_superuser)
+        return request.user.has_perm("checks.change_plan")
 
 
 @admin.register(Round)

@@ -64,6 +64,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -79,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "registry.veil.Middleware",  # innermost: it reads what leaves before anything packs it
@@ -197,11 +201,14 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 if SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/"
+SESSION_COOKIE_AGE = 30 * 60  # seconds that an editor may be idle
+SESSION_COOKIE_PATH = "/desk/"  # no page of the public learns that its reader is an editor
+CSRF_COOKIE_PATH = "/"
 CSRF_COOKIE_SAMESITE = SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+OTP_TOTP_ISSUER = "Tizilim"  # how an authenticator names the account
 # The desk has no language in its address: a cookie remembers an editor's. No page of the public sees it.
 LANGUAGE_COOKIE_PATH = "/desk/"
 LANGUAGE_COOKIE_SECURE = SECURE

@@ -8,6 +8,9 @@ from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks.engine import names
 from checks.engine.records import Measurement as Record
@@ -332,8 +335,41 @@ def agreed() -> None:
             proposals.approve(row, sha256=row.sha256, by=User.objects.get_or_create(username=f"second-{number}")[0])
 
 
-def editor(*permissions: str) -> User:
+PASSWORD = "a long password"
+
+
+def editor(*permissions: str, name: str = "editor") -> User:
     """Somebody who may sign in to the desk and do these things there."""
-    made = User.objects.create_user("editor", password="a long password", is_staff=True)
+    made = User.objects.create_user(name, password=PASSWORD, is_staff=True)
     made.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return made
+
+
+def code_of(editor: User) -> str:
+    """What her authenticator shows now. She gets one where she has none, and this code is good again if it was used."""
+    device, _ = TOTPDevice.objects.get_or_create(user=editor, defaults={"name": "authenticator"})
+    TOTPDevice.objects.filter(pk=device.pk).update(last_t=-1)
+    return f"{totp(device.bin_key):06d}"
+
+
+def address() -> str:
+    """Of somebody who never came before, as far as rate limits go."""
+    return f"2001:db8::{next(_number):x}"
+
+
+def signed_in(client: Client, editor: User) -> Client:
+    """By the desk's own form, with a password and a code, from an address of her own."""
+    editor.set_password(PASSWORD)
+    editor.save()
+    fields = {"username": editor.username, "password": PASSWORD, "code": code_of(editor)}
+    answer = client.post("/desk/login/", fields, REMOTE_ADDR=address())
+    assert answer.status_code == 302, answer.context["form"].errors
+    return client
+
+
+def stale(client: Client, minutes: int = 16) -> Client:
+    """As if the last code of its session had been given so long ago."""
+    session = client.session
+    session["code_given_at"] -= minutes * 60
+    session.save()
+    return client

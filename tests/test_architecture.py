@@ -30,7 +30,16 @@ MAY_IMPORT = {
     "config": {"registry", "registry.ledger", "registry.papers", "checks", *BELOW_CHECKS},
 }
 DOORS = {"web", "api", "desk", "tasks", "admin", "management", "templatetags"}
-FRAMEWORK = {"django", "rest_framework", "django_filters", "drf_spectacular", "csp", "environ", "whitenoise"}
+FRAMEWORK = {
+    "django",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "csp",
+    "environ",
+    "whitenoise",
+    "django_otp",
+}
 DATABASES = {"psycopg", "sqlite3"}
 NOT_IN_ENGINE = {"requests", "celery", "kombu", "redis"}
 NAMELESS = {"utils", "common", "core", "services", "helpers"}

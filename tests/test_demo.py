@@ -20,9 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
-from config.management.commands.demo import _enrol
+from config.management.commands.demo import _editors, _enrol
 from registry.models import LogEntry
 from tests import make
 from tests.conftest import free_port
@@ -149,11 +152,15 @@ def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Call
         assert "Stopped." in running.output.read_text()
         assert "Traceback" not in running.output.read_text()
         assert running.has_no_children()
+        signs_in = r"^ +(\w+) +password (\S+) +secret ([A-Z2-7]{32}) +code now \d{6}$"
+        editors = re.findall(signs_in, running.output.read_text(), re.MULTILINE)
+        assert len(editors) == 2
         with socket.socket() as again:
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             again.bind(("127.0.0.1", running.port))
     with demo() as second:
         second.until(lambda: "unexplained" in second.get("/api/v1/lookup?q=orda.kz"), "the kept data")
+        assert re.findall(signs_in, second.output.read_text(), re.MULTILINE) == editors * 2  # it goes on in one file
 
 
 @pytest.mark.parametrize(("module", "what"), [("checks.lab", "the imitated internet"), ("checks.probe", "the probe")])
@@ -168,6 +175,23 @@ def test_a_part_that_is_killed_ends_the_demo_in_one_sentence(demo: Callable[...,
         assert f"{what} was killed by signal 9" in running.output.read_text()
         assert "Traceback" not in running.output.read_text()
         assert running.has_no_children()
+
+
+@pytest.mark.django_db
+def test_two_editors_come_in_and_are_the_same_at_the_next_start(settings: Any, tmp_path: Path) -> None:
+    settings.VAR = tmp_path
+    editors = _editors()
+    assert len({one.secret for one in editors}) == len({one.password for one in editors}) == 2
+    assert (tmp_path / "editors.json").stat().st_mode & 0o777 == 0o600
+    for one in editors:
+        desk = Client()
+        fields = {"username": one.name, "password": one.password, "code": one.code_now()}
+        assert desk.post("/desk/login/", fields, REMOTE_ADDR=make.address()).status_code == 302
+        assert desk.get("/desk/registry/report/").status_code == 200
+        assert desk.get("/desk/registry/act/new/").status_code == 200
+    User.objects.update(password="!")  # an older demo's, or one that somebody changed
+    assert _editors() == editors
+    assert TOTPDevice.objects.count() == 2
 
 
 def test_ctrl_c_before_anything_runs_prints_no_traceback(demo: Callable[..., Any]) -> None:

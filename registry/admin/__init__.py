@@ -6,14 +6,12 @@ Every decision is one function of the core, which logs it with its reason.
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin import candidates, claims, evidence, record, reports, requests, resources
-from registry.admin.signing_in import LoginForm
+from registry.admin import accounts, candidates, claims, evidence, record, reports, requests, resources, signing_in
 
-__all__ = ["candidates", "claims", "evidence", "record", "reports", "requests", "resources"]
+__all__ = ["accounts", "candidates", "claims", "evidence", "record", "reports", "requests", "resources", "signing_in"]
 
 
 admin.site.site_header = _("Tizilim: the editors' desk")
 admin.site.site_title = _("Tizilim: the editors' desk")
 admin.site.index_title = _("Reports, record and evidence")
 admin.site.enable_nav_sidebar = False  # the tables need the width; the index lists them all
-admin.site.login_form = LoginForm

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from checks.admin import ReadOnly
 from checks.engine.names import BadName, parse
 from registry import log, search
+from registry.admin.signing_in import agreed, ask_again
 from registry.models import Resource
 
 WIDE = {"class": "vLargeTextField"}
@@ -113,7 +114,8 @@ class DecidesOnMany(ReadOnly):
         if not isinstance(self.list_select_related, bool):
             rows = rows.select_related(*self.list_select_related)
         form = self.forms[act](request.POST if request.method == "POST" else None)
-        if form.is_valid():
+        code_form = ask_again(request)
+        if agreed(code_form) and form.is_valid():
             self.decide_on(request, act, rows, form.cleaned_data)
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         context = {
@@ -123,6 +125,7 @@ class DecidesOnMany(ReadOnly):
             "rows": [(str(one), one.get_state_display()) for one in rows],
             "chosen": rows,
             "form": form,
+            "code_form": code_form,
         }
         return TemplateResponse(request, "admin/registry/decide.html", context)
 

@@ -28,6 +28,7 @@ from checks.admin import ReadOnly
 from checks.models import Episode, Recount, Ruleset, Verdict, Wave
 from registry import moderation, offers
 from registry.admin.decisions import WIDE, DecidesOnMany, DecisionForm, ids
+from registry.admin.signing_in import agreed, ask_again
 from registry.models import (
     Dispute,
     Event,
@@ -164,7 +165,8 @@ class WaveAdmin(ReadOnly):
         form_class = NamesForm if act == "accept" else DecisionForm
         proposed = {f"name_{language}": name for language, name in offers.names(wave).items()}
         form = form_class(request.POST if request.method == "POST" else None, initial=proposed)
-        if form.is_valid():
+        code_form = ask_again(request)
+        if agreed(code_form) and form.is_valid():
             _decide_wave(request, act, wave, form.cleaned_data)
             return redirect("admin:checks_wave_change", wave.pk)
         context = {
@@ -174,6 +176,7 @@ class WaveAdmin(ReadOnly):
             "wave": wave,
             "told": offers.told(wave),
             "form": form,
+            "code_form": code_form,
         }
         return TemplateResponse(request, "admin/checks/wave/decide.html", context)
 
@@ -235,7 +238,8 @@ class RulesetAdmin(ReadOnly):
         form = DecisionForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and not self.has_decide_permission(request):
             raise PermissionDenied
-        if form.is_valid() and _made_current(request, ruleset, form.cleaned_data["reason"]):
+        code_form = ask_again(request)
+        if agreed(code_form) and form.is_valid() and _made_current(request, ruleset, form.cleaned_data["reason"]):
             return redirect("admin:checks_ruleset_changelist")
         current = Ruleset.objects.current()
         cells, more_cells = rejudging.changed_cells(ruleset, at=at)
@@ -260,6 +264,7 @@ class RulesetAdmin(ReadOnly):
             "waiting": Recount.objects.count(),
             "may_decide": self.has_decide_permission(request) and ruleset.name != current,
             "form": form,
+            "code_form": code_form,
         }
         return TemplateResponse(request, "admin/checks/ruleset/changes.html", context)
 

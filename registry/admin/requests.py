@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from checks.admin import ReadOnly
 from registry import clocks, moderation, requests
 from registry.admin.decisions import WIDE, DecisionForm
+from registry.admin.signing_in import agreed, ask_again
 from registry.dates import check_partial_date
 from registry.models import (
     Authority,
@@ -221,7 +222,8 @@ class InformationRequestAdmin(ReadOnly):
     ) -> HttpResponse:
         if not self.has_decide_permission(request):
             raise PermissionDenied
-        if request.method == "POST" and form.is_valid():
+        code_form = ask_again(request)
+        if request.method == "POST" and agreed(code_form) and form.is_valid():
             try:
                 done = act(moderation.key_id(cast(User, request.user)), dict(form.cleaned_data))
             except (requests.NotPossible, requests.PersonalData) as refused:
@@ -237,6 +239,7 @@ class InformationRequestAdmin(ReadOnly):
             "title": title,
             "row": row,
             "form": form,
+            "code_form": code_form,
         }
         return TemplateResponse(request, "admin/registry/informationrequest/decide.html", context)
 

@@ -20,6 +20,7 @@ from checks.admin import ReadOnly
 from registry import describing, displays, editing, merging, proposals
 from registry.admin.decisions import WIDE, DecisionForm, MergeForm
 from registry.admin.requests import draft_request
+from registry.admin.signing_in import agreed, ask_again
 from registry.models import Alarm, Category, Display, FormerAddress, Resource
 from registry.moderation import key_id
 from registry.proposals import Operation
@@ -103,10 +104,11 @@ class ResourceAdmin(ReadOnly):
             "condition_since": one.condition_since,
         }
         form = DescriptionForm(request.POST if request.method == "POST" else None, initial=now)
-        if form.is_valid() and self._describe(request, one, form):
+        code_form = ask_again(request)
+        if agreed(code_form) and form.is_valid() and self._describe(request, one, form):
             return redirect("admin:registry_resource_change", one.pk)
-        title = gettext("Describe this entry")
-        return self._page(request, "admin/registry/decide.html", title, form, rows=[(one.name, one.get_type_display())])
+        extra = {"rows": [(one.name, one.get_type_display())], "code_form": code_form}
+        return self._page(request, "admin/registry/decide.html", gettext("Describe this entry"), form, **extra)
 
     def _describe(self, request: HttpRequest, one: Resource, form: DescriptionForm) -> bool:
         fields, by = form.cleaned_data, key_id(cast(User, request.user))
@@ -141,7 +143,8 @@ class ResourceAdmin(ReadOnly):
             form.is_valid()
             other = form.cleaned_data.get("into")
         confirmed = other is not None and request.POST.get("confirmed") == str(other.pk)
-        if form.is_valid() and confirmed:
+        code_form = ask_again(request) if other else None
+        if confirmed and agreed(code_form) and form.is_valid():
             fields = form.cleaned_data
             wanted = {"into": fields["into"].pk, "across_types": fields["across_types"]}
             try:
@@ -161,7 +164,7 @@ class ResourceAdmin(ReadOnly):
             form.errors.pop("reason", None)
         if other is None or other.type == one.type:
             del form.fields["across_types"]
-        extra = {"one": one, "other": other, "moves": merging.moves(one)}
+        extra = {"one": one, "other": other, "moves": merging.moves(one), "code_form": code_form}
         return self._page(request, "admin/registry/merge.html", gettext("Merge this entry into another"), form, **extra)
 
     def _chosen(self, request: HttpRequest, pk: int) -> Resource:

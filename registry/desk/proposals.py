@@ -18,12 +18,14 @@ from checks.models import Vantage
 from registry import editing, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
+from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding, previews
 from registry.log import NoReason
 from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
 from registry.proposals import Operation, State
 
+PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
 
 
@@ -32,11 +34,12 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     may = request.user.has_perm(core.permission_for(row))
     wrong: list[str] = []
     subject = log.subject_of(row)
+    code_form = ask_again(request)
     if request.method == "POST":
         if not may:
             raise PermissionDenied
         try:
-            if not holding.act(request, subject):
+            if not holding.act(request, subject) and (request.POST.get("do") not in PUBLISHES or agreed(code_form)):
                 return _decided(request, row, subject)
         except ValidationError as refused:
             wrong += refused.messages
@@ -62,6 +65,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
+        "code_form": code_form,
         "reason": request.POST.get("reason", ""),
         "typed": request.POST.get("typed", ""),
         "hold": holding.of(request, subject),

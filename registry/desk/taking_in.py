@@ -21,6 +21,7 @@ from registry import candidates, leases, log, moderation, search, status, submis
 from registry.admin.candidates import AcceptForm
 from registry.admin.decisions import DecisionForm, MergeForm, resources_meant
 from registry.admin.reports import control_words
+from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Candidate, Category, Report, Resource
@@ -103,11 +104,12 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
         raise PermissionDenied
     typed = {"category": context.get("category", ""), **request.POST.dict()}
     form: DecisionForm = TakingForm(None, initial=typed)
+    code_form = ask_again(request)
     wrong = ""
     try:
         if do and not holding.act(request, subject):
             form = TakingForm(request.POST, joins=do == "join")
-            if form.is_valid():
+            if agreed(code_form) and form.is_valid():
                 decision = DECISIONS[type(row)].of(do, form.cleaned_data)
                 by = holding.person(request)
                 with leases.deciding(subject, by=by, at=timezone.now()):
@@ -129,6 +131,7 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
         "waiting": row.state == row.State.NEW,
         "form": form,
         "wrong": wrong,
+        "code_form": code_form,
         "hold": holding.of(request, subject),
         "may_decide": work.may_decide(request.user),
         "alike": alike,

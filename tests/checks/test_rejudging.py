@@ -224,7 +224,7 @@ def test_a_ruleset_is_made_current_once_however_often_it_is_asked(milder: str, c
     cut(1)
     rejudge()
     ruleset = Ruleset.objects.get(name=NEW)
-    client.force_login(User.objects.create_superuser("editor"))
+    make.signed_in(client, User.objects.create_superuser("editor"))
     for words in ("Public states rest on ruleset 2099-01 now", "rest on this ruleset already: someone was faster"):
         said = client.post(
             f"/desk/checks/ruleset/{ruleset.pk}/changes/", {"reason": "why"}, headers=ENGLISH, follow=True
@@ -246,7 +246,7 @@ def test_a_ruleset_of_the_last_days_alone_would_delete_history_and_is_not_made_c
     ruleset = Ruleset.objects.get(name=NEW)
     with pytest.raises(rejudging.NotRejudged, match=r"^4 measurements .* 2099-01: rejudge first, without --since$"):
         rejudging.make_current(ruleset, by="editor", reason="why", at=timezone.now())
-    client.force_login(User.objects.create_superuser("editor"))
+    make.signed_in(client, User.objects.create_superuser("editor"))
     page = client.post(f"/desk/checks/ruleset/{ruleset.pk}/changes/", {"reason": "why"}, headers=ENGLISH)
     assert "that episodes rest on have no verdict under this ruleset: judge all of them first" in page.content.decode()
     recount()
@@ -294,7 +294,7 @@ def test_an_editor_sees_what_changes_and_decides(milder: str, cut: Any, client: 
     address = f"/desk/checks/ruleset/{ruleset.pk}/changes/"
     assert client.get(address).status_code == 302  # to sign in
     reader = User.objects.create_user("reader", is_staff=True)
-    client.force_login(reader)
+    make.signed_in(client, reader)
     assert client.get(address).status_code == 403
     reader.user_permissions.set(Permission.objects.filter(codename="view_ruleset"))
     page = client.get(address, headers=ENGLISH).content.decode()

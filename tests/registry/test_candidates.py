@@ -97,8 +97,7 @@ def test_a_name_that_came_in_another_way_waits_no_longer(candidate: Candidate, e
 
 @pytest.fixture
 def desk(client: Client, editor: User) -> Client:
-    client.force_login(editor)
-    return client
+    return make.signed_in(client, editor)
 
 
 def decide(desk: Client, act: str, candidate: Candidate, **fields: Any) -> Any:

@@ -129,7 +129,7 @@ def test_two_entries_of_different_types_are_merged_only_once_that_is_confirmed(c
     page, site = make.resource("https://old.kz/page"), make.resource("old.kz")
     with pytest.raises(merging.OtherType):
         merging.merge(page, site, **BY)
-    client.force_login(make.editor("view_resource", "change_resource"))
+    make.signed_in(client, make.editor("view_resource", "change_resource"))
     client.cookies["django_language"] = "en"
     address = f"/desk/registry/resource/{page.pk}/merge/"
     fields = {"into": site.pk, "confirmed": site.pk, "reason": "The order means the site."}
@@ -162,7 +162,7 @@ def test_what_cannot_be_merged_is_refused_with_a_reason() -> None:
 def test_an_editor_sees_both_side_by_side_and_confirms_with_a_reason(client: Client) -> None:
     old, new = make.resource("old.kz"), make.resource("new.kz")
     make.restriction(old)
-    client.force_login(make.editor("view_resource", "change_resource"))
+    make.signed_in(client, make.editor("view_resource", "change_resource"))
     address = f"/desk/registry/resource/{old.pk}/merge/"
     assert "old.kz" in client.get(address).content.decode()
     compared = client.post(address, {"into": "new.kz"}).content.decode()
@@ -181,7 +181,7 @@ def test_an_editor_sees_both_side_by_side_and_confirms_with_a_reason(client: Cli
 
 def test_who_may_only_look_may_not_merge(client: Client) -> None:
     old = make.resource("old.kz")
-    client.force_login(make.editor("view_resource"))
+    make.signed_in(client, make.editor("view_resource"))
     for act in ("merge", "describe"):
         assert client.get(f"/desk/registry/resource/{old.pk}/{act}/").status_code == 403
 
@@ -189,7 +189,7 @@ def test_who_may_only_look_may_not_merge(client: Client) -> None:
 def test_an_editor_describes_an_entry_and_a_dead_site_stays_in_the_register(client: Client) -> None:
     make.category("NEWS")
     one, service = make.resource("orda.kz"), make.resource("Orda", type="service")
-    client.force_login(make.editor("view_resource", "change_resource"))
+    make.signed_in(client, make.editor("view_resource", "change_resource"))
     said = {"category": "NEWS", "own_display": "domain_only", "service": service.pk, "languages": "kk ru kk"}
     said |= {"condition": "for_sale", "condition_since": "2026-02", "reason": "The domain was sold."}
     address = f"/desk/registry/resource/{one.pk}/describe/"

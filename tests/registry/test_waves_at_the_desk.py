@@ -41,8 +41,7 @@ def editor() -> User:
 
 @pytest.fixture
 def desk(client: Client, editor: User) -> Client:
-    client.force_login(editor)
-    return client
+    return make.signed_in(client, editor)
 
 
 def networks() -> tuple[Network, ...]:
@@ -241,7 +240,7 @@ def test_the_desk_offers_to_renew_an_event_only_when_more_was_seen(desk: Client,
 def test_who_may_only_look_decides_on_no_wave(client: Client) -> None:
     reader = User.objects.create_user("reader", is_staff=True)
     reader.user_permissions.set(Permission.objects.filter(codename="view_wave"))
-    client.force_login(reader)
+    make.signed_in(client, reader)
     wave = make.wave()
     assert "decide/" not in client.get(f"{DESK}{wave.pk}/change/").content.decode()
     assert client.post(f"{DESK}{wave.pk}/decide/dismiss/", {"reason": "noise"}).status_code == 403
@@ -266,7 +265,8 @@ def test_an_editor_dismisses_a_wave_in_a_real_browser(live_server: Any, chromium
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{live_server.url}{DESK}{wave.pk}/change/")
         page.fill("#id_username", "editor")
-        page.fill("#id_password", "a long password")
+        page.fill("#id_password", make.PASSWORD)
+        page.fill("#id_code", make.code_of(editor))
         page.click("input[type=submit]")
         page.click(".object-tools >> text=Make an event of it")  # looked at only: what the log holds stays
         assert page.input_value("#id_name_ru") == "Одновременная недоступность многих сайтов, 1 марта 2026 г."
@@ -312,7 +312,7 @@ def test_an_event_that_rests_on_oonis_measurements_names_ooni(client: Client, ed
 
 
 def test_the_desk_has_no_english_column_and_no_plural_after_a_number_in_kazakh(client: Client) -> None:
-    client.force_login(User.objects.create_superuser("chief"))
+    make.signed_in(client, User.objects.create_superuser("chief"))
     Ruleset.objects.create(name="2026-11", begun_at=AT, made_current_at=AT)
     make.episode(make.target("site-1.kz"), make.network(), began=AT)
     Import.objects.create(file="ooni.jsonl", began_at=AT)

@@ -31,7 +31,7 @@ WHY = {"reason": "A letter says so."}
 @pytest.fixture
 def desk(client: Client) -> Client:
     able = [f"{can}_{model}" for model in MODELS for can in ("view", "change")]
-    client.force_login(make.editor(*able))
+    make.signed_in(client, make.editor(*able))
     client.cookies["django_language"] = "en"
     return client
 
@@ -73,8 +73,8 @@ def send(desk: Client, where: str, **fields: Any) -> Any:
 def agree(proposed: Any, **fields: str) -> Any:
     """Another editor looks at what was proposed, types its name where she is asked to, and agrees."""
     assert proposed.status_code == 302
-    other = Client()
-    other.force_login(User.objects.get_or_create(username="second", is_superuser=True, is_staff=True)[0])
+    second = User.objects.get_or_create(username="second", is_superuser=True, is_staff=True)[0]
+    other = make.signed_in(Client(), second)
     other.cookies["django_language"] = "en"
     page = other.get(proposed.headers["Location"]).content.decode()
     asked = re.search(r'<label for="typed">Type (.*?)</label>', page)
@@ -261,7 +261,7 @@ def test_an_act_that_is_there_already_is_offered_to_be_joined(desk: Client) -> N
 @pytest.mark.parametrize("act", ["new", "correct", "withdraw", "restore"])
 def test_without_permission_nobody_edits(client: Client, act: str) -> None:
     row = make.act("1")
-    client.force_login(make.editor("view_act", "change_notice"))
+    make.signed_in(client, make.editor("view_act", "change_notice"))
     where = address(act, Act if act == "new" else row)
     assert client.get(where).status_code == client.post(where, {**WHY, "number": "2"}).status_code == 403
     for page in (address("changelist", Act), address("change", row)):

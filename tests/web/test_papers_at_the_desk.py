@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def desk(client: Client, settings: LazySettings, tmp_path: Path) -> Client:
     settings.SEALED_FOR = [sealing.make_key(tmp_path / "one.key")]
-    client.force_login(make.editor("change_document", "change_act"))
+    make.signed_in(client, make.editor("change_document", "change_act"))
     client.cookies["django_language"] = "en"
     return client
 
@@ -92,6 +92,6 @@ def test_copies_are_shown_to_editors_of_papers_alone_and_run_nothing(desk: Clien
     assert answer.headers["Cache-Control"].startswith("no-store")
     assert Client().get(address).status_code == 302
     other = Client()
-    other.force_login(User.objects.create_user("other", is_staff=True))
+    make.signed_in(other, User.objects.create_user("other", is_staff=True))
     for path in (address, "/desk/papers/", "/desk/papers/1/"):
         assert other.get(path).status_code == 403

@@ -47,7 +47,7 @@ def ben() -> User:
 
 def at_the_desk(person: User, language: str = "en") -> Client:
     client = Client()
-    client.force_login(person)
+    make.signed_in(client, person)
     client.cookies["django_language"] = language
     return client
 

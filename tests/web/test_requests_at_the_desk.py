@@ -27,10 +27,8 @@ DRAFT = {
 
 @pytest.fixture
 def desk(client: Client) -> Client:
-    client.force_login(
-        make.editor("view_informationrequest", "change_informationrequest", "view_resource", "view_restriction")
-    )
-    return client
+    editor = make.editor("view_informationrequest", "change_informationrequest", "view_resource", "view_restriction")
+    return make.signed_in(client, editor)
 
 
 def drafted(desk: Client, about: str = "", **fields: Any) -> Any:
@@ -100,7 +98,7 @@ def test_a_request_is_withdrawn_with_a_reason(desk: Client) -> None:
 
 
 def test_who_may_only_read_decides_nothing(client: Client) -> None:
-    client.force_login(make.editor("view_informationrequest"))
+    make.signed_in(client, make.editor("view_informationrequest"))
     made = make.request()
     assert client.get(f"{DESK}{made.pk}/change/").status_code == 200
     for door in ("draft/", f"{made.pk}/step/", f"{made.pk}/withdraw/"):
@@ -110,5 +108,5 @@ def test_who_may_only_read_decides_nothing(client: Client) -> None:
 
 
 def test_who_may_not_even_read_sees_nothing_of_what_is_due(client: Client) -> None:
-    client.force_login(make.editor())
+    make.signed_in(client, make.editor())
     assert client.get(f"{DESK}due/").status_code == 403

@@ -5,6 +5,7 @@ What is measured is marked *imitated* everywhere; the database is the demo's own
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
@@ -14,7 +15,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,23 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 from django.utils import timezone
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
 from checks.models import Cell, Network, Plan, Run, State, Target, Vantage
 from checks.probe.config import make_key
 from checks.vantages import Admission
 from config.embedded import HOST, Child, Embedded, Refusal, Stop, check_broker, check_port, forget_queue
-from registry import moderation, proposals, status
+from registry import accounts, moderation, proposals, status
+from registry.accounts import Role
 from registry.models import Proposal, Resource
 
 ROUNDS = 3
 MORE_ROUNDS = 5  # at most so many more, where this machine was too busy to measure well
 PERIOD = timedelta(minutes=3)  # after the first rounds: what an editor accepts is known after three more
-EDITOR = "editor"
-EDITORS = (EDITOR, "second")
+EDITORS = ("asel", "dana")  # a publication will need two
+ROLES = (Role.LEGAL, Role.REPORTER)
 BAR = 30
 
 
@@ -65,7 +69,7 @@ class Command(BaseCommand):
     def _run(self, port: int, stop: Stop) -> None:
         self.stdout.write("Preparing the database and the starter cases of Kazakhstan …")
         call_command("migrate", verbosity=0)
-        password = _editor_password()
+        editors = _editors()
         call_command("load_country", "kz", stdout=open(os.devnull, "w"))  # noqa: SIM115 (the process's own end closes it)
         _agree()
         status.count(at=timezone.now())  # or the front page would wait for a worker's tick
@@ -78,15 +82,19 @@ class Command(BaseCommand):
             probe = Child("the probe", "-m", "checks.probe", "--config", str(probes), "--stop-with-stdin")
             stop.children = [imitated, probe]
             with probe, Embedded(port):
-                self._tell(port, password)
+                self._tell(port, editors)
                 self._show_rounds(plan, stop)
                 while not stop.wait(1):
                     pass
                 self.stdout.write("\nStopping …")
         self.stdout.write("Stopped. Your data is kept in var/demo; `make demo RESET=1` begins anew.")
 
-    def _tell(self, port: int, password: str) -> None:
+    def _tell(self, port: int, editors: list[Editor]) -> None:
         site = f"http://{HOST}:{port}"
+        desk = "\n".join(
+            f"      {one.name:8}password {one.password}   secret {one.secret}   code now {one.code_now()}"
+            for one in editors
+        )
         self.stdout.write(
             f"""
 The register answers at {site}/  (Ctrl-C stops it)
@@ -96,9 +104,12 @@ All measurements here are IMITATED: a small internet on this machine, with censo
   {site}/en/look-up?q=www.torproject.org/ru/download   ordered, but it opens
   {site}/en/resources/kub.kz/         down everywhere: its name is gone
   {site}/kk/   {site}/ru/             the same in Kazakh and Russian
-  {site}/en/report/                   report a site; editors decide at {site}/desk/
-                                      user {EDITOR}, password {password}
+  {site}/en/report/                   report a site; editors decide at the desk
   {site}/api/v1/lookup?q=orda.kz      the same by API
+
+  {site}/desk/   asks for a name, a password and a one-time code. Two editors:
+{desk}
+      The next codes come from an authenticator with the secret, or from: oathtool --totp --base32 SECRET
 """
         )
 
@@ -163,19 +174,41 @@ def _only_one(folder: Path | None = None) -> Iterator[None]:
         yield
 
 
-def _editor_password() -> str:
-    """An editor to sign in with at the desk; the password is the same at the next start."""
-    kept = settings.VAR / "editor-password"
+@dataclass(frozen=True)
+class Editor:
+    """One of the demo's own. Its secret lies in a file, which no other register does."""
+
+    name: str
+    password: str
+    secret: str
+
+    @property
+    def key(self) -> bytes:
+        return base64.b32decode(self.secret)
+
+    def code_now(self) -> str:
+        return f"{totp(self.key):06d}"
+
+
+def _editors() -> list[Editor]:
+    """Two to sign in with at the desk; their passwords and secrets are the same at the next start."""
+    kept = settings.VAR / "editors.json"
     if not kept.exists():
         kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(12), encoding="ascii")
-    password = kept.read_text(encoding="ascii")
-    User.objects.get_or_create(username=EDITORS[1], defaults={"is_staff": True, "is_superuser": True})
-    editor, _ = User.objects.get_or_create(username=EDITOR, defaults={"is_staff": True, "is_superuser": True})
-    if not editor.check_password(password):
-        editor.set_password(password)
-        editor.save()
-    return password
+        made = [
+            Editor(name, secrets.token_urlsafe(12), base64.b32encode(secrets.token_bytes(20)).decode())
+            for name in EDITORS
+        ]
+        kept.write_text(json.dumps([asdict(one) for one in made], indent=1), encoding="ascii")
+    editors = [Editor(**one) for one in json.loads(kept.read_text(encoding="ascii"))]
+    for one in editors:
+        user, _ = User.objects.get_or_create(username=one.name, defaults={"is_staff": True})
+        if not user.check_password(one.password):
+            user.set_password(one.password)
+            user.save()
+        accounts.give_roles(user, ROLES)
+        TOTPDevice.objects.update_or_create(user=user, defaults={"name": "authenticator", "key": one.key.hex()})
+    return editors
 
 
 def _agree() -> None:

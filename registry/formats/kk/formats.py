@@ -35,10 +35,6 @@ TEXTS_OF_DJANGO = (
     gettext_lazy("Null characters are not allowed."),
     gettext_lazy("Select a valid choice. %(value)s is not one of the available choices."),
     gettext_lazy("Select a valid choice. That choice is not one of the available choices."),
-    gettext_lazy(
-        "Please enter the correct %(username)s and password for a staff account. "
-        "Note that both fields may be case-sensitive."
-    ),
     ngettext_lazy("%(total_count)s selected", "All %(total_count)s selected", "total_count"),
     gettext_lazy("0 of %(cnt)s selected"),
     gettext_lazy("%(app)s administration"),
