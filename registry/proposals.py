@@ -238,7 +238,7 @@ def permission_for(row: Proposal) -> str:
     """What an editor needs to be allowed to propose it, or to agree to it."""
     model = row.told["record"].partition("/")[0]
     if row.operation == Operation.ADMIT:
-        return "checks.change_vantage"
+        return "checks.change_ruleset"  # whoever decides what public states rest on
     return f"registry.change_{'act' if model in (ANY, 'publiccopy') else model}"
 
 
