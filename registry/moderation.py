@@ -40,8 +40,10 @@ class NotWaiting(Exception):
 @transaction.atomic
 def accept(report: Report, *, by: User, reason: str, category: str = "", display: Display = Display.FULL) -> Resource:
     """Take the reported name into the register and measure it from every vantage."""
+    _decide(report, Report.State.ACCEPTED, by=by, reason=reason)
     resource = take_in(parse(report.name), by=by, reason=reason, category=category, display=display)
-    _decide(report, Report.State.ACCEPTED, by=by, reason=reason, resource=resource)
+    Report.objects.filter(pk=report.pk).update(resource=resource)
+    report.refresh_from_db()
     cover(resource, report.target, by=key_id(by), reason=reason)  # http://orda.kz/ stands for orda.kz too
     return resource
 

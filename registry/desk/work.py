@@ -86,7 +86,7 @@ class Proposals(Work):
         return True
 
     def may_decide(self, person: Any) -> bool:
-        return bool(_changed_by(person))
+        return bool(_changed_by(person) or person.has_perm("checks.change_vantage"))
 
     def rows(self) -> QuerySet[Any]:
         return Proposal.objects.select_related("author").defer("content")
