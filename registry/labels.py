@@ -52,7 +52,7 @@ TABLES: Mapping[str, type[models.Model]] = {
     for table in (
         *(Resource, Restriction, RestrictionRole, Act, ActRole, Appeal, Document, Authority, Ground, Category),
         *(Event, Statement, Notice, OfficialFigure, InformationRequest, RequestStep, Listing, Snapshot),
-        *(FieldSource, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
+        *(Source, FieldSource, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
     )
 }
 
