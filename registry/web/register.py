@@ -251,6 +251,21 @@ def may_be_asked_for(one: Resource, type: str) -> bool:
     return limited or one.display == Resource.Display.FULL
 
 
+def asked_for(number: int | None = None, slug: str = "") -> Resource:
+    """By its number or its name, or by those of an entry that was merged into it."""
+    if number is not None and number > BigIntegerField.MAX_BIGINT:
+        raise Http404
+    own, former = ({"slug": slug}, {"slug": slug}) if number is None else ({"pk": number}, {"number": number})
+    found = Resource.objects.filter(**own).first()
+    type = found.type if found else ""
+    if found is None:
+        merged = get_object_or_404(FormerAddress.objects.select_related("resource"), **former)
+        found, type = merged.resource, merged.type
+    if number is None and not may_be_asked_for(found, type):
+        raise Http404
+    return found
+
+
 def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
     group = one.mirrors.not_withheld().order_by("slug")
