@@ -6,10 +6,10 @@ Every decision is one function of the core, which logs it with its reason.
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin import candidates, claims, evidence, record, reports, requests, resources
+from registry.admin import candidates, claims, evidence, problems, record, reports, requests, resources
 from registry.admin.signing_in import LoginForm
 
-__all__ = ["candidates", "claims", "evidence", "record", "reports", "requests", "resources"]
+__all__ = ["candidates", "claims", "evidence", "problems", "record", "reports", "requests", "resources"]
 
 
 admin.site.site_header = _("Tizilim: the editors' desk")

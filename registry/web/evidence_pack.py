@@ -116,6 +116,7 @@ def _told(found: evidence.Evidence, veiled: veil.Veil) -> dict[str, Any]:
                 "appeals": views.Appeals,
                 "documents": views.Documents,
                 "notices": views.Notices,
+                "errata": views.Errata,
                 "requests": views.Requests,
             }.items()
         },

@@ -227,6 +227,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "subject": subject,
         "table": labels.table(model),
         "name": discretion.told(labels.called(row), about.get(subject, ())) if row else "",
+        "model": model,
         "pk": pk,
         "withdrawn": discretion.told(row.withdrawn, about.get(subject, ())) if _is_withdrawn(row) else "",
         "withdrawn_on": row.withdrawn_on if _is_withdrawn(row) else None,
@@ -304,6 +305,7 @@ def address_of(row: Any, request: HttpRequest) -> str:
 
 
 _LISTS = {
+    "erratum": "errata",
     "statement": "statements",
     "notice": "notices",
     "officialfigure": "figures",

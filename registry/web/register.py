@@ -30,6 +30,7 @@ from registry.models import (
     Alarm,
     Category,
     Deadline,
+    Erratum,
     FormerAddress,
     Holiday,
     InformationRequest,
@@ -53,6 +54,7 @@ NEWEST = 10  # of them told in words
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
 REQUESTS = 20  # told there
+ERRATA = 3  # of one record, told on its page
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
 
@@ -281,6 +283,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
         "alarms": _alarms(beside["alarms"], one),
         "notices": beside["notices"],
+        "errata": beside["errata"][:ERRATA],
         "status": found,
         "shown_in_full": shown_in_full,
         "mirrors": mirrors,
@@ -302,6 +305,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     one = found.resource
     about = Q(resource=one) | Q(restriction__resource=one)
     asked = InformationRequest.objects.standing().filter(about)
+    on_its_page = [log.subject_of(row) for row in (*found.acts, *found.statements)]
     return together(
         alarms=(one.alarms.standing().filter(closed_on=None).exclude(kind=Alarm.Kind.GONE), ()),
         notices=(one.notices.standing(), ("authority", "source")),
@@ -310,6 +314,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
         steps=(RequestStep.objects.filter(request__in=asked), ("authority", "source")),
         entries=(LogEntry.objects.filter(pk__in=_newest_changes(found)), ()),
         former=(one.former_addresses.all(), ()),
+        errata=(Erratum.objects.standing().filter(_of_its_own(found) | Q(subject__in=on_its_page)), ()),
         deadlines=(Deadline.objects.all(), ("source",)),
         holidays=(Holiday.objects.all(), ()),
     )
@@ -419,12 +424,16 @@ def _timeline(found: Status, at: datetime) -> Timeline | None:
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
+    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[:CHANGES]
+
+
+def _of_its_own(found: Status) -> Q:
+    """What the log names as the resource, as a restriction of it, or as an episode that runs."""
     subjects = [f"resource/{found.resource.pk}"]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
     its = log.subjects_of(found.resource.restrictions.public())
-    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its))
-    return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
+    return Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its)
 
 
 @dataclass(frozen=True)

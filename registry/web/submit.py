@@ -21,11 +21,12 @@ from django.views.decorators.http import require_http_methods
 from checks.engine.names import LENGTH_LIMIT, BadName, parse
 from checks.models import AddressRange, Network, Verdict
 from checks.verdict.rules import BY_ID
-from registry import discretion, submissions
+from registry import discretion, problem_reports, submissions
 from registry.models import Display, Region, Report
 from registry.models.resource import readable, unicode_host
 from registry.web.guards import ECHO, Guarded, Note, asked, forgotten, grouped
 from registry.web.names import explain, sort_choices
+from registry.web.problem import answer
 
 
 class ReportForm(Guarded):
@@ -124,8 +125,11 @@ def receipt(request: HttpRequest) -> HttpResponse:
     form = ReceiptForm({"code": code}, label_suffix="")
     if not form.is_valid():
         return render(request, "registry/receipt.html", {"form": form}, status=400)
-    found = submissions.find(code)
-    context = {"form": form, "asked": True, "report": found} | (_checks(found) if found else {})
+    context: dict[str, Any] = {"form": form, "asked": True}
+    if found := submissions.find(code):
+        context |= {"report": found, **_checks(found)}
+    elif problem := problem_reports.find(code):
+        context |= {"problem": problem, **answer(problem, request)}
     return render(request, "registry/receipt.html", context)
 
 
