@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from threading import Barrier
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import serializers
-from django.db import connection
 
 from registry import problem_reports, receipts, submissions
 from registry.log import NoReason
@@ -100,27 +97,3 @@ def test_a_decision_has_its_reason_and_its_day_and_is_not_in_the_log(act) -> Non
     problem.refresh_from_db()
     assert problem.reason == "The letter says so."
     assert not LogEntry.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_editors_who_decide_at_once_one_is_first() -> None:
-    editors = [User.objects.create_user(name) for name in ("one", "two")]
-    problem, start = receive().problem, Barrier(2)
-
-    def decide(editor: User) -> bool:
-        own = ProblemReport.objects.get(pk=problem.pk)
-        start.wait()
-        try:
-            problem_reports.put_right(own, by=editor, reason=f"It was so, says {editor}.")
-        except NotWaiting:
-            return False
-        finally:
-            connection.close()
-        return True
-
-    with ThreadPoolExecutor(2) as pool:
-        first = list(pool.map(decide, editors))
-    assert sorted(first) == [False, True]
-    problem.refresh_from_db()
-    assert problem.decided_by == editors[first.index(True)]
-    assert problem.reason == f"It was so, says {problem.decided_by}."

@@ -195,7 +195,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
         law = ("authorities/mki/", "requests/", asked, counted)
         changed = ("history/", f"history/act/{Act.objects.first().pk}/")
-        for name in (*pages, *claims, *law, *changed, "episodes/", f"episodes/{episode.pk}/", *listed):
+        wrong = ("errata/", f"problem/?about=/{language}/matrix/", "problem/?about=/nowhere/")
+        for name in (*pages, *claims, *law, *changed, *wrong, "episodes/", f"episodes/{episode.pk}/", *listed):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")
