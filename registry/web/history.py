@@ -41,7 +41,7 @@ from registry.models.withdrawal import Withdrawable
 from registry.web import feeds
 from registry.web.names import alphabetical, key_of
 
-ROWS = 20  # changes on one page
+ROWS = 18  # changes on one page
 FIELDS = 3  # of one change, where many changes are listed
 SHORT, LONG = 60, 180  # characters of a value among many changes, and in the history of one record
 REASON = 3  # times as many of a reason
