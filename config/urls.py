@@ -5,13 +5,14 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.i18n import set_language
 
-from registry.web import documents, history, requests, views
+from registry.web import documents, errata, history, requests, views
 
 urlpatterns = [
     path("", views.choose_language, name="root"),
     path("healthz", views.healthy, name="healthy"),
     path("requests.ics", requests.calendar, name="requests_calendar"),
     path("history.atom", history.feed, name="history_feed"),
+    path("errata.atom", errata.feed, name="errata_feed"),
     re_path(r"^documents/(?P<sha256>[0-9a-f]{64})\Z", documents.document, name="document"),
     path("api/", include("registry.api.urls")),
     path("desk/language/", set_language, name="set_language"),

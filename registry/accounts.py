@@ -28,7 +28,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks.models import Plan, Ruleset, Wave
 from registry.editing import EDITABLE
-from registry.models import Candidate, Dispute, InformationRequest, Report, Resource
+from registry.models import Candidate, Dispute, InformationRequest, ProblemReport, Report, Resource
 
 RECOVERY_CODES = 10
 DIGITS = 6  # of a one-time code
@@ -48,13 +48,13 @@ class Role(models.TextChoices):
 
 # Whoever may change a table decides on its rows, by the acts that the desk has for it.
 DECIDES_ON: Mapping[Role, tuple[type[models.Model], ...]] = {
-    Role.REPORTER: (Report, Candidate),
+    Role.REPORTER: (Report, Candidate, ProblemReport),
     Role.LEGAL: (*EDITABLE, Resource, InformationRequest),
     Role.MEASUREMENT: (Wave, Ruleset, Dispute),
     Role.ADMINISTRATOR: (Plan,),  # and on what the others decide on
 }
 # Not public, and nobody's business who does not decide on them. All else may be read by every editor.
-OWN: tuple[type[models.Model], ...] = (Report, Candidate)
+OWN: tuple[type[models.Model], ...] = (Report, Candidate, ProblemReport)
 
 
 @transaction.atomic

@@ -21,6 +21,7 @@ from registry.models import (
     Appeal,
     Display,
     Document,
+    Erratum,
     Event,
     FieldSource,
     FormerAddress,
@@ -42,6 +43,7 @@ _GROUPED = re.compile(r'"service":\d')
 SHORTEST = 3  # letters of a path that gives a page away
 # Words about one resource: they may name it in any spelling, so they are shown only where it is shown in full.
 TEXTS = frozenset({"fact", "kind_reason", "scope_ordered", "scope_observed", "words", "note", "text"})
+TEXTS |= {f"{part}_{language}" for part in ("wrong", "righted") for language in ("kk", "ru", "en")}  # of errata
 # Words of ours, which name nobody: a site that is called as a ground is must not take that ground away.
 CODES = frozenset({"kind", "status", "type", "stance", "confidence", "grounds", "regions", "networks", "role"})
 CODES |= {"authority", "authorities"}
@@ -186,6 +188,15 @@ def names_any(record: Record, hosts: Collection[str]) -> bool:
 
 def of_subjects(subjects: Iterable[str]) -> dict[str, list[Resource]]:
     """The resources not shown in full that records are about, by how the log names these ("restriction/12")."""
+    asked = set(subjects)
+    errata = {int(one.partition("/")[2]) for one in asked if re.fullmatch(r"erratum/\d{1,18}", one)}
+    # An erratum names the record that it is about as the log does.
+    through = dict(Erratum.objects.filter(pk__in=errata).values_list("pk", "subject")) if errata else {}
+    about = _of_records(asked.union(through.values()))
+    return about | {f"erratum/{pk}": about[subject] for pk, subject in through.items() if subject in about}
+
+
+def _of_records(subjects: Iterable[str]) -> dict[str, list[Resource]]:
     ids: dict[str, set[int]] = defaultdict(set)
     for subject in subjects:
         model, _slash, pk = subject.partition("/")

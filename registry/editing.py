@@ -30,6 +30,7 @@ from registry.models import (
     Appeal,
     Authority,
     Document,
+    Erratum,
     Event,
     FieldSource,
     Ground,
@@ -126,6 +127,12 @@ EDITABLE: Mapping[type[Withdrawable], Table] = {
     Ground: Table((*_NAMES, "law_ref", "display"), fixed=("code",)),
     Document: Table(("title", "language", "media_type", "size", "sha256", "url"), fixed=("key",)),
     FieldSource: Table(("field", "source"), fixed=("restriction", "act", "event")),
+    Erratum: Table(
+        (
+            *("subject", "since", "righted_on", "wrong_kk", "righted_kk", "wrong_ru", "righted_ru", "wrong_en"),
+            *("righted_en", "entry"),
+        ),
+    ),
     # A source is known by the first three, in country packs too: another address is another source.
     Source: Table(("archive_url", "archived_on", "sha256"), fixed=("url", "title", "date")),
 }
@@ -615,6 +622,15 @@ _BROKEN: Mapping[str, tuple[str, Any]] = {
     "appeal_pending_has_no_decision": ("outcome", _("What is not decided yet has neither a decision nor its day.")),
     "appeal_challenges_another_act": ("result", _("What came of it is another act than the one that is challenged.")),
     "appeal_follows_another": ("previous", _("It would come before itself.")),
+    "erratum_is_told_in_some_language": ("wrong_ru", _("Say what was wrong in one language at the least.")),
+    **{
+        f"erratum_is_whole_in_{language}": (
+            f"righted_{language}",
+            _("Say in this language both what was wrong and how it was put right, or neither."),
+        )
+        for language in ("kk", "ru", "en")
+    },
+    "erratum_is_put_right_after_it_was_wrong": ("righted_on", _("It was put right before it was wrong.")),
     "figure_period_ends_after_start": ("period_to", _("It ends before it begins.")),
     "notice_ends_after_start": ("ended", _("It ends before it begins.")),
     "notice_of_a_ban_says_whom_it_binds": ("bound", _("Say whom the ban binds.")),

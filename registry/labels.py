@@ -27,6 +27,7 @@ from registry.models import (
     Category,
     Deadline,
     Document,
+    Erratum,
     Event,
     FieldSource,
     FormerAddress,
@@ -52,7 +53,7 @@ TABLES: Mapping[str, type[models.Model]] = {
     for table in (
         *(Resource, Restriction, RestrictionRole, Act, ActRole, Appeal, Document, Authority, Ground, Category),
         *(Event, Statement, Notice, OfficialFigure, InformationRequest, RequestStep, Listing, Snapshot),
-        *(FieldSource, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
+        *(Source, FieldSource, Erratum, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
     )
 }
 
@@ -307,6 +308,8 @@ def called(row: Any) -> str:
             return f"{row.value:,} – {row.counts}".replace(",", "\u202f")
         case Document():
             return "" if getattr(row, "hidden", True) else row.title
+        case Erratum():
+            return _day(row.righted_on)
         case InformationRequest():
             return row.to
         case Listing():

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
@@ -16,11 +12,9 @@ from django.utils import timezone
 from checks import planning
 from checks.engine.names import parse
 from checks.models import Measurement, Network, Target, Verdict
+from registry import receipts
 from registry.models import Region, Report
 
-# Crockford's base 32: no I, L, O or U, so that a code survives being read out and written down.
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_LENGTH = 26  # 130 bits
 NOTE_LIMIT = 2000
 
 
@@ -43,9 +37,9 @@ def receive(
     """
     name = parse(text)
     target, _ = Target.objects.get_or_create(url=name.url, defaults={"host": name.host})
-    code = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
+    code = receipts.new_code()
     report = Report.objects.create(
-        receipt_hash=_hash(code),
+        receipt_hash=receipts.hash_of(code),
         name=name.url,
         note=note.strip()[:NOTE_LIMIT],
         network=network,
@@ -58,11 +52,9 @@ def receive(
 
 
 def find(code: str) -> Report | None:
-    """The report of a receipt; spaces, dashes, case and look-alike letters do not matter."""
-    read = code.upper().translate(str.maketrans("ILO", "110", " -\t\r\n"))
-    if len(read) != CODE_LENGTH or not set(read) <= set(_ALPHABET):
-        return None
-    return Report.objects.filter(receipt_hash=_hash(read)).select_related("target", "resource").first()
+    """The report of a receipt, however its code is written."""
+    found = receipts.hash_of(code)
+    return Report.objects.filter(receipt_hash=found).select_related("target", "resource").first() if found else None
 
 
 def verdicts(report: Report) -> list[Verdict]:
@@ -81,8 +73,3 @@ def control(report: Report) -> Measurement | None:
     """What a control vantage saw last of what was reported."""
     seen = Measurement.objects.filter(target=report.target, control=True)
     return seen.defer("document").order_by("-started_at").first()
-
-
-def _hash(code: str) -> str:
-    key = hashlib.sha256(b"tizilim receipt\n" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(key, code.encode(), hashlib.sha256).hexdigest()

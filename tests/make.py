@@ -16,7 +16,7 @@ from checks.engine import names
 from checks.engine.records import Measurement as Record
 from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
 from checks.verdict.rules import RULESET
-from registry import proposals
+from registry import log, problem_reports, proposals
 from registry.models import (
     STATE_REGISTER,
     Act,
@@ -28,6 +28,7 @@ from registry.models import (
     Deadline,
     Display,
     Document,
+    Erratum,
     Event,
     Ground,
     Holiday,
@@ -35,6 +36,7 @@ from registry.models import (
     Listing,
     Notice,
     OfficialFigure,
+    ProblemReport,
     Proposal,
     RequestStep,
     Resource,
@@ -138,6 +140,18 @@ def figure(value: int = 94, **fields: Any) -> OfficialFigure:
     fields = {"unit": OfficialFigure.Unit.RESOURCES, "period_from": "2026-01", "period_to": "2026-07", **fields}
     fields = {"key": f"figure-{next(_number)}", "source": source(), **counts, **fields}
     return OfficialFigure.objects.create(value=value, **fields)
+
+
+def erratum(about: Any = None, **fields: Any) -> Erratum:
+    """An erratum about a record, as a whole text in English; the log need not know the record."""
+    subject = log.subject_of(about) if about else ""
+    told = {"wrong_en": "The date was that of the letter.", "righted_en": "It is the date of the order now."}
+    return Erratum.objects.create(subject=subject, **{"righted_on": "2026-02-03", **told, **fields})
+
+
+def problem(about: Any = None, kind: str = "wrong", **fields: Any) -> ProblemReport:
+    on = problem_reports.About(subject=log.subject_of(about) if about else "", page=fields.pop("page", ""))
+    return problem_reports.receive(on, kind, **{"text": "It began a year earlier.", "at": AT, **fields}).problem
 
 
 def withdrawn(record: Any, why: str = "It was of another site.", on: str = "2026-02-03") -> Any:

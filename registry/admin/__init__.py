@@ -6,9 +6,31 @@ Every decision is one function of the core, which logs it with its reason.
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from registry.admin import accounts, candidates, claims, evidence, record, reports, requests, resources, signing_in
+from registry.admin import (
+    accounts,
+    candidates,
+    claims,
+    evidence,
+    problems,
+    record,
+    reports,
+    requests,
+    resources,
+    signing_in,
+)
 
-__all__ = ["accounts", "candidates", "claims", "evidence", "record", "reports", "requests", "resources", "signing_in"]
+__all__ = [
+    "accounts",
+    "candidates",
+    "claims",
+    "evidence",
+    "problems",
+    "record",
+    "reports",
+    "requests",
+    "resources",
+    "signing_in",
+]
 
 
 admin.site.site_header = _("Tizilim: the editors' desk")

@@ -27,6 +27,7 @@ from registry.models import (
     Category,
     Deadline,
     Document,
+    Erratum,
     Event,
     Holiday,
     InformationRequest,
@@ -376,6 +377,15 @@ class Figures(Withdrawable):
     class Meta:
         model = OfficialFigure
         fields = ["unit", "qualifier", "kind"]
+
+
+class Errata(Withdrawable):
+    after = _day("righted_on", "gte")
+    before = _day("righted_on", "lt")
+
+    class Meta:
+        model = Erratum
+        fields = ["subject"]
 
 
 class Requests(filters.FilterSet):

@@ -73,7 +73,7 @@ def limits() -> dict[str, str]:
     return {
         "Reading": rates["reads"],
         "Whole tables (CSV, JSON lines, the log)": throttles.Exports.rate,
-        "Reports": rates["reports"],
+        "Reports and problem reports, together": rates["reports"],
         "Rows on a page": f"{paging.PAGE}, at most {paging.PAGE_LIMIT}",
         "Names in a bulk look-up": str(serializers.BULK_LIMIT),
         "Size of a body": f"{parsers.BODY_LIMIT // 1024} KB, {parsers.DEPTH_LIMIT} levels deep",

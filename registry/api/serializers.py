@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from rest_framework import serializers
 from checks.engine.ooni import export
 from checks.engine.records import Measurement as Record
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
-from registry import alarms, claims, discretion, requests, status, submissions
+from registry import alarms, claims, discretion, problem_reports, requests, status, submissions
 from registry.models import (
     Act,
     ActRole,
@@ -28,6 +28,7 @@ from registry.models import (
     Coverage,
     Deadline,
     Document,
+    Erratum,
     Event,
     FieldSource,
     Holiday,
@@ -35,6 +36,7 @@ from registry.models import (
     Listing,
     Notice,
     OfficialFigure,
+    ProblemReport,
     Region,
     Report,
     RequestStep,
@@ -47,7 +49,9 @@ from registry.models import (
 )
 from registry.models.field_source import of_fields
 from registry.models.resource import unicode_host
+from registry.requests import PersonalData
 
+ABOUT_LIMIT = 4000  # characters of an address of a page
 BULK_LIMIT = 1000  # names in one look-up
 LABELS = 4  # of a measured host that may stand before a withheld one
 NAME_LIMIT = 4096  # characters; what is longer than a name may be is still told so by its own reason
@@ -319,6 +323,20 @@ class FigureRow(serializers.ModelSerializer[OfficialFigure]):
             "id", "key", "value", "qualifier", "unit", "counts_kk", "counts_ru", "counts_en", "period_from",
             "period_to", "ground", "kind", "authority", "speaker", "source", "ours", *WITHDRAWN,
         ]  # fmt: skip
+
+
+class ErratumRow(serializers.ModelSerializer[Erratum]):
+    """The view gives each row `hidden`: the resources not shown in full that its record is about."""
+
+    class Meta:
+        model = Erratum
+        fields = [
+            "id", "subject", "since", "righted_on", "wrong_kk", "wrong_ru", "wrong_en", "righted_kk", "righted_ru",
+            "righted_en", "entry", *WITHDRAWN,
+        ]  # fmt: skip
+
+    def to_representation(self, row: Any) -> dict[str, Any]:
+        return _quiet(super().to_representation(row), row.hidden)
 
 
 class RestrictionRoleField(serializers.ModelSerializer[RestrictionRole]):
@@ -1010,6 +1028,62 @@ class ReportState(serializers.Serializer[Report]):
 
 class NewReceipt(ReportState):
     receipt = serializers.CharField(help_text="Shown once and not kept: whoever has it can follow the report.")
+
+
+class NewProblem(serializers.Serializer[Any]):
+    about = serializers.CharField(
+        max_length=ABOUT_LIMIT,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The address of a page of the site, or a record as the log names it: restriction/12.",
+    )
+    kind = serializers.ChoiceField(choices=ProblemReport.Kind.choices)
+    text = serializers.CharField(max_length=problem_reports.TEXT_LIMIT, help_text="For the editors.")
+    source_url = serializers.CharField(
+        max_length=problem_reports.SOURCE_LIMIT,
+        required=False,
+        allow_blank=True,
+        default="",
+        validators=[problem_reports.SOURCE],
+        help_text="Where it can be read.",
+    )
+
+    def validate_text(self, text: str) -> str:
+        return _without_numbers(problem_reports.check_text, text)
+
+    def validate_source_url(self, url: str) -> str:
+        return _without_numbers(problem_reports.check_source, url)
+
+
+def _without_numbers(check: Callable[[str], None], text: str) -> str:
+    try:
+        check(text)
+    except PersonalData as refused:
+        raise serializers.ValidationError(str(refused), code="personal") from refused
+    return text
+
+
+class ProblemState(serializers.ModelSerializer[ProblemReport]):
+    about = serializers.SerializerMethodField(help_text="A record as the log names it, or the path of a page.")
+    reply = serializers.SerializerMethodField(help_text="Of the editor; empty: none.")
+
+    class Meta:
+        model = ProblemReport
+        fields = ["about", "kind", "received_on", "state", "reply", "decided_on"]
+
+    def get_about(self, row: ProblemReport) -> str:
+        return row.subject or row.page
+
+    def get_reply(self, row: ProblemReport) -> str:
+        return discretion.told(row.reply, discretion.of_subjects([row.subject]).get(row.subject, ()))
+
+
+class NewProblemReceipt(ProblemState):
+    receipt = serializers.CharField(help_text="Shown once and not kept: whoever has it can follow the report.")
+
+    class Meta(ProblemState.Meta):
+        fields = [*ProblemState.Meta.fields, "receipt"]
 
 
 class LogLine(serializers.Serializer[Any]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from rest_framework.views import APIView
 from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
-from registry import claims, clocks, discretion, log, requests, search, status, submissions, veil
+from registry import claims, clocks, discretion, log, problem_reports, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
 from registry.api.problems import MEDIA_TYPE, NoSuchName
@@ -46,6 +45,7 @@ from registry.models import (
     Category,
     Deadline,
     Document,
+    Erratum,
     Event,
     FormerAddress,
     Holiday,
@@ -60,10 +60,11 @@ from registry.models import (
     Statement,
 )
 from registry.models.field_source import of_fields
+from registry.models.log import SUBJECT
 from registry.models.restriction import hidden
+from registry.web import about
 
 CHUNK = 500  # entries of the log read at once
-SUBJECT = re.compile(r"[a-z]{1,40}/[0-9]{1,18}")  # of an entry
 FOUND_BY_TEXT = 10  # resources in the answer to a free name
 LANGUAGES = ("en", "ru", "kk")
 
@@ -351,6 +352,20 @@ class Figures(Table):
         return rows
 
 
+class Errata(Table):
+    """Errata: what was wrong in the register, since when, and how it was put right."""
+
+    queryset = Erratum.objects.all()
+    serializer_class = serializers.ErratumRow
+    filterset_class = filters.Errata
+
+    def prepare(self, rows: list[Any]) -> list[Any]:
+        hidden = discretion.of_subjects(row.subject for row in rows)
+        for row in rows:
+            row.hidden = hidden.get(row.subject, ())
+        return rows
+
+
 class Events(Table):
     """Events: shutdowns, interceptions and waves that hit networks rather than one resource."""
 
@@ -629,6 +644,44 @@ class ReportByReceipt(Door):
         if report is None:
             raise Http404
         return Response(serializers.ReportState(report).data)
+
+
+class Problems(Door):
+    """What is wrong on a page, as readers see it. No account; of the time only the day is kept."""
+
+    throttle_classes = [throttles.Reports]
+    caching = "no-store"
+
+    @extend_schema(
+        operation_id="problems_create",
+        request=serializers.NewProblem,
+        responses={201: serializers.NewProblemReceipt},
+    )
+    def post(self, request: Request) -> Response:
+        """Say what is wrong on a page. The receipt is shown once; an editor reads every problem report."""
+        problem = serializers.NewProblem(data=request.data)
+        problem.is_valid(raise_exception=True)
+        fields = dict(problem.validated_data)
+        address = fields.pop("about")
+        found = about.read(address, request._request) if address else problem_reports.About()
+        if found is None:
+            raise ValidationError({"about": "There is no such page and no such record."})
+        receipt = problem_reports.receive(found, **fields, at=timezone.now())
+        return Response(serializers.ProblemState(receipt.problem).data | {"receipt": receipt.code}, status=201)
+
+
+class ProblemByReceipt(Door):
+    """What became of one problem report."""
+
+    caching = "no-store"
+
+    @extend_schema(operation_id="problems_retrieve", responses=serializers.ProblemState)
+    def get(self, request: Request, receipt: str) -> Response:
+        """Follow a problem report by its receipt."""
+        problem = problem_reports.find(receipt)
+        if problem is None:
+            raise Http404
+        return Response(serializers.ProblemState(problem).data)
 
 
 class Log(Door):

@@ -65,7 +65,7 @@ class Filters(forms.Form):
             rows = rows.filter(Exists(held.filter(holder=person)))
         elif asked.get("holder") == "nobody":
             rows = rows.exclude(Exists(held))
-        order = {"new": ("-pk",), "name": (self.work.by_name, "pk")}.get(asked.get("sort", ""), ("pk",))
+        order = {"new": ("-pk",), "name": (self.work.by_name, "pk")}.get(asked.get("sort", ""), self.work.first)
         return rows.order_by(*order)
 
 

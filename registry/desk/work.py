@@ -11,13 +11,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.text import capfirst
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from registry import alarms, dates, labels
 from registry.labels import Records, Reference
-from registry.models import Alarm, Candidate, Proposal, Report
+from registry.models import Alarm, Candidate, ProblemReport, Proposal, Report
+from registry.models.problem import urgency
 from registry.models.proposal import ANY
 
 Words = str | Promise
@@ -42,6 +43,7 @@ class Work:
     states: Sequence[tuple[str, Words]]
     searched: tuple[str, ...]  # columns in which a text is looked for
     by_name = "pk"
+    first: tuple[Any, ...] = ("pk",)  # in which order they are worked off
 
     @property
     def one(self) -> str:
@@ -181,6 +183,22 @@ class Alarms(Work):
         return [told(row) for row in rows]
 
 
+class Problems(Work):
+    name, title, none = "problems", _("Problem reports"), _("No problem report waits for a decision.")
+    table = ProblemReport
+    searched = ("text", "subject", "page")
+    by_name = "kind"
+    first = urgency()
+    states = tuple((one.value, one.label) for one in ProblemReport.State)
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        def what(row: ProblemReport) -> str:
+            first = f"{gettext('read first')}: " if row.is_urgent else ""
+            return first + f"{row}: {Truncator(row.text).chars(80)}"
+
+        return [Told(row, what(row), _day(row.received_on), row.get_state_display()) for row in rows]
+
+
 def _day(day: date) -> str:
     return date_format(day, "DATE_FORMAT")
 
@@ -189,4 +207,4 @@ def _moment(at: datetime) -> str:
     return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
-KINDS: Mapping[str, Work] = {one.name: one for one in (Proposals(), Reports(), Candidates(), Alarms())}
+KINDS: Mapping[str, Work] = {one.name: one for one in (Proposals(), Problems(), Reports(), Candidates(), Alarms())}

@@ -20,6 +20,7 @@ from registry.models import (
     Act,
     Appeal,
     Document,
+    Erratum,
     FieldSource,
     InformationRequest,
     LogEntry,
@@ -84,13 +85,14 @@ class Evidence:
 def gather(resource: Resource, *, at: datetime, entries: int = ENTRIES) -> Evidence:
     """In a number of queries that does not depend on how much there is."""
     found = status.of(resource, at=at)
-    beside = _beside(found)
+    recorded = _recorded(found)
+    beside = _beside(found, recorded)
     chosen, passed_over = _chosen(found)
     verdicts = Verdict.objects.published().filter(measurement__in=[one.id for one in chosen])
     judged = tuple(verdicts.select_related("vantage").order_by("measurement", "ruleset"))
     current = Ruleset.objects.current()
     of = {one.measurement: one for one in judged if one.ruleset == current}
-    changes = LogEntry.objects.filter(subject__in=_subjects(found, beside))
+    changes = LogEntry.objects.filter(subject__in=[*recorded, *_subjects(found, beside)])
     return Evidence(
         status=found,
         day=timezone.localdate(at),
@@ -103,7 +105,7 @@ def gather(resource: Resource, *, at: datetime, entries: int = ENTRIES) -> Evide
     )
 
 
-def _beside(found: Status) -> dict[str, list[Any]]:
+def _beside(found: Status, recorded: Sequence[str]) -> dict[str, list[Any]]:
     """One query for them all."""
     one = found.resource
     restrictions = [row.pk for row in found.restrictions]
@@ -118,12 +120,21 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     return together(
         listings=(one.listings.with_days(), ("source",)),
         notices=(Notice.objects.standing().filter(resource=one), ()),
+        errata=(Erratum.objects.standing().filter(subject__in=recorded), ()),
         appeals=(appeals, ()),
         documents=(papers.filter(Q(pk__in=of_acts) | Q(pk__in=of_appeals)), ()),
         requests=(requests, ()),
         steps=(RequestStep.objects.filter(request__in=requests), ()),
         field_sources=(FieldSource.objects.standing().filter(act__in=acts), ()),
     )
+
+
+def _recorded(found: Status) -> list[str]:
+    """The resource with those that were merged into it, its restrictions, acts and statements, as the log has them."""
+    restrictions = found.resource.restrictions.public().order_by("pk")
+    former = found.resource.former_addresses.values_list("number", flat=True)
+    rows = [found.resource, *restrictions, *found.acts, *found.statements]
+    return [*(log.subject_of(row) for row in rows), *(f"resource/{number}" for number in former)]
 
 
 def _chosen(found: Status) -> tuple[list[Witness], int]:
@@ -144,14 +155,12 @@ def _chosen(found: Status) -> tuple[list[Witness], int]:
 def _subjects(found: Status, beside: Mapping[str, Sequence[Any]]) -> list[str]:
     """Whose entries of the log belong to it: also restrictions that were withdrawn, and, by their numbers, those that
     were merged into it."""
-    restrictions = found.resource.restrictions.public().order_by("pk")
-    rows = [found.resource, *restrictions, *found.acts, *found.statements, *found.episodes[-EPISODES:]]
+    rows: list[Any] = list(found.episodes[-EPISODES:])
     rows += [row for many in beside.values() for row in many]
     for restriction in found.restrictions:
         rows += [*restriction.roles.all(), *restriction.field_sources.all()]
     rows += [role for act in found.acts for role in act.roles.all()]
-    former = found.resource.former_addresses.values_list("number", flat=True)
-    return [*(log.subject_of(row) for row in rows), *(f"resource/{number}" for number in former)]
+    return [log.subject_of(row) for row in rows]
 
 
 def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:

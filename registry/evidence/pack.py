@@ -193,7 +193,9 @@ def _record(found: Evidence, told: Mapping[str, Any]) -> dict[str, Any]:
     for language in LANGUAGES:
         with translation.override(language):
             sentences[language] = found.status.sentence()
-    tables = {name: told[name] for name in ("listings", "appeals", "documents", "notices", "requests", "events")}
+    tables = {
+        name: told[name] for name in ("listings", "appeals", "documents", "notices", "errata", "requests", "events")
+    }
     resource = {name: value for name, value in told["resource"].items() if name not in ("acts", "statements")}
     return {
         "as_of": found.day.isoformat(),

@@ -10,6 +10,7 @@ from registry.models.deadline import Deadline, Holiday
 from registry.models.display import Display, strictest
 from registry.models.dispute import Dispute
 from registry.models.document import Document, Original, PublicCopy
+from registry.models.erratum import Erratum
 from registry.models.event import Event
 from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
@@ -18,6 +19,7 @@ from registry.models.lease import Lease
 from registry.models.listing import Listing
 from registry.models.log import LogEntry, PrivatePart
 from registry.models.notice import Notice
+from registry.models.problem import ProblemReport
 from registry.models.proposal import Approval, Proposal, Trial
 from registry.models.report import Decision, Report
 from registry.models.request import InformationRequest, RequestStep
@@ -45,6 +47,7 @@ __all__ = [
     "Display",
     "Dispute",
     "Document",
+    "Erratum",
     "Event",
     "FieldSource",
     "FormerAddress",
@@ -60,6 +63,7 @@ __all__ = [
     "OfficialFigure",
     "Original",
     "PrivatePart",
+    "ProblemReport",
     "Proposal",
     "PublicCopy",
     "Region",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+# How the log names a record.
+SUBJECT = re.compile(r"[a-z]{1,40}/[0-9]{1,18}")
 
 
 class LogEntry(models.Model):

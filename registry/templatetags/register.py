@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from django import template
 from django.conf import settings
@@ -18,9 +18,11 @@ from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
 from registry import claims, dates, discretion, labels
-from registry.models import Act, Event, InformationRequest, Resource, Restriction, Source
+from registry.models import Act, Erratum, Event, InformationRequest, Resource, Restriction, Source
 from registry.status import Status
+from registry.web.about import RECORDS
 from registry.web.names import key_of
+from registry.web.register import ERRATA
 
 register = template.Library()
 
@@ -294,6 +296,29 @@ def doors(context: Context) -> list[Door]:
     here = request.path if request else ""
     urls = {reverse(name): title for name, title in _DOORS.items()}
     return [Door(url, str(title), here.startswith(url)) for url, title in urls.items()]
+
+
+class ProblemLink(NamedTuple):
+    url: str
+    of_record: bool  # the page is about one record
+
+
+@register.simple_tag(takes_context=True)
+def problem_link(context: Context) -> ProblemLink | None:
+    """The way to tell what is wrong on this page; an error page and the form itself name none."""
+    request = context.get("request")
+    found = request.resolver_match if request else None
+    if request is None or found is None:
+        return ProblemLink(reverse("problem"), of_record=False)
+    if found.url_name == "problem":
+        return None
+    return ProblemLink(f"{reverse('problem')}?about={quote(request.path)}", found.url_name in RECORDS)
+
+
+@register.inclusion_tag("registry/_errata.html")
+def errata_about(model: str, pk: int) -> dict[str, Any]:
+    """What was put right of a record."""
+    return {"errata": Erratum.objects.standing().filter(subject=f"{model}/{pk}")[:ERRATA]}
 
 
 @register.inclusion_tag("registry/_demo.html")

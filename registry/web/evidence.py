@@ -12,7 +12,7 @@ from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
@@ -224,10 +224,13 @@ def _told_episodes() -> QuerySet[Episode]:
     return Episode.objects.select_related("dispute").defer("checkpoint")
 
 
+def public_episodes() -> QuerySet[Any]:
+    """Those that have a page."""
+    return _public(_told_episodes()).filter(network__in=_access_networks())
+
+
 def episode(request: HttpRequest, pk: int) -> HttpResponse:
-    row = _public(_told_episodes().filter(pk=pk)).filter(network__in=_access_networks()).first()
-    if row is None:
-        raise Http404
+    row = get_object_or_404(public_episodes(), pk=pk)
     context = {"episode": row, "shown": _shown(row), "disputed": status.disputed(row)}
     return render(request, "registry/episode.html", context)
 
@@ -244,10 +247,13 @@ class Told:
         return str(Confidence(self.verdict.confidence).label)
 
 
+def public_measurements() -> QuerySet[Any]:
+    """Those that have a page."""
+    return _public(Measurement.objects.published()).select_related("vantage")
+
+
 def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = _public(Measurement.objects.published().filter(pk=pk)).select_related("vantage").first()
-    if row is None:
-        raise Http404
+    row = get_object_or_404(public_measurements(), pk=pk)
     shown = _shown(row)
     current = Ruleset.objects.current()
     verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))

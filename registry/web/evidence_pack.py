@@ -7,10 +7,10 @@ from math import ceil
 from typing import Any
 from urllib.parse import unquote
 
-from django.db.models import BigIntegerField, Q, QuerySet, prefetch_related_objects
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import path
 from django.utils import timezone
@@ -24,16 +24,16 @@ from checks.models import Measurement
 from registry import evidence, veil
 from registry.api import serializers, views
 from registry.api.throttles import Exports
-from registry.models import Authority, FormerAddress, Resource
+from registry.models import Authority, Resource
 from registry.models.restriction import hidden
-from registry.web.register import may_be_asked_for
+from registry.web.register import asked_for
 
 SHEET, PACK = "evidence/", "evidence.zip"  # below the address of a resource
 
 
 @require_safe
 def sheet(request: HttpRequest, **by: Any) -> HttpResponseBase:
-    one = _asked(**by)
+    one = asked_for(**by)
     if elsewhere := _elsewhere(request, one, SHEET):
         return elsewhere
     found = evidence.gather(one, at=timezone.now(), entries=evidence.ON_PAPER)
@@ -43,7 +43,7 @@ def sheet(request: HttpRequest, **by: Any) -> HttpResponseBase:
 @require_safe
 def pack(request: HttpRequest, **by: Any) -> HttpResponseBase:
     """Sent while it is read. Whoever has it already is told so."""
-    one = _asked(**by)
+    one = asked_for(**by)
     if elsewhere := _elsewhere(request, one, PACK):
         return elsewhere
     budget = Exports()  # one with the API's whole tables
@@ -76,21 +76,6 @@ def _too_many(wait: float | None) -> HttpResponse:
     return HttpResponse(
         f"{text}\n", status=429, content_type="text/plain; charset=utf-8", headers={"Retry-After": str(ceil(wait or 0))}
     )
-
-
-def _asked(number: int | None = None, slug: str = "") -> Resource:
-    """By its number or its name, or by those of an entry that was merged into it."""
-    if number is not None and number > BigIntegerField.MAX_BIGINT:
-        raise Http404
-    own, former = ({"slug": slug}, {"slug": slug}) if number is None else ({"pk": number}, {"number": number})
-    found = Resource.objects.filter(**own).first()
-    type = found.type if found else ""
-    if found is None:
-        merged = get_object_or_404(FormerAddress.objects.select_related("resource"), **former)
-        found, type = merged.resource, merged.type
-    if number is None and not may_be_asked_for(found, type):
-        raise Http404
-    return found
 
 
 def _elsewhere(request: HttpRequest, one: Resource, end: str) -> HttpResponse | None:
@@ -131,6 +116,7 @@ def _told(found: evidence.Evidence, veiled: veil.Veil) -> dict[str, Any]:
                 "appeals": views.Appeals,
                 "documents": views.Documents,
                 "notices": views.Notices,
+                "errata": views.Errata,
                 "requests": views.Requests,
             }.items()
         },

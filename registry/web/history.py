@@ -6,20 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
-from django.contrib.syndication.views import Feed
 from django.core.paginator import Paginator
 from django.db.models import BigIntegerField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils import timezone, translation
-from django.utils.feedgenerator import Atom1Feed
+from django.utils import timezone
 from django.utils.text import Truncator, capfirst
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from registry import dates, discretion, history, labels, veil
@@ -41,10 +38,11 @@ from registry.models import (
 )
 from registry.models.snapshot import STATE_REGISTER
 from registry.models.withdrawal import Withdrawable
+from registry.web import feeds
 from registry.web.deadlines import check_day
 from registry.web.names import alphabetical, key_of
 
-ROWS = 20  # changes on one page
+ROWS = 18  # changes on one page
 FIELDS = 3  # of one change, where many changes are listed
 SHORT, LONG = 60, 180  # characters of a value among many changes, and in the history of one record
 REASON = 3  # times as many of a reason
@@ -234,6 +232,7 @@ def record(request: HttpRequest, model: str, pk: int) -> HttpResponse:
         "subject": subject,
         "table": labels.table(model),
         "name": discretion.told(labels.called(row), about.get(subject, ())) if row else "",
+        "model": model,
         "pk": pk,
         "withdrawn": discretion.told(row.withdrawn, about.get(subject, ())) if _is_withdrawn(row) else "",
         "withdrawn_on": row.withdrawn_on if _is_withdrawn(row) else None,
@@ -310,6 +309,7 @@ def address_of(row: Any, request: HttpRequest) -> str:
 
 
 _LISTS = {
+    "erratum": "errata",
     "statement": "statements",
     "notice": "notices",
     "officialfigure": "figures",
@@ -337,31 +337,18 @@ def _other_address(row: Any) -> str:
 
 
 def feed(request: HttpRequest) -> HttpResponse:
-    """`/history.atom?lang=kk`: the newest changes (RFC 4287)."""
-    asked = request.GET.get("lang", settings.LANGUAGE_CODE)
-    with translation.override(asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE):
-        return Newest()(request)
+    """`/history.atom?lang=kk`: the newest changes."""
+    return feeds.in_language(request, Newest)
 
 
-class Newest(Feed):  # type: ignore[type-arg]
-    """Every address is whole: who reads it elsewhere must come back to this register."""
-
-    feed_type = Atom1Feed
+class Newest(feeds.Told):
+    page, name = "history", "history_feed"
 
     def title(self) -> str:
         return gettext("Tizilim: changes of the register")
 
     def subtitle(self) -> str:
         return gettext("The newest changes of public records, as the log tells them.")
-
-    def link(self) -> str:
-        return _whole(reverse("history"))
-
-    def feed_url(self) -> str:
-        return _whole(f"{reverse('history_feed')}?lang={get_language()}")
-
-    def feed_guid(self) -> str:
-        return _whole(reverse("history_feed"))
 
     def items(self) -> list[Line]:
         rows = list(LogEntry.objects.order_by("-pk")[:NEWEST])
@@ -375,11 +362,10 @@ class Newest(Feed):  # type: ignore[type-arg]
         return "; ".join([*words, item.reason])
 
     def item_link(self, item: Line) -> str:
-        return _whole(reverse("record_history", args=[item.entry.model, item.entry.pk]))
+        return feeds.whole(reverse("record_history", args=[item.entry.model, item.entry.pk]))
 
     def item_guid(self, item: Line) -> str:
-        """The same in every language, and for ever (RFC 4151)."""
-        return f"tag:{urlsplit(settings.SITE_URL).hostname},2026:log/{item.entry.index}"
+        return feeds.tag(f"log/{item.entry.index}")
 
     def item_author_name(self, item: Line) -> str:
         return item.entry.by
@@ -389,10 +375,6 @@ class Newest(Feed):  # type: ignore[type-arg]
 
     def item_updateddate(self, item: Line) -> datetime:
         return item.entry.at
-
-
-def _whole(address: str) -> str:
-    return f"{settings.SITE_URL.rstrip('/')}{address}"
 
 
 urlpatterns = [

@@ -65,6 +65,7 @@ TABLES = (
     "statements",
     "notices",
     "figures",
+    "errata",
     "events",
     "listings",
     "snapshots",

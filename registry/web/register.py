@@ -30,6 +30,7 @@ from registry.models import (
     Alarm,
     Category,
     Deadline,
+    Erratum,
     FormerAddress,
     Holiday,
     InformationRequest,
@@ -50,6 +51,7 @@ FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 CHANGES = 50  # of the log, on one page
 ACTS = 5  # whose limits are told on a resource's page
+ERRATA = 3  # of one record, told on its page
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
 REGISTERED = (Listed.NOW, Listed.WAS)  # there are entries to show
 SAID_ANYWAY = (Alarm.Kind.GONE, Alarm.Kind.REVERSED)  # alarms that a resource's page has no need of
@@ -249,6 +251,21 @@ def may_be_asked_for(one: Resource, type: str) -> bool:
     return limited or one.display == Resource.Display.FULL
 
 
+def asked_for(number: int | None = None, slug: str = "") -> Resource:
+    """By its number or its name, or by those of an entry that was merged into it."""
+    if number is not None and number > BigIntegerField.MAX_BIGINT:
+        raise Http404
+    own, former = ({"slug": slug}, {"slug": slug}) if number is None else ({"pk": number}, {"number": number})
+    found = Resource.objects.filter(**own).first()
+    type = found.type if found else ""
+    if found is None:
+        merged = get_object_or_404(FormerAddress.objects.select_related("resource"), **former)
+        found, type = merged.resource, merged.type
+    if number is None and not may_be_asked_for(found, type):
+        raise Http404
+    return found
+
+
 def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     at = timezone.now()
     group = one.mirrors.not_withheld().order_by("slug")
@@ -265,6 +282,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "contradictions": claims.contradictions(found.statements, {one.pk: found}),
         "alarms": _alarms(beside["alarms"], one),
         "notices": beside["notices"],
+        "errata": beside["errata"][:ERRATA],
         "status": found,
         "shown_in_full": shown_in_full,
         "mirrors": mirrors,
@@ -318,6 +336,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
     one = found.resource
     about = Q(resource=one) | Q(restriction__resource=one)
     asked = InformationRequest.objects.standing().filter(about)
+    on_its_page = [log.subject_of(row) for row in (*found.acts, *found.statements)]
     return together(
         alarms=(one.alarms.standing().filter(closed_on=None).exclude(kind__in=SAID_ANYWAY), ()),
         notices=(one.notices.standing(), ("authority", "source")),
@@ -326,6 +345,7 @@ def _beside(found: Status) -> dict[str, list[Any]]:
         steps=(RequestStep.objects.filter(request__in=asked), ("authority", "source")),
         entries=(LogEntry.objects.filter(pk__in=_newest_changes(found)), ()),
         former=(one.former_addresses.all(), ()),
+        errata=(Erratum.objects.standing().filter(_of_its_own(found) | Q(subject__in=on_its_page)), ()),
         deadlines=(Deadline.objects.all(), ("source",)),
         holidays=(Holiday.objects.all(), ()),
     )
@@ -436,12 +456,16 @@ def _timeline(found: Status, at: datetime, bounds: Bounds) -> Timeline | None:
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
     """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
+    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[:CHANGES]
+
+
+def _of_its_own(found: Status) -> Q:
+    """What the log names as the resource, as a restriction of it, or as an episode that runs."""
     subjects = [f"resource/{found.resource.pk}"]
     subjects += [f"episode/{one.episode}" for one in found.networks if one.episode]
     merged = found.resource.former_addresses.values(subject=Concat(Value("resource/"), Cast("number", CharField())))
     its = log.subjects_of(found.resource.restrictions.public())
-    entries = LogEntry.objects.filter(Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its))
-    return entries.order_by("-id").values_list("pk", flat=True)[:CHANGES]
+    return Q(subject__in=subjects) | Q(subject__in=merged) | Q(subject__in=its)
 
 
 @dataclass(frozen=True)

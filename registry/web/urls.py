@@ -3,10 +3,12 @@
 from registry.web import (
     claims,
     deadlines,
+    errata,
     evidence,
     evidence_pack,
     history,
     law,
+    problem,
     register,
     requests,
     stale,
@@ -25,5 +27,7 @@ urlpatterns = [
     *requests.urlpatterns,
     *deadlines.urlpatterns,
     *submit.urlpatterns,
+    *problem.urlpatterns,
     *history.urlpatterns,
+    *errata.urlpatterns,
 ]

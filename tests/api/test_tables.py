@@ -40,6 +40,7 @@ def fill(resource: Resource | None = None) -> Resource:
     act.documents.add(make.document())
     make.notice(resource=resource)
     make.figure()
+    make.erratum(made)
     make.listing(resource, address="=1+1")
     if not Snapshot.objects.exists():
         make.snapshot(make.entry(1, "https://listed.kz/page"))

@@ -24,6 +24,7 @@ from registry.models import (
     Authority,
     Display,
     Document,
+    Erratum,
     Event,
     FieldSource,
     Ground,
@@ -93,6 +94,7 @@ def one_of_each() -> dict[type[Withdrawable], Any]:
         Notice: {"key": "notice-9", "type": "threat", "about": "TikTok", "fact": "He spoke of it.", "source": 1},
         OfficialFigure: {"key": "figure-9", "value": 94, "unit": "resources", **counts, "ground": "drugs", "source": 1},
         FieldSource: {"act": "act-9", "field": "date", "source": 1},
+        Erratum: {"since": "2026", "righted_on": "2026-02-03", "wrong_ru": "Не та дата.", "righted_ru": "Та дата."},
     }
 
 
@@ -107,7 +109,7 @@ def test_every_table_can_be_made_corrected_withdrawn_and_restored() -> None:
         Act: {"number": "10", "decided": [], "initiated": ["court-of-almaty"]}, Event: {"ended": "2026-02"},
         Restriction: {"status": "lifted", "ended": "2026-02-01"}, Statement: {"stance": "silent"},
         Appeal: {"outcome": "upheld", "decided": "2026-03"}, Notice: {"ended": "2026"}, OfficialFigure: {"value": 95},
-        FieldSource: {"field": "number"},
+        FieldSource: {"field": "number"}, Erratum: {"wrong_kk": "Күні басқа.", "righted_kk": "Күні дұрыс."},
     }  # fmt: skip
     made = {}
     for model, fields in one_of_each().items():

@@ -9,7 +9,7 @@ from django.core import serializers
 
 from checks.engine.names import BadName
 from checks.models import Round, Run, Target, Vantage
-from registry import submissions
+from registry import receipts, submissions
 from registry.models import Report
 from tests import make
 from tests.verdict import make as seen
@@ -29,7 +29,7 @@ def visitors() -> set[str]:
 def test_a_report_is_found_by_its_code_however_it_is_written() -> None:
     receipt = receive()
     code = receipt.code
-    assert len(code) == submissions.CODE_LENGTH
+    assert len(code) == receipts.CODE_LENGTH
     look_alikes = code.lower().replace("0", "o").replace("1", "l")
     for written in (code, code.lower(), look_alikes, f" {code[:5]}-{code[5:13]} {code[13:]}\n"):
         assert submissions.find(written) == receipt.report

@@ -95,6 +95,7 @@ def one_of_each() -> dict[type[Withdrawable], Any]:
     make.notice(resource=row.resource)
     make.figure(ground=make.ground())
     row.field_sources.create(field="began", source=make.source())
+    make.erratum(row)
     return {model: model._default_manager.get() for model in editing.EDITABLE}
 
 

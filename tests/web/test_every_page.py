@@ -35,6 +35,7 @@ pytestmark = pytest.mark.django_db
 
 LIMIT = 30_000  # bytes of one page
 WALK = 1200  # pages: more than there are, so that the walk ends
+FORMS = 60  # of those on what is wrong with a page: it is one form, and each page leads to its own
 NETWORKS = (9198, 13082, 21299, 29355, 35104, 41798, 206026, 48503)
 SITES = 45
 RULES = {"wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"}
@@ -47,6 +48,8 @@ def fill(sites: int = SITES) -> None:
     decided.documents.add(make.document())
     make.appeal(decided, "reversed", decided="2026-02", result=make.act(), note="It was out of time.")
     make.notice(type="usage_ban", bound="officials")
+    for _ in range(20):
+        make.erratum(decided, wrong_en="The date was that of the letter. " * 10, since="2025-10")
     fill_state_register()
     make.deadline()
     make.deadline(1, "year", "challenge", "absolute", starts_with="adopted")
@@ -96,7 +99,7 @@ def fill_state_register() -> None:
 def walk(client: Client, start: str) -> dict[str, Any]:
     """Every page of one language that links lead to, by its address. A pack of files is no page."""
     pages: dict[str, Any] = {}
-    waiting = [start]
+    waiting, forms = [start], set[str]()
     while waiting and len(pages) < WALK:
         address = waiting.pop()
         if address in pages:
@@ -105,7 +108,11 @@ def walk(client: Client, start: str) -> dict[str, Any]:
         for link in re.findall(r'<a [^>]*href="([^"#]+)', answer.content.decode()):
             link = html.unescape(link)
             there = address.split("?")[0] + link if link.startswith("?") else link
-            if there.startswith(start) and there not in pages and not there.endswith(".zip"):
+            if not there.startswith(start) or there in pages or there.endswith(".zip"):
+                continue
+            if "/problem/?" in there:
+                forms.add(there)
+            if "/problem/?" not in there or len(forms) <= FORMS:
                 waiting.append(there)
     assert not waiting
     return pages
@@ -226,7 +233,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
         law = ("authorities/mki/", "requests/", asked, counted)
         changed = ("history/", f"history/act/{Act.objects.first().pk}/")
-        for name in (*pages, *claims, *law, *changed, "episodes/", f"episodes/{episode.pk}/", *listed):
+        wrong = ("errata/", f"problem/?about=/{language}/matrix/")
+        for name in (*pages, *claims, *law, *changed, *wrong, "episodes/", f"episodes/{episode.pk}/", *listed):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

@@ -70,6 +70,7 @@ def whole(name: str = facts.HOST) -> Resource:
     make.statement(basis, words="We block nothing.")
     make.listing(one)
     make.notice(resource=one)
+    make.erratum(basis)
     make.request(one, ("sent", "2026-02-02"))
     for row in (one, basis, decided):
         log.append("create", row, after={"note": "seen"}, reason="It was reported.", by="editor-1", at=make.AT)
@@ -114,7 +115,8 @@ def test_a_pack_has_what_the_register_holds(client: Client) -> None:
     record = json.loads(files["record.json"])
     assert record["sentences"]["en"].startswith("Blocked by order")
     assert record["resource"]["name"] == facts.HOST
-    assert [len(record[table]) for table in ("listings", "appeals", "documents", "notices", "requests")] == [1] * 5
+    tables = ("listings", "appeals", "documents", "notices", "errata", "requests")
+    assert [len(record[table]) for table in tables] == [1] * 6
     (act,) = [name for name in files if name.startswith("acts/") and name.endswith(".json")]
     assert files[act.replace(".json", ".kk.txt")].decode() == "Жабылсын."
     assert json.loads(files["statements.json"])[0]["words"] == "We block nothing."

@@ -20,7 +20,7 @@ from django.utils.text import capfirst
 
 from registry import describing, displays, editing, history, labels, log, merging, moderation, packs, veil
 from registry.ledger.tree import canonical, leaf_hash
-from registry.models import Act, Display, FieldSource, LogEntry, Resource, Restriction
+from registry.models import Act, Display, FieldSource, LogEntry, Resource, Restriction, Source
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -405,3 +405,10 @@ def test_the_history_of_a_withdrawn_record_of_a_withheld_name_does_not_tell_why(
     page = text(client, record(row))
     assert "Withdrawn on" in page
     assert "secret" not in page
+
+
+def test_the_history_tells_of_every_table_that_can_be_edited(client: Client) -> None:
+    assert {str(model._meta.model_name) for model in editing.EDITABLE} - set(labels.TABLES) == set()
+    row = editing.create(Source, {"title": "A letter", "date": "2026-02"}, by="editor-1", reason="An editor has it.")
+    for page in ("/en/history/", f"/en/history/source/{row.pk}/", "/history.atom?lang=en"):
+        assert "A letter" in text(client, page), page

@@ -109,6 +109,8 @@ def fill(one: Resource, words: str) -> None:
     ]
     InformationRequest.objects.filter(pk=asked[0].pk).update(withdrawn=f"{words} opened again.")
     make.figure()
+    for row in (one, basis, decided, event, step, notice, paper):
+        make.erratum(row, wrong_en=f"{words} was called a shop.", righted_en=f"{words} is named right.")
     whole = one.name if one.type == "url" else f"https://{one.host}/"
     make.snapshot(
         make.entry(1, whole, name=f"Shop {words}", categoryname=f"About {words}", courtname=f"Court of {words}"),
@@ -152,6 +154,8 @@ def elsewhere(words: str) -> None:
     make.statement(basis, speaker=f"owner of other.kz, not of {words}", words=spelled, source=titled)
     make.notice(about=f"{words} and others", fact=spelled, source=titled)
     make.event("another-wave", name=f"The wave after {words}", fact=spelled)
+    for about in (other, None):
+        make.erratum(about, wrong_ru=f"Спутали с {spelled}", righted_ru=f"Это не {words}", wrong_en="", righted_en="")
     log.append("create", other, after={"fact": f"closed with {spelled}"}, reason=f"see {words}", by="editor-1")
     test = SelfTest("2026-03-01T11:00:00Z", must_allow=((words, True),), must_block=((f"www.{words}", False),))
     make.run(make.vantage(), self_test=test.as_json(), recorded_at=make.AT)
@@ -165,9 +169,10 @@ def everything_shown(client: Client) -> dict[str, str]:
         pages |= {f"{address} → ": answer for address, answer in pages.items() if answer.status_code in (301, 302)}
         for address, answer in pages.items():
             shown[address] = answer.content.decode() + str(answer.headers)
-            if address.endswith("/evidence/"):
+            if address.endswith("/evidence/") and "?" not in address:
                 shown |= _pack(client, address.removesuffix("/") + ".zip")
-        shown[f"feed, {language}"] = _text(client.get(f"/history.atom?lang={language}"))
+        for feed in ("history", "errata"):
+            shown[f"{feed}, {language}"] = _text(client.get(f"/{feed}.atom?lang={language}"))
     for prefix, _view, _name in router.registry:
         shown |= _table(client, f"/api/{prefix}")
     shown["calendar"] = _text(client.get("/requests.ics"))

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 ENGLISH = {"accept-language": "en"}
 NOT_RIGHT = "The name, the password or the code is not right."
 TOO_MANY = "Too many attempts to sign in came from your network. Try again in 60 minutes."
-WITHIN = "plain-button\">Sign out"
+WITHIN = 'plain-button">Sign out'
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from registry import moderation, submissions
 from registry.api import throttles
 from registry.models import Region, Report
 from registry.web import names
-from registry.web.submit import SLOWEST, signed_moment
+from registry.web.guards import SLOWEST, signed_moment
 from tests import make
 from tests.verdict import make as seen
 
@@ -258,3 +258,12 @@ def test_every_reason_why_a_name_is_bad_has_its_sentence() -> None:
     codes = set(re.findall(r'BadName\(\s*"(\w+)"', engine))
     assert len(codes) > 10
     assert all(names.explain(BadName(code, "")) for code in codes)
+
+
+@pytest.mark.parametrize("field", ["name", "note", "network", "region", "website", "opened"])
+def test_what_is_far_too_long_does_not_come_back_whole(client: Client, field: str) -> None:
+    answer = send(client, **{field: "x" * 2_000_000})
+    assert answer.status_code == 400
+    assert len(answer.content) < 30_000
+    assert len(look_up(client, "x" * 2_000_000).content) < 30_000
+    assert not Report.objects.exists()
