@@ -144,7 +144,7 @@ def test_the_queue_asks_as_little_of_the_database_however_long_it_is(
         act = make.act(str(number))
         proposals.propose(Operation.CORRECT, act, {"number": f"{number}-b"}, by=ben, reason="A letter.")
     for kind in ("proposals", "reports", "candidates", "alarms"):
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(18):
             assert len(desk.get(f"/desk/{kind}/").context["lines"]) == 25
         assert len(desk.get(f"/desk/{kind}/?page=2").context["lines"]) == 5
 
