@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path, re_path
 
-from registry.desk import alarms, papers, proposals, queue, taking_in
+from registry.desk import alarms, hidings, papers, proposals, queue, taking_in
 from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
@@ -21,4 +21,6 @@ urlpatterns = [
     path("papers/<int:pk>/", _door(papers.paper), name="paper"),
     re_path(r"^papers/copies/(?P<sha256>[0-9a-f]{64})\Z", _door(papers.copy), name="copy"),
     path("alarms/<int:pk>/", _door(alarms.alarm), name="alarm"),
+    path("hidings/new/", _door(hidings.new), name="hide"),
+    path("hidings/<int:pk>/", _door(hidings.hiding), name="hiding"),
 ]
