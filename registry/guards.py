@@ -13,6 +13,8 @@ from django.db.migrations.operations.base import Operation
 
 REFUSAL = "two people must agree on this"
 
+Rule = tuple[str, str, str, str]
+
 
 class Guard(Operation):
     """One table. `key` is the column with the id of the record that a row belongs to; of the record's own table "id".
@@ -153,8 +155,7 @@ _FITTING = (
     "AND COALESCE(p.author_id, 0) = COALESCE(NEW.author_id, 0) AND p.state = 'waiting')"
 )
 
-# (table, act, when it is refused, what is then said)
-RULES: tuple[tuple[str, str, str, str], ...] = (
+RULES: tuple[Rule, ...] = (
     ("registry_proposal", "INSERT", "NEW.state <> 'waiting'", "a proposal begins by waiting"),
     (
         "registry_proposal",
@@ -189,18 +190,21 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-class GuardProposals(Operation):
-    """What lets a proposal be carried out, and the function of the guards on PostgreSQL."""
+class Rules(Operation):
+    """What the database refuses: (table, act, when it is refused, what is then said). They are numbered by `name`."""
 
     reversible = True
+
+    def __init__(self, name: str, rules: Sequence[Rule]) -> None:
+        self.name, self.rules = name, tuple(rules)
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
 
     def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
         on_postgresql = editor.connection.vendor == "postgresql"
-        for number, (table, act, refused, words) in enumerate(RULES):
-            name = f"two_people_rule_{number}"
+        for number, (table, act, refused, words) in enumerate(self.rules):
+            name = f"{self.name}_{number}"
             when = f" WHEN ({refused})" if refused else ""
             if on_postgresql:
                 test = f"IF ({refused}) THEN {_raised(words)} END IF; " if refused else _raised(words)
@@ -217,17 +221,33 @@ class GuardProposals(Operation):
                     f"CREATE TRIGGER {name} BEFORE {act} ON {table}{when} BEGIN SELECT RAISE(ABORT, '{words}'); END",
                     params=None,
                 )
-        if on_postgresql:
-            editor.execute(POSTGRESQL_FUNCTION, params=None)
 
     def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
         on_postgresql = editor.connection.vendor == "postgresql"
-        for number, (table, *_rest) in enumerate(RULES):
-            name = f"two_people_rule_{number}"
+        for number, (table, *_rest) in enumerate(self.rules):
+            name = f"{self.name}_{number}"
             editor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if on_postgresql else ""), params=None)
             if on_postgresql:
                 editor.execute(f"DROP FUNCTION {name}", params=None)
-        if on_postgresql:
+
+    def describe(self) -> str:
+        return f"Refuse by {self.name}"
+
+
+class GuardProposals(Rules):
+    """What lets a proposal be carried out, and the function of the guards on PostgreSQL."""
+
+    def __init__(self) -> None:
+        super().__init__("two_people_rule", RULES)
+
+    def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        super().database_forwards(app_label, editor, from_state, to_state)
+        if editor.connection.vendor == "postgresql":
+            editor.execute(POSTGRESQL_FUNCTION, params=None)
+
+    def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        super().database_backwards(app_label, editor, from_state, to_state)
+        if editor.connection.vendor == "postgresql":
             editor.execute("DROP FUNCTION registry_two_people", params=None)
 
     def describe(self) -> str:
