@@ -96,6 +96,37 @@ def test_a_page_about_much_stays_small_and_leads_to_the_whole(client: Client, ne
     assert [len(told[name]) for name in ("restrictions", "acts", "networks")] == [12, 15, networks]
 
 
+def wordy(statements: int = 3, networks: int = 3, changes: int = 5) -> Resource:
+    """Much of one thing or another, and of nothing more than its page tells of it where there is room."""
+    one = make.resource("a-long-name-of-a-site.example-of-a-name.kz")
+    body = make.authority(name="Министерство культуры и информации Республики Казахстан")
+    basis = make.restriction(one, make.act(by=body), kind="court", fact="A court ordered it. " * 4)
+    for _number in range(statements):
+        make.statement(basis, words="Біз ештеңені бұғаттаған жоқпыз. " * 20, authority=body)
+    for _number in range(changes):
+        log.append("correct", one, before={}, after={}, reason="A reader told us of it.", by="editor-1")
+    for number in range(networks):
+        network = make.network(60_000 + number, brand=f"A network of some length {number}")
+        make.cell(one, network, State.BLOCKED, mechanism="tls.reset.sni")
+        make.episode(one, network, State.BLOCKED, began=make.AT - timedelta(days=3))
+    return one
+
+
+@pytest.mark.parametrize(
+    "much", [{"statements": 12}, {"networks": 12}, {"statements": 12, "networks": 12, "changes": 50}]
+)
+def test_a_page_is_small_however_much_it_tells_of_one_thing(client: Client, much: dict[str, int]) -> None:
+    one = wordy(**much)
+    for language in LANGUAGES:
+        assert len(text(client, f"/{language}{one.get_absolute_url()[3:]}").encode()) < 30_000, language
+
+
+def test_what_fits_on_a_page_is_told_in_full(client: Client) -> None:
+    page = text(client, f"/kk{wordy(statements=2, networks=3, changes=12).get_absolute_url()[3:]}")
+    assert page.count("<blockquote>") == 2
+    assert page.count("A reader told us of it.") == 12
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_resource_tells_all_that_is_known(client: Client, language: str) -> None:
     page = text(client, f"/{language}{full_record().get_absolute_url()[3:]}")
