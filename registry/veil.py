@@ -32,7 +32,8 @@ from registry.models import Display, Hiding, Resource
 BLACK = "█████"
 ESCAPES = 3  # layers of percent signs that are taken off
 SHORTEST = 4  # letters of a free name that is looked for in texts about something else
-TELLING = 6  # letters of a label or a path that gives a site away inside a key
+TELLING = 6  # letters of a label or a path that gives a site away inside a key; of words that are cut off
+CUT_OFF = 600  # characters before three dots in which the beginning of words is looked for
 # These name no site, and are asked for by machines all day.
 NAMELESS = ("/healthz", "/api/v1/echo")
 DESK = "/desk/"
@@ -45,6 +46,7 @@ _HOST = re.compile(r"(?<![\w-])[\w-]+(?:\.[\w-]+)+")
 _AFTER = re.compile(r"(?::\d+)?(/[^\s\"'<>\\]*)")  # a port, and a path
 _BREAK = re.compile(r"[/?&#=.,;:)]")  # where a longer address may be cut
 _WORD = re.compile(r"[^\W_]+")
+_CUT_OFF = re.compile(r"(?<!\.)\.\.\.")  # … is folded to that
 _MARKUP = re.compile(r"(<[^>]*>)")
 _RUN = re.compile(r"(?:\\(?:u[0-9a-fA-F]{4}|[bfnrt/])|[^\s<>\"'\\|])+")
 _DOT = r"(?:\.|dot|точка|нүкте)"
@@ -136,10 +138,25 @@ class Veil:
         return {word for word in _WORD.findall(text) if word in self.words} if self.words else set()
 
     def _hidden(self, letters: str) -> set[str]:
-        if not self.hidden:
-            return set()
+        return {one for one, _begin, _end in self._places(letters)} if self.hidden else set()
+
+    def _places(self, letters: str) -> Iterator[tuple[str, int, int]]:
+        """Where what is hidden in an emergency stands, whole, or cut off by three dots behind it."""
         run = letters_of(letters)
-        return {one for one, (own, pattern) in self._patterns.items() if own in run and pattern.search(letters)}
+        for one, (own, pattern) in self._patterns.items():
+            if own in run:
+                yield from ((one, *found.span()) for found in pattern.finditer(letters))
+        for dots in _CUT_OFF.finditer(letters):
+            yield from self._beginnings(letters, dots.start())
+
+    def _beginnings(self, letters: str, end: int) -> Iterator[tuple[str, int, int]]:
+        before = [at for at in range(max(0, end - CUT_OFF), end) if letters[at].isalnum()]
+        run = "".join(letters[at] for at in before)
+        for one, (own, _pattern) in self._patterns.items():
+            sizes = range(len(own) - 1, TELLING - 1, -1) if own[:TELLING] in run else ()
+            for begin in (before[-size] for size in sizes if run.endswith(own[:size])):
+                if begin == 0 or not letters[begin - 1].isalnum():
+                    yield one, begin, end
 
     @cached_property
     def _patterns(self) -> dict[str, tuple[str, re.Pattern[str]]]:
@@ -206,11 +223,14 @@ class Veil:
         """Letters alone are blacked out, so that what is read by a machine stays what it is."""
         if not self.hidden:
             return text
-        patterns = [pattern for one, (_own, pattern) in self._patterns.items() if one not in known]
+
+        def places(letters: str) -> Iterator[tuple[int, int]]:
+            yield from ((begin, end) for one, begin, end in self._places(letters) if one not in known)
+
         if self._hidden(folded(text)) - known:
-            text = _blacked(text, _SIGNS, patterns)
+            text = _blacked(text, _SIGNS, places)
         if markup:
-            return _blacked(text, _TAGS_AND_SIGNS, patterns)
+            return _blacked(text, _TAGS_AND_SIGNS, places)
         return BLACK if self._hidden(folded(text)) - known else text  # rather nothing than a name
 
 
@@ -243,16 +263,15 @@ def _pattern(letters: str) -> re.Pattern[str]:
     return re.compile(r"(?<![^\W_])" + r"[\W_]*".join(words) + r"(?![^\W_])")
 
 
-def _blacked(text: str, signs: re.Pattern[str], patterns: Iterable[re.Pattern[str]]) -> str:
-    """What a pattern finds is blacked out where it stands, however it is written. A tag is read as a space."""
+def _blacked(text: str, signs: re.Pattern[str], places: Callable[[str], Iterable[tuple[int, int]]]) -> str:
+    """What stands in these places of the folded text is blacked out, however it is written. A tag is a space."""
     written = signs.findall(text)
     read = [" " if len(one) > 1 and one[0] == "<" else _sign(one) for one in written]
     letters, ends = "".join(read), list(accumulate(map(len, read)))
-    for pattern in patterns:
-        for found in pattern.finditer(letters):
-            for at in range(bisect_right(ends, found.start()), bisect_left(ends, found.end()) + 1):
-                if letters_of(read[at]):
-                    written[at] = BLACK
+    for begin, end in places(letters):
+        for at in range(bisect_right(ends, begin), bisect_left(ends, end) + 1):
+            if letters_of(read[at]):
+                written[at] = BLACK
     return re.sub(rf"{BLACK}(?:{BLACK})+", BLACK, "".join(written))
 
 
