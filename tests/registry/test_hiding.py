@@ -279,6 +279,25 @@ def test_the_database_lets_nobody_change_what_is_hidden(ann: User, ben: User, ch
         cursor.execute("DELETE FROM registry_hiding")
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows no REPLACE, and no way round a CHECK")
+def test_no_replace_and_no_missing_check_gets_past_it(ann: User) -> None:
+    row = hide(ann)
+    columns = "id, kind, words, reason, begun_at, by_id, lifting_reason"
+    again = f"{row.pk}, 'danger', 'another', 'r', '2030-01-01', {ann.pk}, ''"
+    for statement in (
+        f"REPLACE INTO registry_hiding ({columns}) VALUES ({again})",
+        f"UPDATE OR REPLACE registry_hiding SET id = id + 1 WHERE id = {row.pk}",
+        f"UPDATE registry_hiding SET confirmed_by_id = {ann.pk}",
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = ON")
+            with pytest.raises(DatabaseError):
+                cursor.execute(statement)
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    row.refresh_from_db()
+    assert (row.words, row.confirmed_by) == (WORDS, None)
+
+
 def test_the_database_lets_two_lift_what_two_hid_and_nobody_bring_it_back(ann: User, ben: User) -> None:
     row = hide(ann)
     hiding.confirm(row, by=ben)
