@@ -299,6 +299,7 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
             "bounds": bounds,
             "timeline": _timeline(found, at, bounds),
             "changes": [_change(entry) for entry in entries[: -bounds.changes - 1 : -1]],
+            "more_changes": len(entries) > bounds.changes,
         }
         page = render(request, "registry/resource.html", context | told)
         if len(page.content) < PAGE_LIMIT:
@@ -457,8 +458,9 @@ def _timeline(found: Status, at: datetime, bounds: Bounds) -> Timeline | None:
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
-    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
-    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[:CHANGES]
+    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run; one
+    more than are told, to know that there are more."""
+    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[: CHANGES + 1]
 
 
 def _of_its_own(found: Status) -> Q:

@@ -91,6 +91,8 @@ def test_a_page_about_much_stays_small_and_leads_to_the_whole(client: Client, ne
     assert f"{whole}10 more, as data (JSON)</a>" in page
     assert page.count(f"{whole}12 more, as data (JSON)</a>") == 2  # acts of each
     assert (f"{whole}33 more, as data (JSON)</a>" in page) is (networks == 40)
+    assert page.count("28 earlier steps, in the evidence for a court</a>") == 2
+    assert "The newest 10 changes in the log" in page
     assert "Long tables are shortened here." in text(client, f"/en{one.get_absolute_url()[3:]}evidence/")
     told = client.get(f"/api/v1/resources/{one.pk}").json()
     assert [len(told[name]) for name in ("restrictions", "acts", "networks")] == [12, 15, networks]
@@ -125,6 +127,7 @@ def test_what_fits_on_a_page_is_told_in_full(client: Client) -> None:
     page = text(client, f"/kk{wordy(statements=2, networks=3, changes=12).get_absolute_url()[3:]}")
     assert page.count("<blockquote>") == 2
     assert page.count("A reader told us of it.") == 12
+    assert "Журналда 12 өзгеріс" in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
