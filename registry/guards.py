@@ -18,7 +18,8 @@ class Guard(Operation):
     """One table. `key` is the column with the id of the record that a row belongs to; of the record's own table "id".
 
     An update of other `columns` is free; so is an insert where `inserts` says so, for rows that machines write too.
-    `only` is a column with its value: rows that have another are free.
+    `only` is a column with its value: rows that have another are free. Where some rows are free, `unique` are the
+    columns by which one can replace another, "url, title" of two together: REPLACE of SQLite deletes past the triggers.
     """
 
     reversible = True
@@ -32,9 +33,11 @@ class Guard(Operation):
         *,
         inserts: bool = True,
         only: tuple[str, str] = ("", ""),
+        unique: Sequence[str] = (),
     ) -> None:
         self.table, self.record_type, self.key = table, record_type, key
-        self.columns, self.inserts, self.only = tuple(columns), inserts, only
+        self.columns, self.inserts, self.only = tuple(dict.fromkeys(("id", *columns))), inserts, only
+        self.unique = tuple(unique)
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
@@ -45,7 +48,8 @@ class Guard(Operation):
 
     def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
         on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
-        for act in self._acts():
+        others = ["truncate"] if on else ["replace_insert", "replace_update"] if self.unique else []
+        for act in (*self._acts(), *others):
             editor.execute(f"DROP TRIGGER {self._name(act)}{on}", params=None)
 
     def describe(self) -> str:
@@ -72,6 +76,15 @@ class Guard(Operation):
             f"CREATE TRIGGER {self._name(act)} BEFORE {act.upper()} ON {self.table} WHEN {whens[act]} "
             f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {self.table}'); END"
             for act in self._acts()
+        ] + (self._sqlite_replacing() if self.unique else [])
+
+    def _sqlite_replacing(self) -> list[str]:
+        test = _taken(self.table, *self.unique)
+        others = _taken(self.table, *self.unique, but="OLD.id")
+        return [
+            f"CREATE TRIGGER {self._name(f'replace_{act}')} BEFORE {act.upper()} ON {self.table} WHEN {taken} "
+            f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {self.table} has such a row'); END"
+            for act, taken in (("insert", test), ("update", others))
         ]
 
     def _postgresql(self) -> list[str]:
@@ -81,7 +94,7 @@ class Guard(Operation):
             f"CREATE TRIGGER {self._name(act)} BEFORE {act.upper()} ON {self.table} "
             f"FOR EACH ROW EXECUTE FUNCTION registry_two_people({arguments})"
             for act in self._acts()
-        ]
+        ] + [_not_emptied(self.table)]
 
 
 def _agreed(record_type: str, key: str) -> str:
@@ -91,9 +104,25 @@ def _agreed(record_type: str, key: str) -> str:
     )
 
 
-# Nothing but our own words is put into it.
+def _taken(table: str, *unique: str, but: str = "") -> str:
+    """Is there a row already that this one would replace? NULL is no value."""
+    same = (
+        "(" + " AND ".join(f'"{one}" = NEW."{one}"' for one in columns.split(", ")) + ")" for columns in ("id", *unique)
+    )
+    other = f"id <> {but} AND " if but else ""
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {other}({' OR '.join(same)}))"  # noqa: S608
+
+
+def _not_emptied(table: str) -> str:
+    return (
+        f"CREATE TRIGGER two_people_{table}_truncate BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION registry_not_emptied()"
+    )
+
+
+# Nothing but our own words is put into it. The tables of the register are meant, not temporary ones of these names.
 POSTGRESQL_FUNCTION = """
-CREATE FUNCTION registry_two_people() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION registry_two_people() RETURNS trigger LANGUAGE plpgsql {search_path} AS $$
 DECLARE
     was jsonb := CASE WHEN TG_OP = 'INSERT' THEN NULL ELSE to_jsonb(OLD) END;
     is_now jsonb := CASE WHEN TG_OP = 'DELETE' THEN NULL ELSE to_jsonb(NEW) END;
@@ -132,7 +161,7 @@ def lift() -> dict[str, str]:
             cursor.execute(
                 "SELECT tgname, tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
             )
-        rules = tuple(f"two_people_rule_{number}" for number in range(len(RULES)))
+        rules = tuple(f"two_people_rule_{number}" for number in range(len(RULES) + len(SQLITE_RULES)))
         found = [row for row in cursor.fetchall() if row[0].startswith("two_people_") and row[0] not in rules]
         for name, table, _made in found:
             cursor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
@@ -141,7 +170,7 @@ def lift() -> dict[str, str]:
 
 # --- of the proposals themselves
 
-_FIXED = ("operation", "record_type", "content", "sha256")
+_FIXED = ("id", "operation", "record_type", "content", "sha256")
 _FIXED_NUMBERS = ("record_id", "author_id")  # or NULL
 _NEEDED = "CASE WHEN NEW.author_id IS NULL THEN 2 ELSE 1 END"
 _GIVEN = (
@@ -187,6 +216,38 @@ RULES: tuple[tuple[str, str, str, str], ...] = (
     ("registry_trial", "DELETE", "", "a trial ends with its transaction"),
     ("registry_trial", "UPDATE", "", "a trial ends with its transaction"),
 )
+_KEPT = ("registry_proposal", "registry_approval", "registry_trial")  # a TRUNCATE would empty them past the triggers
+# SQLite checks no foreign key unless a connection asks for it, no CHECK if it asks for none, and a REPLACE deletes rows
+# past the triggers.
+_UNCHECKED = "(SELECT foreign_keys FROM pragma_foreign_keys) = 0 OR COALESCE(NEW.never_id, 0) >= 0"
+SQLITE_RULES: tuple[tuple[str, str, str, str], ...] = (
+    ("registry_proposal", "BEFORE INSERT", _taken("registry_proposal"), "a proposal is kept"),
+    ("registry_proposal", "AFTER INSERT", "NEW.id <= 0", "a proposal has a number"),
+    (
+        "registry_proposal",
+        "BEFORE UPDATE",
+        f"NEW.state = 'carrying' AND ({_UNCHECKED})",
+        "a proposal is carried out where foreign keys are enforced",
+    ),
+    (
+        "registry_approval",
+        "BEFORE INSERT",
+        _taken("registry_approval", "proposal_id, approver_id"),
+        "an approval is kept as it was given",
+    ),
+    (
+        "registry_trial",
+        "AFTER INSERT",
+        f"NEW.id <= 0 OR {_UNCHECKED}",
+        "a trial is made where foreign keys are enforced",
+    ),
+    (
+        "registry_logentry",
+        "BEFORE INSERT",
+        _taken("registry_logentry", "leaf", "subject, previous"),
+        "the log is append-only",
+    ),
+)
 
 
 class GuardProposals(Operation):
@@ -198,37 +259,48 @@ class GuardProposals(Operation):
         pass
 
     def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
-        on_postgresql = editor.connection.vendor == "postgresql"
+        made = {"sqlite": self._sqlite, "postgresql": self._postgresql}[editor.connection.vendor]
+        for statement in made(editor):
+            editor.execute(statement, params=None)
+
+    def _sqlite(self, editor: Any) -> list[str]:
+        rules = [(table, f"BEFORE {act}", refused, words) for table, act, refused, words in RULES]
+        return [
+            f"CREATE TRIGGER two_people_rule_{number} {act} ON {table}{f' WHEN ({refused})' if refused else ''} "
+            f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
+            for number, (table, act, refused, words) in enumerate([*rules, *SQLITE_RULES])
+        ]
+
+    def _postgresql(self, editor: Any) -> list[str]:
+        with editor.connection.cursor() as cursor:
+            cursor.execute("SELECT quote_ident(current_schema())")
+            search_path = f"SET search_path = {cursor.fetchone()[0]}, pg_temp"
+        made = [POSTGRESQL_FUNCTION.replace("{search_path}", search_path)]
         for number, (table, act, refused, words) in enumerate(RULES):
             name = f"two_people_rule_{number}"
-            when = f" WHEN ({refused})" if refused else ""
-            if on_postgresql:
-                test = f"IF ({refused}) THEN {_raised(words)} END IF; " if refused else _raised(words)
-                editor.execute(
-                    f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS "
-                    f"$$ BEGIN {test} RETURN COALESCE(NEW, OLD); END $$",
-                    params=None,
-                )
-                editor.execute(
-                    f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()", params=None
-                )
-            else:
-                editor.execute(
-                    f"CREATE TRIGGER {name} BEFORE {act} ON {table}{when} BEGIN SELECT RAISE(ABORT, '{words}'); END",
-                    params=None,
-                )
-        if on_postgresql:
-            editor.execute(POSTGRESQL_FUNCTION, params=None)
+            test = f"IF ({refused}) THEN {_raised(words)} END IF; " if refused else _raised(words)
+            made += [
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {search_path} AS "
+                f"$$ BEGIN {test} RETURN COALESCE(NEW, OLD); END $$",
+                f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+            ]
+        made.append(
+            "CREATE FUNCTION registry_not_emptied() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}: %', TG_TABLE_NAME; END $$"
+        )
+        return made + list(map(_not_emptied, _KEPT))
 
     def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
         on_postgresql = editor.connection.vendor == "postgresql"
-        for number, (table, *_rest) in enumerate(RULES):
+        rules = RULES if on_postgresql else (*RULES, *SQLITE_RULES)
+        for number, (table, *_rest) in enumerate(rules):
             name = f"two_people_rule_{number}"
             editor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if on_postgresql else ""), params=None)
             if on_postgresql:
                 editor.execute(f"DROP FUNCTION {name}", params=None)
         if on_postgresql:
             editor.execute("DROP FUNCTION registry_two_people", params=None)
+            editor.execute("DROP FUNCTION registry_not_emptied CASCADE", params=None)
 
     def describe(self) -> str:
         return "Guard the proposals"

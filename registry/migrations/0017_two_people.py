@@ -38,7 +38,7 @@ RECORDS = [
     ("fieldsource", ("restriction_id", "act_id", "event_id", "field", "source_id")),
 ]
 # What waves are made events of, and where a fact was read, one person or a machine may add; not withdraw.
-BY_ONE = ["event", "source"]
+BY_ONE = {"event": ["key", "wave_id"], "source": ["url, title, date"]}  # and by what they are unique
 # Links of such a record: table, model, column of the record, column of the other.
 LINKS = [
     ("restriction_acts", "restriction", "restriction_id", "act_id"),
@@ -59,9 +59,9 @@ ROLES = ("restrictionrole", "actrole")
 # A probe location: who measures where, by which key. Those of OONI are imported.
 VANTAGE = ("name", "network_id", "region", "role", "state", "source", "public_key", "takes_unreviewed")
 GUARDS = [
-    Guard("checks_vantage", "vantage", "id", VANTAGE, only=("source", "own")),
+    Guard("checks_vantage", "vantage", "id", VANTAGE, only=("source", "own"), unique=["name", "public_key"]),
     *(Guard(f"registry_{name}", name, "id", (*columns, *WITHDRAWN)) for name, columns in RECORDS),
-    *(Guard(f"registry_{name}", name, "id", WITHDRAWN, inserts=False) for name in BY_ONE),
+    *(Guard(f"registry_{name}", name, "id", WITHDRAWN, inserts=False, unique=by) for name, by in BY_ONE.items()),
     *(
         Guard(f"registry_{table}", name, key, (key, other, *(["role"] if table in ROLES else [])))
         for table, name, key, other in LINKS
