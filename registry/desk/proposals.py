@@ -57,7 +57,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
         "mine": row.author == request.user,
-        "left": row.author is not None and not row.author.is_active,
+        "left": core.has_left(row),
         "may": may,
         "preview": preview,
         "asked": _asked(row),
