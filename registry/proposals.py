@@ -145,8 +145,10 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
         raise Changed(gettext("This is not what you looked at. Look at it again before you decide."))
     if by == row.author:
         raise OwnProposal(gettext("You proposed it yourself: another person has to agree."))
-    if row.author and not row.author.is_active:
-        raise NotPossible(gettext("Who proposed it is no editor any more. Take it over, and let another person agree."))
+    if has_left(row):
+        raise NotPossible(
+            gettext("Who proposed it may not do so any more. Take it over, and let another person agree.")
+        )
     if row.approvals.filter(approver=by).exists():
         raise NotPossible(gettext("You agreed to it already: another person has to agree too."))
     _check_unchanged(row)
@@ -186,10 +188,11 @@ def take_back(proposal: Proposal, *, by: User) -> None:
 
 @transaction.atomic
 def take_over(proposal: Proposal, *, by: User) -> Proposal:
-    """Propose the same as one's own, where the author is no editor any more. Raises as `propose` does."""
+    """Propose the same as one's own, where the author has left. Raises as `propose` does."""
     row = _waiting(proposal)
-    if row.author is None or row.author.is_active:
+    if not has_left(row):
         raise NotPossible(gettext("Who proposed it is still an editor."))
+    _check_unchanged(row)
     content = row.told
     _close(row, State.REFUSED, gettext("Taken over by another editor."))
     return propose(Operation(row.operation), _record_of(row), content["fields"], by=by, reason=content["reason"])
@@ -240,6 +243,11 @@ def permission_for(row: Proposal) -> str:
     if row.operation == Operation.ADMIT:
         return "checks.change_ruleset"  # whoever decides what public states rest on
     return f"registry.change_{'act' if model in (ANY, 'publiccopy') else model}"
+
+
+def has_left(row: Proposal) -> bool:
+    """Its author has no account any more, or another role."""
+    return row.author is not None and not (row.author.is_active and row.author.has_perm(permission_for(row)))
 
 
 # --- what waits that is like it

@@ -108,7 +108,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     original = get_object_or_404(Original.objects.select_related("document").defer("box"), pk=pk)
     copy = documents.current(original)
     do = request.POST.get("do", "")
-    suggested = "\n".join(_as_text(one) for one in documents.suggested(copy))
+    suggested = "\n".join(as_text(one) for one in documents.suggested(copy))
     blacken = MarksForm(request.POST if do == "blacken" else None, initial={"marks": suggested})
     publish = PublishForm(request.POST if do == "publish" else None)
     form: DecisionForm = blacken if do == "blacken" else publish
@@ -133,7 +133,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "desk/paper.html", context, status=400 if form.errors else 200)
 
 
-def _as_text(mark: Mark) -> str:
+def as_text(mark: Mark) -> str:
     box = mark.box
     return f"{mark.page}:{box.left},{box.top},{box.right},{box.bottom}"
 

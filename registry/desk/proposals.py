@@ -15,17 +15,19 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from checks.models import Vantage
-from registry import editing, leases, log
+from registry import editing, labels, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
 from registry.admin.signing_in import agreed, ask_again
-from registry.desk import holding, previews
+from registry.desk import holding, papers, previews
 from registry.log import NoReason
 from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
+from registry.papers import marks
 from registry.proposals import Operation, State
 
 PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
+_FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
 
 
@@ -57,7 +59,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
         "mine": row.author == request.user,
-        "left": row.author is not None and not row.author.is_active,
+        "left": core.has_left(row),
         "may": may,
         "preview": preview,
         "asked": _asked(row),
@@ -113,9 +115,19 @@ def _preview(row: Proposal) -> tuple[list[Told], str]:
         return [], str(refused)
 
 
-def _asked(row: Proposal) -> list[tuple[str, Any]]:
-    """What is proposed word for word, where no entry of the log would tell it so."""
-    return list(row.told["fields"].items()) if row.record_type == ANY and row.operation != Operation.MERGE else []
+def _asked(row: Proposal) -> list[tuple[Any, str]]:
+    """What is proposed word for word, where no entry of the log would tell it so; by the names that the form has."""
+    if row.record_type != ANY or row.operation == Operation.MERGE:
+        return []
+    form: Any = _FORMS.get(Operation(row.operation))
+    names = {name: field.label for name, field in form.base_fields.items()} if form else {}
+    return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
+
+
+def _in_words(name: str, value: Any) -> str:
+    if name == "marks":
+        return "; ".join(map(papers.as_text, marks.of(value)))
+    return labels.value("document", name, value, labels.Records([]))
 
 
 def _model_of(payload: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ FORGED = (
 @pytest.fixture
 def done(django_db_setup: dict[str, str]) -> Proposal:
     """Two acts, one of a proposal that was approved; two events, a probe location, the log; and the guards."""
-    ann, ben = User.objects.create_user("ann"), User.objects.create_user("ben")
+    ann, ben = User.objects.create_superuser("ann"), User.objects.create_superuser("ben")
     row = proposals.propose(Operation.CREATE, Act, {"key": "one", "type": "order"}, by=ann, reason="A letter says so.")
     proposals.approve(row, sha256=row.sha256, by=ben)
     make.act(key="two")
@@ -51,13 +51,15 @@ def shell(done: Proposal) -> Iterator[sqlite3.Connection]:
     shell.close()
 
 
+def _run(shell: sqlite3.Connection, *statements: str) -> None:
+    for statement in ("BEGIN", *statements, "COMMIT"):
+        shell.execute(statement)
+
+
 def refused(shell: sqlite3.Connection, *statements: str) -> None:
     before = list(shell.iterdump())
-    *first, last = ("BEGIN", *statements)
-    for statement in first:
-        shell.execute(statement)
     with pytest.raises(sqlite3.IntegrityError):
-        shell.execute(last)
+        _run(shell, *statements)
     shell.execute("ROLLBACK")
     assert list(shell.iterdump()) == before
 

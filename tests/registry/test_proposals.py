@@ -22,12 +22,12 @@ ACT = {"key": "act-9", "type": "order", "number": "9", "date": "2026-01"}
 
 @pytest.fixture
 def ann() -> User:
-    return User.objects.create_user("ann")
+    return User.objects.create_superuser("ann")
 
 
 @pytest.fixture
 def ben() -> User:
-    return User.objects.create_user("ben")
+    return User.objects.create_superuser("ben")
 
 
 def propose(by: User, operation: Operation, record: Any, fields: Any = None, **more: Any) -> Proposal:
@@ -142,9 +142,30 @@ def test_the_proposals_of_an_editor_who_left_wait_for_somebody_to_take_them_over
     mine = proposals.take_over(row, by=ben)
     with pytest.raises(OwnProposal):
         approve(mine, ben)
-    assert approve(mine, User.objects.create_user("cyd")).key == "act-9"
+    assert approve(mine, User.objects.create_superuser("cyd")).key == "act-9"
     with pytest.raises(NotPossible):
-        approve(row, User.objects.create_user("dan"))
+        approve(row, User.objects.create_superuser("dan"))
+
+
+def test_who_has_another_role_by_now_has_left_too(ben: User, guarded: None) -> None:
+    ann = make.editor("change_act")
+    row = propose(ann, Operation.CREATE, Act, ACT)
+    ann.user_permissions.clear()
+    with pytest.raises(NotPossible):
+        approve(row, ben)
+    assert not Act.objects.exists()
+    assert proposals.take_over(row, by=ben).author == ben
+
+
+def test_what_changed_meanwhile_is_not_taken_over(ann: User, ben: User, guarded: None) -> None:
+    cyd = User.objects.create_superuser("cyd")
+    act = approve(propose(ann, Operation.CREATE, Act, ACT), ben)
+    row, other = (propose(ann, Operation.CORRECT, act, {"number": number}) for number in ("10", "11"))
+    approve(other, cyd)
+    User.objects.filter(pk=ann.pk).update(is_active=False)
+    with pytest.raises(Changed):
+        proposals.take_over(row, by=ben)
+    assert Proposal.objects.count() == 3
 
 
 def test_an_editor_with_proposals_is_not_deleted(ann: User) -> None:

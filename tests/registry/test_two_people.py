@@ -42,7 +42,7 @@ class People(RuleBasedStateMachine):
         super().__init__()
         self.block = transaction.atomic()
         self.block.__enter__()
-        self.people = [User.objects.create_user(f"p{one}-{User.objects.count()}") for one in range(PEOPLE)]
+        self.people = [User.objects.create_superuser(f"p{one}-{User.objects.count()}") for one in range(PEOPLE)]
         self.screens: list[tuple[Proposal, str] | None] = [None] * PEOPLE
         self.seen = self.public()
 
@@ -161,7 +161,7 @@ from registry import proposals
 from registry.editing import NotPossible
 from registry.models import Act, Approval, LogEntry
 
-people = [User.objects.create_user(f"p{one}") for one in range(6)]
+people = [User.objects.create_superuser(f"p{one}") for one in range(6)]
 for turn in range(10):
     author = people[turn % 6]
     row = proposals.propose("create", Act, {"key": f"act-{turn}"}, by=author, reason="A letter.")

@@ -53,13 +53,18 @@ def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> Non
     assert not Document.objects.exists()
     told = desk.get(proposed.headers["Location"]).content.decode()
     assert f"/desk/papers/copies/{copy.sha256}" in told
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd><bdi>([^<]*)</bdi></dd>", told))
+    assert facts["Acts that it is of"] == act.key
+    assert (facts["Language"], facts["What was found are no numbers of persons"]) == ("Russian", "no")
     assert "A proposal about this copy waits." in desk.get(address).content.decode()
     make.agreed()
     assert list(act.documents.all()) == [Document.objects.get()]
     assert "The order" in desk.get("/desk/papers/").content.decode()
     again = {"do": "blacken", "seen": copy.sha256, "marks": "1:0,0.1,1,0.3", "reason": "A name was left."}
     assert desk.post(address, again).status_code == 302
-    assert Proposal.objects.latest("pk").operation == "redact"
+    row = Proposal.objects.latest("pk")
+    assert row.operation == "redact"
+    assert "1:0.0,0.1,1.0,0.3" in desk.get(f"/desk/proposals/{row.pk}/").content.decode()
     make.agreed()
     assert not PublicCopy.objects.filter(sha256=copy.sha256, data__isnull=False).exists()
 
