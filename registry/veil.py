@@ -384,7 +384,9 @@ class Middleware:
             return _refused(request)
         own = _own(request) if typed and markup else {}
         hidden = _replaced(body, own)
-        asked = typed if answer.status_code >= 400 or _echoes(request) else set()
+        asked = typed if answer.status_code >= 400 else set()
+        if _echoes(request) and not asked:  # what else stands in the address is said by nobody
+            asked = veil.names(f"{request.path} {request.GET['q']}", visible=True)
         if answer.status_code < 400:
             asked = asked - veil.hidden  # what is found for it may have it in the midst of a text
         if not _spells(veil, hidden, markup) - asked:

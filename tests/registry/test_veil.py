@@ -249,6 +249,15 @@ def test_what_the_reader_typed_is_answered_like_any_name(client: Client, address
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/api/v1/lookup?q=other.kz&x=secret.kz", "/en/look-up/?q=other&x=secret.kz"])
+def test_a_guess_beside_the_name_that_is_looked_up_lifts_no_black(client: Client, address: str) -> None:
+    make.resource("secret.kz", display=Display.WITHHELD)
+    for name in ("other.kz", "another.kz"):
+        make.restriction(make.resource(name), make.act(key=name), fact="Closed after secret.kz.")
+    assert "after secret.kz" not in client.get(address, follow=True).content.decode()
+
+
+@pytest.mark.django_db
 def test_a_page_is_read_in_little_time_however_many_names_are_withheld(django_assert_num_queries) -> None:
     Resource.objects.bulk_create(
         Resource(type="domain", name=f"s{n}.kz", slug=f"s{n}.kz", host=f"s{n}.kz", display=Display.WITHHELD)
