@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from checks.models import Cell, Episode, Measurement, Network, State, Target, Vantage, Verdict
 from registry import guards, status
+from registry.ledger.tree import canonical, leaf_hash
 from registry.models import (
     Act,
     ActRole,
@@ -178,14 +179,23 @@ def _record(
             for one in resources[::5]
         ),
     )
-    _save(
-        LogEntry,
-        (
-            LogEntry(
-                at=BEGAN, operation="create", subject=f"resource/{one}", payload='{"by":"pack:kz"}', leaf=f"{one:064x}"
-            )
-            for one in resources
-        ),
+    _save(LogEntry, map(_entry, resources))
+
+
+def _entry(resource: int) -> LogEntry:
+    """The first of a resource, as a country pack writes it."""
+    told = {"v": 2, "at": BEGAN.isoformat(), "operation": "create", "subject": f"resource/{resource}"}
+    told |= {"before": {}, "after": {"display": "full"}, "withheld": [], "private": "", "reason": "country pack kz"}
+    payload = canonical(told | {"by": "pack:kz", "role": "pack", "previous": ""})
+    leaf = leaf_hash(payload).hex()
+    return LogEntry(
+        at=BEGAN,
+        operation="create",
+        subject=told["subject"],
+        role="pack",
+        payload=payload.decode(),
+        leaf=leaf,
+        previous="",
     )
 
 
