@@ -410,7 +410,8 @@ def test_the_desk_is_open_to_everybody_and_works_from_the_keyboard(
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press("?")
         assert page.is_visible("#keys dl")
-        page.keyboard.press("j")
+        in_cyrillic = r"{key: '\u043e', code: 'KeyJ', bubbles: true}"
+        page.evaluate(f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {in_cyrillic}))")
         with page.expect_navigation():
             page.keyboard.press("c")
         assert Lease.objects.get(subject=log.subject_of(report)).holder == ann
