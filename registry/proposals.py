@@ -341,7 +341,11 @@ def _publish(record: Any, content: Content, by: str) -> models.Model:
 def _redact(record: Any, content: Content, by: str) -> models.Model:
     copy = _copy(record)
     drawn = marks.of(content["fields"]["marks"])
-    return documents.blacken(copy.original, drawn, seen=copy.sha256, by=by, reason=content["reason"], at=timezone.now())
+    told: Mapping[str, Any] = {"seen": copy.sha256, "by": by, "reason": content["reason"], "at": timezone.now()}
+    try:
+        return documents.blacken(copy.original, drawn, **told)
+    except documents.NotTaken as refused:
+        raise NotPossible(str(refused)) from refused
 
 
 def _pack(record: None, content: Content, by: str) -> None:

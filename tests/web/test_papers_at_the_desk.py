@@ -11,9 +11,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from registry import proposals
 from registry.models import Document, Original, Proposal, PublicCopy
 from registry.papers import sealing
 from tests import make
+from tests.papers import build
 from tests.registry.test_documents import PAPER
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,28 @@ def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> Non
     assert "1:0.0,0.1,1.0,0.3" in desk.get(f"/desk/proposals/{row.pk}/").content.decode()
     make.agreed()
     assert not PublicCopy.objects.filter(sha256=copy.sha256, data__isnull=False).exists()
+
+
+def test_two_papers_of_which_the_same_would_be_left_are_told_apart_in_words(desk: Client) -> None:
+    where: list[str] = []
+    for number in (1, 2):
+        image = build.picture(text="")
+        image.paste("grey", (0, 0, 8 * number, 8))
+        where.append(upload(desk, build.saved(image)))
+        seen = PublicCopy.objects.latest("pk").sha256
+        fields = {"do": "publish", "seen": seen, "key": f"order-{number}", "title": "The order", "reason": "Asked for."}
+        assert desk.post(where[-1], fields).status_code == 302
+    make.agreed()
+    marks = {"do": "blacken", "marks": "1:0,0,1,0.2", "reason": "A name was left."}
+    copies = PublicCopy.objects.order_by("pk")
+    proposed = [
+        desk.post(page, marks | {"seen": copy.sha256}).headers["Location"]
+        for page, copy in zip(where, copies, strict=True)
+    ]
+    first = Proposal.objects.get(operation="redact", record_id=copies[0].pk)
+    proposals.approve(first, sha256=first.sha256, by=User.objects.create_user("ben"))
+    answer = desk.get(proposed[1])
+    assert "This very paper was taken in before." in answer.content.decode()
 
 
 @pytest.mark.parametrize("content", [b"", b"<script>alert(1)</script>", b"%PDF-1.7 cut off", b"MZ" * 99])
