@@ -13,7 +13,7 @@ from django.test import Client
 
 from registry import proposals
 from registry.models import Document, Original, Proposal, PublicCopy
-from registry.papers import sealing
+from registry.papers import limits, sealing
 from tests import make
 from tests.papers import build
 from tests.registry.test_documents import PAPER
@@ -99,6 +99,14 @@ def test_what_is_no_paper_is_refused_in_words_and_leaves_nothing(desk: Client, c
     assert answer.status_code == 400
     assert 'class="error"' in answer.content.decode()
     assert not Original.objects.exists()
+
+
+def test_a_paper_that_is_too_large_is_told_so_though_none_of_it_is_kept(desk: Client) -> None:
+    file = SimpleUploadedFile("order.pdf", b"%PDF-1.7" + bytes(limits.FILE_LIMIT + 2**17))
+    answer = desk.post("/desk/papers/", {"file": file})
+    assert answer.status_code == 400
+    assert "The file is larger than 20 MB." in answer.content.decode()
+    assert "This field is required." in desk.post("/desk/papers/").content.decode()
 
 
 @pytest.mark.parametrize(
