@@ -161,7 +161,7 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
         raise NotPossible(gettext("You agreed to it already: another person has to agree too."))
     _check_unchanged(row)
     Approval.objects.create(proposal=row, sha256=sha256, author=row.author, approver=by)
-    if row.approvals.count() < needed(row):
+    if row.approvals.filter(approver__is_active=True).count() < needed(row):  # who left since agrees to nothing
         return None
     row.state, row.never_id = State.CARRYING, NOWHERE
     row.save(update_fields=["state", "never"])
