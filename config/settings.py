@@ -145,10 +145,12 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
 ALARMS_TICK = 3600.0  # they rest on states, which change after two rounds at the earliest
+ENDS_TICK = 3600.0  # what is hidden ends without it; it tells the log, which tells hours
 CELERY_BEAT_SCHEDULE = {
     "dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}},
     "count_standings": {"task": "count_standings", "schedule": TICK, "options": {"expires": TICK}},
     "find_alarms": {"task": "find_alarms", "schedule": ALARMS_TICK, "options": {"expires": ALARMS_TICK}},
+    "log_ends_of_hidings": {"task": "log_ends_of_hidings", "schedule": ENDS_TICK, "options": {"expires": ENDS_TICK}},
     "find_waves": {"task": "find_waves", "schedule": WAVES_TICK, "options": {"expires": WAVES_TICK}},
 }
 

@@ -28,7 +28,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks.models import Plan, Ruleset, Wave
 from registry.editing import EDITABLE
-from registry.models import Candidate, Dispute, InformationRequest, ProblemReport, Report, Resource
+from registry.models import Candidate, Dispute, Hiding, InformationRequest, ProblemReport, Report, Resource
 
 RECOVERY_CODES = 10
 DIGITS = 6  # of a one-time code
@@ -76,6 +76,7 @@ def _permissions(role: Role) -> Iterable[Permission]:
     return Permission.objects.filter(
         Q(content_type__in=_types(reads), codename__startswith="view_")
         | Q(content_type__in=_types(decides), codename__startswith="change_")
+        | Q(content_type__in=_types([Hiding]), codename="add_hiding")  # whoever sees first that somebody is in danger
     )
 
 

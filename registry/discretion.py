@@ -25,6 +25,7 @@ from registry.models import (
     Event,
     FieldSource,
     FormerAddress,
+    Hiding,
     InformationRequest,
     Listing,
     LogEntry,
@@ -235,6 +236,14 @@ def _about(ids: Mapping[str, Collection[int]]) -> Iterable[QuerySet[Any, Any]]:
         "document": (
             Document,
             ("acts__restrictions__resource", "appeals__restriction__resource", "appeals__act__restrictions__resource"),
+        ),
+        "hiding": (
+            Hiding,
+            (
+                "document__acts__restrictions__resource",
+                "document__appeals__restriction__resource",
+                "document__appeals__act__restrictions__resource",
+            ),
         ),
         "notice": (Notice, ("resource",)),
         "informationrequest": (

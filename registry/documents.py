@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -257,10 +258,19 @@ def _join(document: Document, records: Iterable[Act | Appeal], by: str, reason: 
 def shown(sha256: str) -> PublicCopy | None:
     """The copy with this hash, if the public may have it.
 
-    Not where it was withdrawn, or where its act names what is not shown in full.
+    Not where it was withdrawn, or where its act names what is not shown in full, or where it is hidden for now.
     """
-    documents = Document.objects.public().standing().with_display().filter(hidden=False, sha256=sha256)
+    documents = _public_with(sha256).filter(hidden_now=False)
     return PublicCopy.objects.filter(sha256=sha256, data__isnull=False, original__document__in=documents).first()
+
+
+def hidden_for_now(sha256: str) -> bool:
+    """Would the public have it, if it were not hidden in an emergency?"""
+    return bool(_public_with(sha256).filter(hidden_now=True).exists())
+
+
+def _public_with(sha256: str) -> QuerySet[Any]:
+    return Document.objects.public().standing().with_display().filter(hidden=False, sha256=sha256)
 
 
 def _describe(document: Document, copy: PublicCopy) -> None:

@@ -13,6 +13,8 @@ from django.db.migrations.operations.base import Operation
 
 REFUSAL = "two people must agree on this"
 
+Rule = tuple[str, str, str, str]
+
 
 class Guard(Operation):
     """One table. `key` is the column with the id of the record that a row belongs to; of the record's own table "id".
@@ -182,8 +184,7 @@ _FITTING = (
     "AND COALESCE(p.author_id, 0) = COALESCE(NEW.author_id, 0) AND p.state = 'waiting')"
 )
 
-# (table, act, when it is refused, what is then said)
-RULES: tuple[tuple[str, str, str, str], ...] = (
+RULES: tuple[Rule, ...] = (
     ("registry_proposal", "INSERT", "NEW.state <> 'waiting'", "a proposal begins by waiting"),
     (
         "registry_proposal",
@@ -250,10 +251,16 @@ SQLITE_RULES: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-class GuardProposals(Operation):
-    """What lets a proposal be carried out, and the function of the guards on PostgreSQL."""
+class Rules(Operation):
+    """What the database refuses: (table, act, when it is refused, what is then said). They are numbered by `name`.
+
+    `on_sqlite` are more of them for SQLite alone, with the moment: BEFORE INSERT.
+    """
 
     reversible = True
+
+    def __init__(self, name: str, rules: Sequence[Rule], on_sqlite: Sequence[Rule] = ()) -> None:
+        self.name, self.rules, self.on_sqlite = name, tuple(rules), tuple(on_sqlite)
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
@@ -264,46 +271,67 @@ class GuardProposals(Operation):
             editor.execute(statement, params=None)
 
     def _sqlite(self, editor: Any) -> list[str]:
-        rules = [(table, f"BEFORE {act}", refused, words) for table, act, refused, words in RULES]
+        rules = [(table, f"BEFORE {act}", refused, words) for table, act, refused, words in self.rules]
         return [
-            f"CREATE TRIGGER two_people_rule_{number} {act} ON {table}{f' WHEN ({refused})' if refused else ''} "
+            f"CREATE TRIGGER {self.name}_{number} {act} ON {table}{f' WHEN ({refused})' if refused else ''} "
             f"BEGIN SELECT RAISE(ABORT, '{words}'); END"
-            for number, (table, act, refused, words) in enumerate([*rules, *SQLITE_RULES])
+            for number, (table, act, refused, words) in enumerate([*rules, *self.on_sqlite])
         ]
 
     def _postgresql(self, editor: Any) -> list[str]:
-        with editor.connection.cursor() as cursor:
-            cursor.execute("SELECT quote_ident(current_schema())")
-            search_path = f"SET search_path = {cursor.fetchone()[0]}, pg_temp"
-        made = [POSTGRESQL_FUNCTION.replace("{search_path}", search_path)]
-        for number, (table, act, refused, words) in enumerate(RULES):
-            name = f"two_people_rule_{number}"
+        made = []
+        for number, (table, act, refused, words) in enumerate(self.rules):
+            name = f"{self.name}_{number}"
             test = f"IF ({refused}) THEN {_raised(words)} END IF; " if refused else _raised(words)
             made += [
-                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {search_path} AS "
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {_search_path(editor)} AS "
                 f"$$ BEGIN {test} RETURN COALESCE(NEW, OLD); END $$",
                 f"CREATE TRIGGER {name} BEFORE {act} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
             ]
-        made.append(
-            "CREATE FUNCTION registry_not_emptied() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}: %', TG_TABLE_NAME; END $$"
-        )
-        return made + list(map(_not_emptied, _KEPT))
+        return made
 
     def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
         on_postgresql = editor.connection.vendor == "postgresql"
-        rules = RULES if on_postgresql else (*RULES, *SQLITE_RULES)
+        rules = self.rules if on_postgresql else (*self.rules, *self.on_sqlite)
         for number, (table, *_rest) in enumerate(rules):
-            name = f"two_people_rule_{number}"
+            name = f"{self.name}_{number}"
             editor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if on_postgresql else ""), params=None)
             if on_postgresql:
                 editor.execute(f"DROP FUNCTION {name}", params=None)
-        if on_postgresql:
+
+    def describe(self) -> str:
+        return f"Refuse by {self.name}"
+
+
+class GuardProposals(Rules):
+    """What lets a proposal be carried out, and the functions of the guards on PostgreSQL."""
+
+    def __init__(self) -> None:
+        super().__init__("two_people_rule", RULES, SQLITE_RULES)
+
+    def _postgresql(self, editor: Any) -> list[str]:
+        not_emptied = (
+            "CREATE FUNCTION registry_not_emptied() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}: %', TG_TABLE_NAME; END $$"
+        )
+        guard = POSTGRESQL_FUNCTION.replace("{search_path}", _search_path(editor))
+        return [guard, not_emptied, *super()._postgresql(editor), *map(_not_emptied, _KEPT)]
+
+    def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        super().database_backwards(app_label, editor, from_state, to_state)
+        if editor.connection.vendor == "postgresql":
             editor.execute("DROP FUNCTION registry_two_people", params=None)
             editor.execute("DROP FUNCTION registry_not_emptied CASCADE", params=None)
 
     def describe(self) -> str:
         return "Guard the proposals"
+
+
+def _search_path(editor: Any) -> str:
+    """The tables of the register are meant, not temporary ones of the same names."""
+    with editor.connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        return f"SET search_path = {cursor.fetchone()[0]}, pg_temp"
 
 
 def _raised(words: str) -> str:

@@ -32,6 +32,7 @@ from registry.models import (
     FieldSource,
     FormerAddress,
     Ground,
+    Hiding,
     Holiday,
     InformationRequest,
     Listing,
@@ -53,7 +54,7 @@ TABLES: Mapping[str, type[models.Model]] = {
     for table in (
         *(Resource, Restriction, RestrictionRole, Act, ActRole, Appeal, Document, Authority, Ground, Category),
         *(Event, Statement, Notice, OfficialFigure, InformationRequest, RequestStep, Listing, Snapshot),
-        *(Source, FieldSource, Erratum, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset),
+        *(Source, FieldSource, Erratum, Deadline, Holiday, Region, Network, Vantage, Episode, Wave, Ruleset, Hiding),
     )
 }
 
@@ -78,6 +79,10 @@ OPERATIONS = {
     "dismiss": pgettext_lazy("what was done", "dismissed"),
     "admit": pgettext_lazy("what was done", "admitted"),
     "make_current": _("public states rest on it from now on"),
+    "hide": _("hidden by an editor in an emergency"),
+    "confirm_hiding": _("another editor confirmed that it is hidden"),
+    "lift_hiding": _("shown again"),
+    "end_hiding": _("shown again, for nobody confirmed it"),
     "update": _("changed"),
 }
 
@@ -90,6 +95,7 @@ ROLES = {
     "import": _("an import"),
     "operator": _("the operator of the register"),
     "demo": _("the demo"),
+    "clock": _("nobody: its time was over"),
 }
 
 # Bodies by their part in an act or a restriction: no column of the record has them.
@@ -118,6 +124,7 @@ _COLUMNS = {
     "target": _("address that is measured"),
     "vantage": _("vantage"),
     "reason": _("reason"),
+    "until": _("ends by itself, unless another editor confirms it"),
 }
 
 # Whose column it is where a table has none of that name: a case of the pack is a resource and its restriction at once.
@@ -140,7 +147,7 @@ _CODES: Mapping[str, tuple[type[models.Model], str]] = {
     **dict.fromkeys(("case", "restriction"), (Restriction, "pack_key")),
     **dict.fromkeys(("service", "resource", "into", "from"), (Resource, "pk")),
     "category": (Category, "code"),
-    "documents": (Document, "key"),
+    **dict.fromkeys(("documents", "document"), (Document, "key")),
     "event": (Event, "key"),
     "previous": (Appeal, "key"),
     "request": (InformationRequest, "key"),
@@ -203,7 +210,8 @@ def reason(text: str) -> str:
     pack = text.removeprefix("country pack ")
     if pack != text:
         return gettext("country pack %(country)s") % {"country": pack}
-    return gettext("snapshot") if text == "snapshot" else text
+    fixed = {"snapshot": gettext("snapshot"), "nobody confirmed it": gettext("nobody confirmed it")}
+    return fixed.get(text, text)
 
 
 def languages(codes: Iterable[str]) -> str:
@@ -278,6 +286,8 @@ def value(model: str, name: str, given: Any, records: Records) -> str:
         if name == "redactions":
             return "; ".join(_blackened(given))
         return languages(given) if name == "languages" else "; ".join(map(str, given))
+    if (model, name) == ("hiding", "until"):
+        return _day(str(given))
     if isinstance(given, Mapping):  # of a merge: numbers of records by their table
         return "; ".join(f"{table(key)} № {', '.join(map(str, numbers))}" for key, numbers in given.items())
     if isinstance(column, dates.PartialDateField):

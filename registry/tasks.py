@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from registry import alarms, status
+from registry import alarms, hiding, status
 
 
 @shared_task(name="count_standings", acks_late=True, ignore_result=True)
@@ -18,3 +18,9 @@ def count_standings() -> None:
 def find_alarms() -> None:
     """Beat's slowest tick: blocks that go beyond their order, or outlive it."""
     alarms.refresh(at=timezone.now())
+
+
+@shared_task(name="log_ends_of_hidings", acks_late=True, ignore_result=True)
+def log_ends_of_hidings() -> None:
+    """Beat's slowest tick: what nobody confirmed is over by then, and the log is told so."""
+    hiding.log_ends(at=timezone.now())

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -31,6 +32,7 @@ from registry.models import (
     Erratum,
     Event,
     Ground,
+    Hiding,
     Holiday,
     InformationRequest,
     Listing,
@@ -332,6 +334,12 @@ def verdict(of: Measurement, value: str = Verdict.Value.BLOCKED, **fields: Any) 
         imitated=of.imitated,
         **fields,
     )
+
+
+def hiding(words: str = "", *, ago: timedelta = timedelta(), **fields: Any) -> Hiding:
+    """What somebody hid some time ago."""
+    fields = {"by": User.objects.get_or_create(username="hider")[0], "kind": "danger", "reason": "A letter.", **fields}
+    return Hiding.objects.create(words=words, begun_at=timezone.now() - ago, **fields)
 
 
 def day(text: str) -> date:

@@ -165,7 +165,7 @@ class ResourceAdmin(ReadOnly):
         if other is None or other.type == one.type:
             del form.fields["across_types"]
         extra = {"one": one, "other": other, "moves": merging.moves(one), "code_form": code_form}
-        return self._page(request, "admin/registry/merge.html", gettext("Merge this entry into another"), form, **extra)
+        return self._page(request, "desk/merge.html", gettext("Merge this entry into another"), form, **extra)
 
     def _chosen(self, request: HttpRequest, pk: int) -> Resource:
         if not self.has_decide_permission(request):

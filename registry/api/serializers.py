@@ -192,7 +192,8 @@ class MarkRow(serializers.Serializer[Any]):
 class DocumentRow(serializers.ModelSerializer[Document]):
     key = KeyField(read_only=True)
     url = serializers.SerializerMethodField(
-        help_text="Null where it is of a resource that is not shown in full, and where a copy of ours was withdrawn."
+        help_text="Null where it is of a resource that is not shown in full, where a copy of ours was withdrawn, and "
+        "where it is hidden in an emergency."
     )
     redactions = MarkRow(many=True, read_only=True, help_text="What is blackened in a copy of ours.")
     acts = _all_by("key")
@@ -206,7 +207,7 @@ class DocumentRow(serializers.ModelSerializer[Document]):
         ]  # fmt: skip
 
     def get_url(self, row: Any) -> str | None:
-        return None if row.hidden else row.address or None
+        return None if row.hidden or row.hidden_now else row.address or None
 
     def to_representation(self, row: Any) -> dict[str, Any]:
         data: dict[str, Any] = super().to_representation(row)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from registry import alarms, dates, labels
 from registry.labels import Records, Reference
-from registry.models import Alarm, Candidate, ProblemReport, Proposal, Report
+from registry.models import Alarm, Candidate, Hiding, ProblemReport, Proposal, Report
 from registry.models.problem import urgency
 from registry.models.proposal import ANY
 from registry.proposals import OF_MANY
@@ -206,6 +206,51 @@ class Problems(Work):
         return [Told(row, what(row), _day(row.received_on), row.get_state_display()) for row in rows]
 
 
+class Hidings(Work):
+    """Nobody claims one: in an emergency whoever looks first decides."""
+
+    name, title, none = "hidings", _("Hidden in an emergency"), _("Nothing that was hidden waits for you.")
+    table = Hiding
+    searched = ("words", "document__key", "by__username")
+    by_name = "words"
+    states = (("for_me", _("waiting for you")), ("hidden", _("hidden now")), ("shown", _("shown again")))
+
+    def may_see(self, person: Any) -> bool:
+        return bool(person.has_perm("registry.add_hiding"))
+
+    def may_decide(self, person: Any) -> bool:
+        return False
+
+    def rows(self) -> QuerySet[Any]:
+        return Hiding.objects.select_related("document", "by", "confirmed_by")
+
+    def in_state(self, state: str, person: Any) -> QuerySet[Any]:
+        if not state:
+            return self.rows()
+        now = Hiding.objects.in_force(timezone.now())
+        if state == "shown":
+            return self.rows().exclude(pk__in=now.values("pk"))
+        if state == "for_me":
+            to_lift = Q(lifting_by__isnull=False) & ~Q(lifting_by=person)
+            now = now.filter(Q(confirmed_by=None) & ~Q(by=person) | to_lift)
+        return self.rows().filter(pk__in=now.values("pk"))
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        at = timezone.now()
+        return [
+            Told(row, row.words or str(row.document or "–"), _moment(row.begun_at), hidden_until(row, at))
+            for row in rows
+        ]
+
+
+def hidden_until(row: Hiding, at: datetime) -> str:
+    if row.confirmed_by and not row.ended_at:
+        return gettext("hidden until it is lifted")
+    end = row.ended_at or row.until or at
+    told = gettext("hidden until %(time)s") if end > at else gettext("shown again since %(time)s")
+    return told % {"time": _moment(end)}
+
+
 def _day(day: date) -> str:
     return date_format(day, "DATE_FORMAT")
 
@@ -214,4 +259,6 @@ def _moment(at: datetime) -> str:
     return date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
-KINDS: Mapping[str, Work] = {one.name: one for one in (Proposals(), Problems(), Reports(), Candidates(), Alarms())}
+KINDS: Mapping[str, Work] = {
+    one.name: one for one in (Proposals(), Problems(), Reports(), Candidates(), Alarms(), Hidings())
+}

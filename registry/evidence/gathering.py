@@ -14,7 +14,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checks.models import Episode, Network, Ruleset, Vantage, Verdict
-from registry import log, status
+from registry import appeals, log, status
+from registry.appeals import Step
 from registry.gathering import together
 from registry.models import (
     Act,
@@ -36,6 +37,7 @@ ENTRIES = 2000  # newest, of the log
 ON_PAPER = 12  # rows of a table on the page of the site; in the pack the page has them all
 CARDS = 2  # restrictions there, each with some of its acts
 ACTS = 3
+STEPS = 6  # of their courses, the newest of each
 STATEMENTS = 4
 
 
@@ -54,6 +56,7 @@ class Evidence:
     status: Status
     day: date
     beside: dict[str, list[Any]]  # what of the record is no part of a status, by table
+    courses: dict[int, tuple[Step, ...]]  # of its restrictions, by their ids
     witnesses: tuple[Witness, ...]
     passed_over: int  # witnesses beyond the limit
     verdicts: tuple[Verdict, ...]  # of the witnesses, under every ruleset
@@ -97,6 +100,7 @@ def gather(resource: Resource, *, at: datetime, entries: int = ENTRIES) -> Evide
         status=found,
         day=timezone.localdate(at),
         beside=beside,
+        courses=appeals.courses(found.restrictions, appeals.reached(found.restrictions)),
         witnesses=tuple(Witness(one.id, one.network, one.decides, of.get(one.id)) for one in chosen),
         passed_over=passed_over,
         verdicts=judged,
@@ -112,16 +116,16 @@ def _beside(found: Status, recorded: Sequence[str]) -> dict[str, list[Any]]:
     acts = [act.pk for act in found.acts]
     # Of an act that covers several resources, an appeal may be about another one.
     mine = Q(restriction__in=restrictions) | Q(restriction=None) & (Q(act__in=acts) | Q(result__in=acts))
-    appeals = Appeal.objects.standing().filter(mine)
+    challenges = Appeal.objects.standing().filter(mine)
     papers = Document.objects.standing().with_display()
     of_acts = Act.documents.through.objects.filter(act__in=acts).values("document")
-    of_appeals = Appeal.documents.through.objects.filter(appeal__in=appeals).values("document")
+    of_appeals = Appeal.documents.through.objects.filter(appeal__in=challenges).values("document")
     requests = InformationRequest.objects.standing().filter(Q(resource=one) | Q(restriction__resource=one))
     return together(
         listings=(one.listings.with_days(), ("source",)),
         notices=(Notice.objects.standing().filter(resource=one), ()),
         errata=(Erratum.objects.standing().filter(subject__in=recorded), ()),
-        appeals=(appeals, ()),
+        appeals=(challenges, ()),
         documents=(papers.filter(Q(pk__in=of_acts) | Q(pk__in=of_appeals)), ()),
         requests=(requests, ()),
         steps=(RequestStep.objects.filter(request__in=requests), ()),
@@ -170,6 +174,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     paper = rows is not None
     most = ACTS if paper else None
     restrictions = found.status.restrictions[: CARDS if paper else None]
+    steps = STEPS // max(len(restrictions), 1) if paper else None
     statements = found.status.statements[: STATEMENTS if paper else None]
     long = (found.status.networks, found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
@@ -186,12 +191,14 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
         "restrictions": restrictions,
         "statements": statements,
         "most": most,
+        "steps": steps,
         "shortened": rows is not None
         and (
             max(found.all_entries, *map(len, long)) > rows
             or len(restrictions) < len(found.status.restrictions)
             or len(statements) < len(found.status.statements)
             or any(len(one.acts.all()) > ACTS or len(one.sources.all()) > ACTS for one in restrictions)
+            or any(len(found.courses.get(one.pk, ())) > (steps or 0) for one in restrictions)
         ),
         "address": f"{settings.SITE_URL}{found.resource.get_absolute_url()}evidence/",
         "site": settings.SITE_URL,

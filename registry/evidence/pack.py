@@ -83,7 +83,8 @@ class Pack:
         """The same where the same bytes would be sent: records never change, only whether they may be shown."""
         parts = [f"{one.name} {one.sha256}" for one in (file.sum for file in (*self.written, *self._page(())))]
         parts += [f"{one.id} {self.left_out.get(one.id, '')}" for one in self.found.witnesses]
-        names = (self.veil.sites, self.veil.phrases, *self.veil.pages.values(), self.veil.pages)
+        veil = self.veil
+        names = (veil.sites, veil.phrases, veil.words, veil.hidden, *veil.pages.values(), veil.pages)
         return _sha256("\n".join([*parts, *(" ".join(sorted(many)) for many in names)]).encode())
 
     def files(self) -> Iterator[File]:

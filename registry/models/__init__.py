@@ -15,6 +15,7 @@ from registry.models.event import Event
 from registry.models.field_source import FieldSource
 from registry.models.figure import OfficialFigure
 from registry.models.former_address import FormerAddress
+from registry.models.hiding import Hiding
 from registry.models.lease import Lease
 from registry.models.listing import Listing
 from registry.models.log import LogEntry, PrivatePart
@@ -52,6 +53,7 @@ __all__ = [
     "FieldSource",
     "FormerAddress",
     "Ground",
+    "Hiding",
     "Holiday",
     "InformationRequest",
     "Lease",

@@ -8,8 +8,10 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from registry.models.hiding import Hiding
 from registry.models.withdrawal import Withdrawable, WithdrawableQuerySet, withdrawn_with_a_day
 
 SHA256 = RegexValidator(r"\A[0-9a-f]{64}\Z", _("A SHA-256 hash is 64 digits and letters from a to f, in lower case."))
@@ -32,13 +34,15 @@ class DocumentQuerySet(WithdrawableQuerySet["Document"]):
         return self.exclude(acts=None, appeals__restriction__public=False)
 
     def with_display(self) -> models.QuerySet[Any]:
-        """Annotates `hidden`: it is of an act or an appeal about a resource that is not shown in full."""
+        """Annotates `hidden`: it is of an act or an appeal about a resource that is not shown in full; and
+        `hidden_now`: in an emergency."""
         of_act = Document.acts.through.objects.filter(document=models.OuterRef("pk"))
         of_appeal = Document.appeals.through.objects.filter(document=models.OuterRef("pk"))
         return self.annotate(
             hidden=models.Exists(of_act.filter(act__restrictions__resource__display__in=NOT_IN_FULL))
             | models.Exists(of_appeal.filter(appeal__act__restrictions__resource__display__in=NOT_IN_FULL))
-            | models.Exists(of_appeal.filter(appeal__restriction__resource__display__in=NOT_IN_FULL))
+            | models.Exists(of_appeal.filter(appeal__restriction__resource__display__in=NOT_IN_FULL)),
+            hidden_now=models.Exists(Hiding.objects.in_force(Now()).filter(document=models.OuterRef("pk"))),
         )
 
 

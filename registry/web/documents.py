@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from registry import documents
@@ -23,7 +24,7 @@ HEADERS = {
 def document(request: HttpRequest, sha256: str) -> HttpResponse:
     copy = documents.shown(sha256)
     if copy is None:
-        raise Http404
+        return _missing(sha256)
     tag = f'"{sha256}"'
     answer: HttpResponse
     if request.headers.get("If-None-Match") == tag:
@@ -38,3 +39,11 @@ def document(request: HttpRequest, sha256: str) -> HttpResponse:
     for name, value in HEADERS.items():
         answer[name] = value
     return answer
+
+
+def _missing(sha256: str) -> HttpResponse:
+    if not documents.hidden_for_now(sha256):
+        raise Http404
+    text = gettext("This paper is hidden for now.")
+    headers = {"Cache-Control": "no-store"}
+    return HttpResponse(f"{text}\n", status=404, content_type="text/plain; charset=utf-8", headers=headers)

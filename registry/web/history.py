@@ -48,6 +48,8 @@ SHORT, LONG = 60, 180  # characters of a value among many changes, and in the hi
 REASON = 3  # times as many of a reason
 WEIGHT = 8_000  # characters of values on one page of a record's history
 NEWEST = 50  # in the feed
+# Another word for the same, and what only befalls what is hidden in an emergency: its table finds it.
+NOT_OFFERED = frozenset({"update", "hide", "confirm_hiding", "lift_hiding", "end_hiding"})
 BESIDE = 30  # histories that the history of a resource leads to
 
 
@@ -146,7 +148,7 @@ class ChangeFilter(forms.Form):
         kinds = sorted(((name, labels.table(name)) for name in labels.TABLES), key=lambda one: alphabetical(one[1]))
         for name, choices in (
             ("kind", kinds),
-            ("operation", [one for one in labels.OPERATIONS.items() if one[0] != "update"]),
+            ("operation", [one for one in labels.OPERATIONS.items() if one[0] not in NOT_OFFERED]),
             ("role", labels.ROLES.items()),
         ):
             self.fields[name].choices = [("", _("any")), *choices]  # type: ignore[attr-defined]

@@ -124,7 +124,11 @@ def acts(request: HttpRequest) -> HttpResponse:
 
 def act(request: HttpRequest, key: str) -> HttpResponse:
     everything = Act.objects.with_display().prefetch_related(
-        "roles__authority", "sources", Prefetch("documents", Document.objects.standing()), of_fields(), hidden()
+        "roles__authority",
+        "sources",
+        Prefetch("documents", Document.objects.standing().with_display()),
+        of_fields(),
+        hidden(),
     )
     row = by_key(everything, key, request)
     page = _restrictions(request, row.restrictions.standing())

@@ -50,6 +50,7 @@ FREE_NAMES = 50  # shown of what only resembles the text looked up
 FOUND_BY_TEXT = 1000  # rows that a text may leave in the list
 ON_A_PAGE = 40
 CHANGES = 50  # of the log, on one page
+PAGE_LIMIT = 30_000  # bytes of a resource's page
 ACTS = 5  # whose limits are told on a resource's page
 ERRATA = 3  # of one record, told on its page
 FIRST_ROUNDS = 3  # the floor of evidence needs as many
@@ -271,7 +272,6 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
     group = one.mirrors.not_withheld().order_by("slug")
     found, *mirrors = status.of_many([one, *group[:ON_A_PAGE]], at=at)
     beside = _beside(found)
-    bounds = _bounds(found)
     shown_in_full = one.display == Resource.Display.FULL
     hidden = () if shown_in_full else (one, *(discretion.as_it_was(former, one) for former in beside["former"]))
     entries = [history.entry(row, hidden, veil.of(request)) for row in beside["entries"]]
@@ -288,16 +288,23 @@ def _resource(request: HttpRequest, one: Resource) -> HttpResponse:
         "mirrors": mirrors,
         "more_mirrors": group.count() - ON_A_PAGE if len(mirrors) == ON_A_PAGE else 0,
         "listings": beside["listings"],
-        "bounds": bounds,
-        "timeline": _timeline(found, at, bounds),
-        "changes": [_change(entry) for entry in entries[: -bounds.changes - 1 : -1]],
         "classifications": _classifications(entries, found.restrictions) if shown_in_full else (),
         "to_do": _to_do(found, law, at),
         "requests": _asked(beside["requests"], beside["steps"], found, law, at),
         "cited_at": f"{settings.SITE_URL}{request.path}",
         "at": at,
     }
-    return render(request, "registry/resource.html", context)
+    for bounds in BOUNDS:
+        told = {
+            "bounds": bounds,
+            "timeline": _timeline(found, at, bounds),
+            "changes": [_change(entry) for entry in entries[: -bounds.changes - 1 : -1]],
+            "more_changes": len(entries) > bounds.changes,
+        }
+        page = render(request, "registry/resource.html", context | told)
+        if len(page.content) < PAGE_LIMIT:
+            break
+    return page
 
 
 @dataclass(frozen=True)
@@ -319,16 +326,12 @@ class Bounds:
     newest: int = 10  # of them, told in words
 
 
-CROWDED = Bounds(7, 2, 3, 2, 4, 1, 2, 2, 4, 5, 10, 24, 5)
-
-
-def _bounds(found: Status) -> Bounds:
-    """Where there is much of anything, less of everything is told, so that the page stays small."""
-    wide = Bounds()
-    parts = ((found.networks, wide.networks), (found.restrictions, wide.cards), (found.statements, wide.statements))
-    acts = sum(len(row.acts.all()) for row in found.restrictions)
-    much = acts > wide.acts or any(len(rows) > most for rows, most in parts)
-    return CROWDED if much else wide
+# Tried in turn until the page is small enough.
+BOUNDS = (
+    Bounds(),
+    Bounds(9, 4, 5, 8, 6, 2, 3, 3, 6, 5, 10, 48, 5),
+    Bounds(7, 2, 3, 2, 4, 1, 2, 2, 4, 5, 10, 24, 5),
+)
 
 
 def _beside(found: Status) -> dict[str, list[Any]]:
@@ -455,8 +458,9 @@ def _timeline(found: Status, at: datetime, bounds: Bounds) -> Timeline | None:
 
 
 def _newest_changes(found: Status) -> QuerySet[LogEntry, int]:
-    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run."""
-    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[:CHANGES]
+    """Ids of what the log says of the resource, its restrictions, also withdrawn ones, and its episodes that run; one
+    more than are told, to know that there are more."""
+    return LogEntry.objects.filter(_of_its_own(found)).order_by("-id").values_list("pk", flat=True)[: CHANGES + 1]
 
 
 def _of_its_own(found: Status) -> Q:

@@ -26,7 +26,7 @@ from registry.proposals import Operation, State
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 6
-SEQUENCES = int(os.environ.get("TIZILIM_SEQUENCES", "30"))  # 10,000 of them take half an hour: docs/benchmarks.md
+SEQUENCES = int(os.environ.get("TIZILIM_SEQUENCES", "30"))  # 10,000 of them take ten minutes and more
 
 person = st.integers(0, PEOPLE - 1)
 number = st.integers(0, 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from registry import veil
 from registry.models import Display, FormerAddress, Resource
 from tests import make
 
+B = veil.BLACK
 NAMES = 5000
 PAGE = 30_000  # bytes: as large as a page may be
 SLOWEST = 0.15  # seconds of work for one page; measured: 0.03
@@ -100,6 +102,88 @@ def test_what_stands_beside_a_name_that_is_blacked_out_stays_as_it_was(withheld:
     assert withheld.black(f"{far} secret dot kz {far}") == f"{far} {veil.BLACK} {far}"
 
 
+HIDDEN = ("Ержан Қалиев", "+7 (701) 123-45-67", "850101300123", "O'Brien.*", "Abai <b>street</b> 7")
+
+
+@pytest.fixture
+def in_an_emergency() -> veil.Veil:
+    return veil.Veil(hidden=frozenset(HIDDEN))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *HIDDEN,
+        "by ЕРЖАН   ҚАЛИЕВ.",
+        "Ержан&nbsp;Қалиев",
+        "ержан_қалиев@mail.kz",
+        "ЕржанҚалиев",
+        "Ержан\nҚалиев",
+        r'{"name":"Ержан\nҚалиев"}',
+        r"\u0415\u0440\u0436\u0430\u043d \u049a\u0430\u043b\u0438\u0435\u0432",
+        "/%D0%95%D1%80%D0%B6%D0%B0%D0%BD%20%D2%9A%D0%B0%D0%BB%D0%B8%D0%B5%D0%B2/",
+        "%25D0%2595ржан Қалиев",
+        "Ер\u200bжан Қа\u00adлиев",
+        "<b>Ержан</b> <i class='a'>Қалиев</i>",
+        '<p title="Ержан Қалиев">',
+        "&#1045;ржан Қалиев",
+        "xn--80ak6aa92e.kz/ержан-қалиев",
+        "tel. 77011234567",
+        "７７０１１２３４５６７",
+        "850101 300 123",
+        "850101-300-123",
+        "o&#x27;brien",
+        "Abai &lt;b&gt;street&lt;/b&gt; 7",
+        "that is Ержан Қали…",
+        "that is <i>Ержан</i> Қ …",
+        "+7 701 123-4...",
+    ],
+)
+def test_what_is_hidden_in_an_emergency_is_found_in_any_spelling(in_an_emergency: veil.Veil, text: str) -> None:
+    assert veil._spells(in_an_emergency, text, markup=True)
+    black = in_an_emergency.black(text, markup=True)
+    assert veil.BLACK in black
+    assert not veil._spells(in_an_emergency, black, markup=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ержан…",
+        "Бержан Қали…",
+        "Қалиев…",
+        "Ержан Қалиева",
+        "Бержан Қалиев",
+        "Ержан, not Қалиев",
+        "877011234567",
+        "85010130012",
+        "OBriens",
+        "Abai street 7",
+    ],
+)
+def test_another_person_is_left_alone(in_an_emergency: veil.Veil, text: str) -> None:
+    assert not in_an_emergency.names(text)
+    assert in_an_emergency.black(text, markup=True) == text
+
+
+def test_what_a_machine_reads_stays_what_it_is(in_an_emergency: veil.Veil) -> None:
+    rows = [{"name": "Ержан\nҚалиев", "two": ["a Ержан", "Қалиев b"], "number": "+7 701 123 45 67"}]
+    told = json.loads(in_an_emergency.black(json.dumps(rows)))
+    assert told == [{"name": f"{B}\n{B}", "two": [f"a {B}", f"{B} b"], "number": f"+{B} {B} {B} {B} {B}"}]
+    assert in_an_emergency.black("<p>Ержан</p><p>Қалиев</p>", markup=True) == f"<p>{B}</p><p>{B}</p>"
+
+
+def test_much_that_is_cut_off_is_read_in_little_time(in_an_emergency: veil.Veil) -> None:
+    began = time.process_time()
+    for text in ("Ержан Қ… " * 3_000, "." * 50_000, "Ержан… " * 3_000, "8501013001… " * 3_000):
+        in_an_emergency.black(text, markup=True)
+    assert time.process_time() - began < 40 * SLOWEST
+
+
+def test_a_spelling_that_cannot_be_taken_apart_takes_its_line_with_it(in_an_emergency: veil.Veil) -> None:
+    assert in_an_emergency.black("1,Ержан Қали&#x25;D0&#x25;B5в,2") == B
+
+
 @pytest.mark.parametrize(
     ("key", "tells"),
     [
@@ -162,6 +246,15 @@ def test_what_the_reader_typed_is_answered_like_any_name(client: Client, address
     assert answer.headers.get("Location", "").replace("secret", "secrat") == other.headers.get("Location", "")
     assert answer.content.decode().replace("secret", "secrat") == other.content.decode()
     assert "secrat" in other.content.decode() + other.headers.get("Location", "")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/api/v1/lookup?q=other.kz&x=secret.kz", "/en/look-up/?q=other&x=secret.kz"])
+def test_a_guess_beside_the_name_that_is_looked_up_lifts_no_black(client: Client, address: str) -> None:
+    make.resource("secret.kz", display=Display.WITHHELD)
+    for name in ("other.kz", "another.kz"):
+        make.restriction(make.resource(name), make.act(key=name), fact="Closed after secret.kz.")
+    assert "after secret.kz" not in client.get(address, follow=True).content.decode()
 
 
 @pytest.mark.django_db

@@ -330,7 +330,7 @@ def test_many_rows_take_as_many_queries_as_few(client: Client, django_assert_max
             make.cell(resource, network)
             make.episode(resource, network)
     for path in ("networks/", "networks/1/", "matrix/", "matrix/?q=site", "episodes/", "episodes/?page=3"):
-        with django_assert_max_num_queries(23):
+        with django_assert_max_num_queries(24):
             read(client, path)
 
 

@@ -322,7 +322,7 @@ def test_nul_and_two_megabytes_are_refused_by_the_api_as_problems(client: Client
 @pytest.fixture
 def desk(client: Client) -> Client:
     can = ("view_problemreport", "change_problemreport", "view_erratum", "change_erratum")
-    client.force_login(make.editor(*can))
+    make.signed_in(client, make.editor(*can))
     client.cookies["django_language"] = "en"
     return client
 
@@ -396,7 +396,7 @@ def test_the_desk_decides_each_by_itself_and_says_who_was_late(desk: Client) -> 
 
 
 def test_who_may_only_look_decides_nothing(client: Client) -> None:
-    client.force_login(make.editor("view_problemreport"))
+    make.signed_in(client, make.editor("view_problemreport"))
     problem = make.problem()
     assert client.get(DESK).status_code == 200
     answer = client.post(f"{DESK}decide/put_right/?id={problem.pk}", {"reason": "It was so."})

@@ -390,6 +390,7 @@ def test_the_desk_is_open_to_everybody_and_works_from_the_keyboard(
     make.restriction(one, make.act(), kind="court")
     alarm = make.alarm(one)
     leases.claim(log.subject_of(other), by=ben, at=timezone.now())
+    ann.user_permissions.add(Permission.objects.get(codename="add_hiding"))
     cookies = {"sessionid": at_the_desk(ann).cookies["sessionid"].value, "django_language": language}
     found: list[str] = []
     with sync_playwright() as playwright:
@@ -419,7 +420,8 @@ def test_the_desk_is_open_to_everybody_and_works_from_the_keyboard(
         with page.expect_navigation():
             page.keyboard.press("Enter")
         assert page.url.endswith(address(report))
-        for where in ("/desk/", "/desk/alarms/", "/desk/proposals/", address(report), address(other), address(alarm)):
+        queues = ("/desk/", "/desk/alarms/", "/desk/proposals/", "/desk/hidings/")
+        for where in (*queues, address(report), address(other), address(alarm), "/desk/hidings/new/"):
             page.goto(f"{live_server.url}{where}")
             answer = Axe().run(page, options={"runOnly": sorted(RULES)})
             found.extend(f"{where}: {one['id']} {one['nodes'][0]['html']}" for one in answer.response["violations"])

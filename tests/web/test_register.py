@@ -91,9 +91,43 @@ def test_a_page_about_much_stays_small_and_leads_to_the_whole(client: Client, ne
     assert f"{whole}10 more, as data (JSON)</a>" in page
     assert page.count(f"{whole}12 more, as data (JSON)</a>") == 2  # acts of each
     assert (f"{whole}33 more, as data (JSON)</a>" in page) is (networks == 40)
+    assert page.count("28 earlier steps, in the evidence for a court</a>") == 2
+    assert "The newest 10 changes in the log" in page
     assert "Long tables are shortened here." in text(client, f"/en{one.get_absolute_url()[3:]}evidence/")
     told = client.get(f"/api/v1/resources/{one.pk}").json()
     assert [len(told[name]) for name in ("restrictions", "acts", "networks")] == [12, 15, networks]
+
+
+def wordy(statements: int = 3, networks: int = 3, changes: int = 5) -> Resource:
+    """Much of one thing or another, and of nothing more than its page tells of it where there is room."""
+    one = make.resource("a-long-name-of-a-site.example-of-a-name.kz")
+    body = make.authority(name="Министерство культуры и информации Республики Казахстан")
+    basis = make.restriction(one, make.act(by=body), kind="court", fact="A court ordered it. " * 4)
+    for _number in range(statements):
+        make.statement(basis, words="Біз ештеңені бұғаттаған жоқпыз. " * 20, authority=body)
+    for _number in range(changes):
+        log.append("correct", one, before={}, after={}, reason="A reader told us of it.", by="editor-1")
+    for number in range(networks):
+        network = make.network(60_000 + number, brand=f"A network of some length {number}")
+        make.cell(one, network, State.BLOCKED, mechanism="tls.reset.sni")
+        make.episode(one, network, State.BLOCKED, began=make.AT - timedelta(days=3))
+    return one
+
+
+@pytest.mark.parametrize(
+    "much", [{"statements": 12}, {"networks": 12}, {"statements": 12, "networks": 12, "changes": 50}]
+)
+def test_a_page_is_small_however_much_it_tells_of_one_thing(client: Client, much: dict[str, int]) -> None:
+    one = wordy(**much)
+    for language in LANGUAGES:
+        assert len(text(client, f"/{language}{one.get_absolute_url()[3:]}").encode()) < 30_000, language
+
+
+def test_what_fits_on_a_page_is_told_in_full(client: Client) -> None:
+    page = text(client, f"/kk{wordy(statements=2, networks=3, changes=12).get_absolute_url()[3:]}")
+    assert page.count("<blockquote>") == 2
+    assert page.count("A reader told us of it.") == 12
+    assert "Журналда 12 өзгеріс" in page
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

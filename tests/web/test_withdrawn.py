@@ -69,6 +69,8 @@ def one() -> Resource:
     make.request(None, ("sent", "2026-02-02"), event=taken_event, addressee=ABOUT)
     make.request(one, ("sent", "2026-02-02"), authority=body)
     make.alarm(one, kind="collateral", act=taken_act, pages=2)
+    make.erratum(one)
+    mistaken = make.erratum(one, wrong_en=TAKEN)
     for record in (
         taken,
         taken_act,
@@ -82,6 +84,7 @@ def one() -> Resource:
         ground,
         supported,
         read,
+        mistaken,
     ):
         make.withdrawn(record, WHY)
     network = make.network()
