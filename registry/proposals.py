@@ -34,6 +34,14 @@ State = Proposal.State
 Content = Mapping[str, Any]
 
 NOWHERE = -1
+# What changes more than one table, so that any guarded one may be written; and what an editor needs for it.
+OF_MANY: Mapping[Operation, str] = {
+    Operation.MERGE: "registry.change_resource",
+    Operation.PUBLISH: "registry.change_act",
+    Operation.REDACT: "registry.change_act",
+    Operation.PACK: "registry.change_act",
+    Operation.ADMIT: "checks.change_ruleset",  # whoever decides what public states rest on
+}
 
 
 class OwnProposal(NotPossible):
@@ -107,7 +115,7 @@ def _made(operation: Operation, record: Any, fields: Content, by: User | None, r
     text = canonical(content)
     return Proposal(
         operation=operation,
-        record_type=_name_of(record) if operation in _ON_ONE else ANY,
+        record_type=ANY if operation in OF_MANY else _name_of(record),
         record_id=row.pk if row else None,
         content=text.decode(),
         sha256=hashlib.sha256(text).hexdigest(),
@@ -153,7 +161,7 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
         raise NotPossible(gettext("You agreed to it already: another person has to agree too."))
     _check_unchanged(row)
     Approval.objects.create(proposal=row, sha256=sha256, author=row.author, approver=by)
-    if row.approvals.count() < needed(row):
+    if row.approvals.filter(approver__is_active=True).count() < needed(row):  # who left since agrees to nothing
         return None
     row.state, row.never_id = State.CARRYING, NOWHERE
     row.save(update_fields=["state", "never"])
@@ -239,10 +247,7 @@ def _hands(row: Proposal) -> str:
 
 def permission_for(row: Proposal) -> str:
     """What an editor needs to be allowed to propose it, or to agree to it."""
-    model = row.told["record"].partition("/")[0]
-    if row.operation == Operation.ADMIT:
-        return "checks.change_ruleset"  # whoever decides what public states rest on
-    return f"registry.change_{'act' if model in (ANY, 'publiccopy') else model}"
+    return OF_MANY.get(Operation(row.operation), f"registry.change_{row.record_type}")
 
 
 def has_left(row: Proposal) -> bool:
@@ -336,7 +341,11 @@ def _publish(record: Any, content: Content, by: str) -> models.Model:
 def _redact(record: Any, content: Content, by: str) -> models.Model:
     copy = _copy(record)
     drawn = marks.of(content["fields"]["marks"])
-    return documents.blacken(copy.original, drawn, seen=copy.sha256, by=by, reason=content["reason"], at=timezone.now())
+    told: Mapping[str, Any] = {"seen": copy.sha256, "by": by, "reason": content["reason"], "at": timezone.now()}
+    try:
+        return documents.blacken(copy.original, drawn, **told)
+    except documents.NotTaken as refused:
+        raise NotPossible(str(refused)) from refused
 
 
 def _pack(record: None, content: Content, by: str) -> None:
@@ -372,5 +381,3 @@ _ACTS: Mapping[Operation, Callable[[Any, Content, str], models.Model | None]] = 
     Operation.PACK: _pack,
     Operation.ADMIT: _admit,
 }
-# Of the others the database lets any guarded table be written.
-_ON_ONE = frozenset({Operation.CREATE, Operation.CORRECT, Operation.WITHDRAW, Operation.RESTORE})

@@ -115,6 +115,8 @@ def form_for(model: type[Withdrawable], *, of: Withdrawable | None = None) -> ty
 
 def label_of(model: type[Withdrawable], name: str) -> Any:
     """A field's name at the desk."""
+    if model not in editing.EDITABLE:  # a resource that is joined to another, a probe location
+        return capfirst(labels.field(str(model._meta.model_name), name))
     if name in editing.EDITABLE[model].roles:
         return capfirst(labels.PARTS[name])
     try:

@@ -23,6 +23,7 @@ from registry.moderation import key_id
 from registry.papers.limits import FILE_LIMIT
 from registry.papers.marks import Box, Mark
 from registry.papers.marks import row as row_of
+from registry.papers.refusals import Reason, Refused
 from registry.proposals import Operation, State
 from registry.web.documents import HEADERS
 
@@ -87,7 +88,7 @@ class PublishForm(DecisionForm):
 def papers(request: HttpRequest) -> HttpResponse:
     """All that were taken in, the newest first; and where another is taken in."""
     _check_allowed(request)
-    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    form = _upload_form(request)
     if form.is_valid():
         by = key_id(holding.person(request))
         try:
@@ -101,6 +102,15 @@ def papers(request: HttpRequest) -> HttpResponse:
     page = Paginator(rows, ON_A_PAGE).get_page(request.GET.get("page"))
     context = {"form": form, "page": page, "megabytes": FILE_LIMIT // 2**20}
     return render(request, "desk/papers.html", context, status=400 if form.errors else 200)
+
+
+def _upload_form(request: HttpRequest) -> UploadForm:
+    if request.method != "POST":
+        return UploadForm()
+    form = UploadForm(request.POST, request.FILES)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > FILE_LIMIT:  # then there may be no file: it was not kept
+        form.fields["file"].error_messages["required"] = documents.sentence(Refused(Reason.TOO_LARGE))
+    return form
 
 
 def paper(request: HttpRequest, pk: int) -> HttpResponse:

@@ -20,6 +20,7 @@ from registry.labels import Records, Reference
 from registry.models import Alarm, Candidate, Hiding, ProblemReport, Proposal, Report
 from registry.models.problem import urgency
 from registry.models.proposal import ANY
+from registry.proposals import OF_MANY
 
 Words = str | Promise
 
@@ -88,7 +89,7 @@ class Proposals(Work):
         return True
 
     def may_decide(self, person: Any) -> bool:
-        return bool(_changed_by(person) or person.has_perm("checks.change_vantage"))
+        return bool(_changed_by(person) or _done_by(person))
 
     def rows(self) -> QuerySet[Any]:
         return Proposal.objects.select_related("author").defer("content")
@@ -96,7 +97,8 @@ class Proposals(Work):
     def in_state(self, state: str, person: Any) -> QuerySet[Any]:
         if state != "for_me":
             return super().in_state(state, person)
-        waiting = self.rows().filter(state=Proposal.State.WAITING, record_type__in=[*_changed_by(person), ANY])
+        own = Q(record_type__in=_changed_by(person)) | Q(operation__in=_done_by(person))
+        waiting = self.rows().filter(own, state=Proposal.State.WAITING)
         return waiting.exclude(author=person).exclude(approvals__approver=person)
 
     def told(self, rows: Iterable[Any]) -> list[Told]:
@@ -116,6 +118,11 @@ class Proposals(Work):
 def _changed_by(person: Any) -> list[str]:
     """The tables that a person may propose changes of."""
     return [name for name in labels.TABLES if person.has_perm(f"registry.change_{name}")]
+
+
+def _done_by(person: Any) -> list[str]:
+    """The operations on more than one table that a person may propose."""
+    return [one.value for one, permission in OF_MANY.items() if person.has_perm(permission)]
 
 
 class Reports(Work):

@@ -168,6 +168,15 @@ def test_what_changed_meanwhile_is_not_taken_over(ann: User, ben: User, guarded:
     assert Proposal.objects.count() == 3
 
 
+def test_the_approval_of_an_editor_who_left_no_longer_counts(ann: User, ben: User, guarded: None) -> None:
+    row = proposals.propose(Operation.CREATE, Act, ACT, by=None, reason="A letter says so.")
+    approve(row, ann)
+    User.objects.filter(pk=ann.pk).update(is_active=False)
+    assert approve(row, ben) is None
+    assert not Act.objects.exists()
+    assert approve(row, User.objects.create_superuser("cyd")) == Act.objects.get()
+
+
 def test_an_editor_with_proposals_is_not_deleted(ann: User) -> None:
     propose(ann, Operation.CREATE, Act, ACT)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -11,9 +11,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from registry import proposals
 from registry.models import Document, Original, Proposal, PublicCopy
-from registry.papers import sealing
+from registry.papers import limits, sealing
 from tests import make
+from tests.papers import build
 from tests.registry.test_documents import PAPER
 
 pytestmark = pytest.mark.django_db
@@ -69,12 +71,42 @@ def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> Non
     assert not PublicCopy.objects.filter(sha256=copy.sha256, data__isnull=False).exists()
 
 
+def test_two_papers_of_which_the_same_would_be_left_are_told_apart_in_words(desk: Client) -> None:
+    where: list[str] = []
+    for number in (1, 2):
+        image = build.picture(text="")
+        image.paste("grey", (0, 0, 8 * number, 8))
+        where.append(upload(desk, build.saved(image)))
+        seen = PublicCopy.objects.latest("pk").sha256
+        fields = {"do": "publish", "seen": seen, "key": f"order-{number}", "title": "The order", "reason": "Asked for."}
+        assert desk.post(where[-1], fields).status_code == 302
+    make.agreed()
+    marks = {"do": "blacken", "marks": "1:0,0,1,0.2", "reason": "A name was left."}
+    copies = PublicCopy.objects.order_by("pk")
+    proposed = [
+        desk.post(page, marks | {"seen": copy.sha256}).headers["Location"]
+        for page, copy in zip(where, copies, strict=True)
+    ]
+    first = Proposal.objects.get(operation="redact", record_id=copies[0].pk)
+    proposals.approve(first, sha256=first.sha256, by=User.objects.create_user("ben"))
+    answer = desk.get(proposed[1])
+    assert "This very paper was taken in before." in answer.content.decode()
+
+
 @pytest.mark.parametrize("content", [b"", b"<script>alert(1)</script>", b"%PDF-1.7 cut off", b"MZ" * 99])
 def test_what_is_no_paper_is_refused_in_words_and_leaves_nothing(desk: Client, content: bytes) -> None:
     answer = desk.post("/desk/papers/", {"file": SimpleUploadedFile("order.pdf", content)})
     assert answer.status_code == 400
     assert 'class="error"' in answer.content.decode()
     assert not Original.objects.exists()
+
+
+def test_a_paper_that_is_too_large_is_told_so_though_none_of_it_is_kept(desk: Client) -> None:
+    file = SimpleUploadedFile("order.pdf", b"%PDF-1.7" + bytes(limits.FILE_LIMIT + 2**17))
+    answer = desk.post("/desk/papers/", {"file": file})
+    assert answer.status_code == 400
+    assert "The file is larger than 20 MB." in answer.content.decode()
+    assert "This field is required." in desk.post("/desk/papers/").content.decode()
 
 
 @pytest.mark.parametrize(

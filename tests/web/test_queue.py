@@ -343,6 +343,38 @@ def test_an_alarm_on_what_was_withdrawn_waits_for_nobody(desk: Client) -> None:
     assert len(names(desk.get("/desk/alarms/?state=all"))) == 1
 
 
+# --- proposals that change more than one table
+
+
+def test_two_entries_are_seen_and_joined_by_two() -> None:
+    ann = an_editor("ann", "change_resource")
+    one, other = make.resource("old.kz"), make.resource("new.kz")
+    row = proposals.propose(Operation.MERGE, one, {"into": other.pk, "across_types": False}, by=ann, reason="One site.")
+    desk, where = at_the_desk(an_editor("cyd", "change_resource")), f"/desk/proposals/{row.pk}/"
+    page = text_of(desk.get(where))
+    assert "Type old.kz" in page
+    assert "new.kz" in page
+    desk.post(where, {"do": "approve", "sha256": row.sha256, "typed": "old.kz"})
+    assert [one.name for one in Resource.objects.all()] == ["new.kz"]
+
+
+def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> None:
+    make.network(9198)
+    place = {"name": "astana-1", "asn": 9198, "role": "access", "region": ""}
+    fields = {**place, "key": "ab" * 32, "takes_unreviewed": False}
+    row = proposals.propose(Operation.ADMIT, None, fields, by=None, reason="A host.")
+    where = f"/desk/proposals/{row.pk}/"
+    other = at_the_desk(an_editor("legal"))
+    assert where not in other.get("/desk/proposals/").content.decode()
+    assert other.post(where, {"do": "approve", "sha256": row.sha256}).status_code == 403
+    for name in ("dan", "eve"):
+        desk = at_the_desk(an_editor(name, "change_ruleset"))
+        assert where in desk.get("/desk/proposals/").content.decode()
+        assert "astana-1" in text_of(desk.get(where))
+        desk.post(where, {"do": "approve", "sha256": row.sha256})
+    assert Vantage.objects.filter(name="astana-1").exists()
+
+
 # --- in a browser
 
 
@@ -379,7 +411,8 @@ def test_the_desk_is_open_to_everybody_and_works_from_the_keyboard(
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press("?")
         assert page.is_visible("#keys dl")
-        page.keyboard.press("j")
+        in_cyrillic = r"{key: '\u043e', code: 'KeyJ', bubbles: true}"
+        page.evaluate(f"document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {in_cyrillic}))")
         with page.expect_navigation():
             page.keyboard.press("c")
         assert Lease.objects.get(subject=log.subject_of(report)).holder == ann

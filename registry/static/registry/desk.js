@@ -29,9 +29,19 @@ const acts = {
   "?": () => { if (keys) keys.open = !keys.open; },
 };
 
+// On a keyboard that writes Kazakh or Russian, what stands in the same place.
+const places = { KeyJ: "j", KeyK: "k", KeyC: "c", Slash: "/" };
+
+function meant(event) {
+  if (event.key.length !== 1 || /[a-z]/i.test(event.key) || Object.hasOwn(acts, event.key)) return event.key;
+  const place = places[event.code];
+  return place === "/" && event.shiftKey ? "?" : place;
+}
+
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable]");
-  if (typing || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || !Object.hasOwn(acts, event.key)) return;
+  const key = meant(event);
+  if (typing || event.ctrlKey || event.altKey || event.metaKey || event.isComposing || !Object.hasOwn(acts, key)) return;
   event.preventDefault();
-  acts[event.key]();
+  acts[key]();
 });
