@@ -6,6 +6,7 @@ A document that was published is withdrawn and restored like any record (`regist
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
@@ -258,10 +259,12 @@ def _join(document: Document, records: Iterable[Act | Appeal], by: str, reason: 
 def shown(sha256: str) -> PublicCopy | None:
     """The copy with this hash, if the public may have it.
 
-    Not where it was withdrawn, or where its act names what is not shown in full, or where it is hidden for now.
+    Not where it was withdrawn, or where its act names what is not shown in full, or where it is hidden for now; nor
+    where its bytes are others than two people agreed to: the database guards their hash, not them.
     """
     documents = _public_with(sha256).filter(hidden_now=False)
-    return PublicCopy.objects.filter(sha256=sha256, data__isnull=False, original__document__in=documents).first()
+    copy = PublicCopy.objects.filter(sha256=sha256, data__isnull=False, original__document__in=documents).first()
+    return copy if copy and hashlib.sha256(copy.data or b"").hexdigest() == sha256 else None
 
 
 def hidden_for_now(sha256: str) -> bool:

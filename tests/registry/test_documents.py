@@ -253,6 +253,12 @@ def test_nothing_but_reading_is_answered_and_nothing_but_a_hash(client: Client) 
         assert client.get(f"/documents/{other}").status_code == 404
 
 
+def test_other_bytes_than_were_agreed_to_are_not_shown(client: Client) -> None:
+    document = published(taken(PAPER, BAND))
+    PublicCopy.objects.filter(sha256=document.sha256).update(data=b"%PDF-1.7 forged past the desk")
+    assert get(client, document.sha256).status_code == 404
+
+
 def test_it_is_logged_with_both_hashes_and_stands_in_the_api(client: Client) -> None:
     act = make.act()
     original = taken(PAPER, BAND)
