@@ -328,7 +328,7 @@ def called(row: Any) -> str:
             hidden = row.resource is not None and row.resource.display != Resource.Display.FULL
             return str(row.get_type_display() if hidden else row)
         case RequestStep():
-            return ", ".join(filter(None, (str(row.get_kind_display()), _day(row.date))))
+            return ", ".join(filter(None, (str(row.happened), _day(row.date))))
         case FieldSource():
             about = next(one for one in FieldSource.ABOUT if getattr(row, f"{one}_id"))
             return field(about, row.field)

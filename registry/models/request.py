@@ -197,4 +197,9 @@ class RequestStep(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.date}".strip()
+        return f"{self.happened} {self.date}".strip()
+
+    @property
+    def happened(self) -> str:
+        """A silence is an answer of the class `none`, and must not be called an answer."""
+        return self.get_reply_display() if self.reply == self.Reply.NONE else self.get_kind_display()

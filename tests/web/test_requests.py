@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from icalendar import Calendar
 
-from registry import packs
+from registry import log, packs
 from registry.models import Deadline, InformationRequest, Resource, Restriction
 from tests import make
 
@@ -158,6 +158,16 @@ def test_a_body_shows_how_it_answers(client: Client) -> None:
     told = page(client, "/en/authorities/mki/")
     assert "1 request: answered 1, overdue 0." in told
     assert "Answered late: 1 of 1" in told
+
+
+def test_a_silence_is_called_an_answer_nowhere(client: Client) -> None:
+    asked = make.request(None, ("sent", "2015-08"), {"kind": "answered", "date": "2015-09", "reply": "none"})
+    step = asked.steps.get(reply="none")
+    log.append("create", step, after={}, reason="A source tells it.", by="editor-1")
+    request = page(client, f"/en/requests/{asked.key}/")
+    assert "<strong>No reply came</strong>, September 2015" in request
+    assert "Answered" not in request
+    assert "no reply came, September 2015" in page(client, f"/en/history/requeststep/{step.pk}/").partition("<h1>")[2]
 
 
 def test_a_resource_tells_what_was_asked_and_until_when_what_can_be_done(client: Client) -> None:
