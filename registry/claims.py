@@ -34,10 +34,11 @@ class Contradiction:
     denies: tuple[Statement, ...]
     both: tuple[str, ...]  # those who said the one and the other
     measured: tuple[Status, ...]  # of resources whose restriction is denied, and which do not open now
+    reported: tuple[Restriction, ...]  # denied, though sources tell of a block outside the law
 
 
 def contradictions(statements: Iterable[Statement], statuses: Mapping[int, Status]) -> list[Contradiction]:
-    """Where one admits what another denies, one says both, or what is denied is measured; newest first.
+    """Where one admits what another denies, one says both, or what is denied is measured or reported; newest first.
 
     `statuses` are of the resources, by id. Statements come with their restriction, its resource and event.
     """
@@ -46,7 +47,7 @@ def contradictions(statements: Iterable[Statement], statuses: Mapping[int, Statu
         if one.stance in (ADMITS, DENIES):
             about[subject(one)].append(one)
     found = [_contradiction(rows, statuses) for rows in about.values()]
-    kept = [one for one in found if one.denies and (one.admits or one.measured)]
+    kept = [one for one in found if one.denies and (one.admits or one.measured or one.reported)]
     return sorted(kept, key=lambda one: max(row.date for row in (*one.admits, *one.denies)), reverse=True)
 
 
@@ -81,7 +82,23 @@ def _contradiction(rows: Sequence[Statement], statuses: Mapping[int, Status]) ->
     event = next((row.event or (row.restriction.its_event if row.restriction else None) for row in ordered), None)
     both = {_speaker(row): row for row in admits}.keys() & {_speaker(row) for row in denies}
     speakers = dict.fromkeys(str(row.authority or row.speaker) for row in ordered if _speaker(row) in both)
-    return Contradiction(event, tuple(resources.values()), admits, denies, tuple(speakers), tuple(measured.values()))
+    reported = {
+        row.restriction.pk: row.restriction for row in denies if row.restriction and is_reported(row.restriction)
+    }
+    return Contradiction(
+        event,
+        tuple(resources.values()),
+        admits,
+        denies,
+        tuple(speakers),
+        tuple(measured.values()),
+        tuple(reported.values()),
+    )
+
+
+def is_reported(row: Restriction) -> bool:
+    """Sources tell what they saw, and an editor called it a block outside the law: who denies it contradicts them."""
+    return row.kind == Restriction.Kind.PRODUCTION and bool(row.fact)
 
 
 def measured(status: Status) -> str:
@@ -125,11 +142,14 @@ def contradicted() -> list[Subject]:
     """What may be contradicted, newest first: read from narrow columns, so that a page loads its own rows alone."""
     stances: dict[Subject, set[str]] = defaultdict(set)
     newest: dict[Subject, str] = defaultdict(str)
-    measured = set()
+    opposed = set()  # by what is measured, or by what sources report
     failing = Statement.objects.standing().filter(
         stance=DENIES, restriction__resource__targets__cells__state__in=[*UNREACHABLE, State.THROTTLED]
     )
-    failing_ids = set(failing.values_list("pk", flat=True))
+    reported = Statement.objects.standing().filter(
+        ~Q(restriction__fact=""), stance=DENIES, restriction__kind=Restriction.Kind.PRODUCTION
+    )
+    opposed_ids = {pk for (pk,) in failing.order_by().values_list("pk").union(reported.order_by().values_list("pk"))}
     rows = Statement.objects.standing().filter(stance__in=(ADMITS, DENIES)).order_by()
     for pk, stance, date, event, restriction, events, withdrawn, conflicting, resource, began in rows.values_list(
         "pk", "stance", "date", "event", "restriction", "restriction__event", "restriction__event__withdrawn",
@@ -140,9 +160,9 @@ def contradicted() -> list[Subject]:
         )
         stances[about].add(stance)
         newest[about] = max(newest[about], date)
-        if pk in failing_ids:
-            measured.add(about)
-    found = [about for about, said in stances.items() if said == {ADMITS, DENIES} or about in measured]
+        if pk in opposed_ids:
+            opposed.add(about)
+    found = [about for about, said in stances.items() if said == {ADMITS, DENIES} or about in opposed]
     return sorted(found, key=lambda about: (newest[about], about), reverse=True)
 
 

@@ -39,6 +39,8 @@ RECORDS = [
 ]
 # What waves are made events of, and where a fact was read, one person or a machine may add; not withdraw.
 BY_ONE = {"event": ["key", "wave_id"], "source": ["url, title, date"]}  # and by what they are unique
+# Which site it is. One person, or an importer, may add it; another name, or none, would change what restrictions say.
+RESOURCE = ("type", "name", "slug", "host")
 # Links of such a record: table, model, column of the record, column of the other.
 LINKS = [
     ("restriction_acts", "restriction", "restriction_id", "act_id"),
@@ -62,6 +64,7 @@ GUARDS = [
     Guard("checks_vantage", "vantage", "id", VANTAGE, only=("source", "own"), unique=["name", "public_key"]),
     *(Guard(f"registry_{name}", name, "id", (*columns, *WITHDRAWN)) for name, columns in RECORDS),
     *(Guard(f"registry_{name}", name, "id", WITHDRAWN, inserts=False, unique=by) for name, by in BY_ONE.items()),
+    Guard("registry_resource", "resource", "id", RESOURCE, inserts=False, unique=["slug", "type, name"]),
     *(
         Guard(f"registry_{table}", name, key, (key, other, *(["role"] if table in ROLES else [])))
         for table, name, key, other in LINKS

@@ -25,7 +25,7 @@ class StatementQuerySet(WithdrawableQuerySet["Statement"]):
 
     def with_basis(self) -> StatementQuerySet:
         rows = self.select_related("authority", "event", "source", "restriction__resource", "restriction__event")
-        return rows.prefetch_related(hidden("event__"))
+        return rows.prefetch_related(hidden("event__"), "restriction__sources")
 
 
 class Statement(Withdrawable):

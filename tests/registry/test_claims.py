@@ -48,6 +48,16 @@ def test_what_is_denied_stands_beside_what_is_measured() -> None:
     assert one.measured[0].counts.blocked == 2
 
 
+def test_what_is_denied_stands_beside_what_sources_reported_of_a_block_outside_the_law() -> None:
+    told = {"fact": "It did not open in any city.", "kind_reason": "The bodies deny it."}
+    row = make.restriction(make.resource("nvaccess.org"), kind="production", began="2018-04", **told)
+    make.statement(row, date="2018-04-25")
+    [one] = found()
+    assert (one.admits, one.measured, one.reported) == ((), (), (row,))
+    Restriction.objects.update(kind="unknown", kind_reason="")  # nobody has said that it was outside the law
+    assert found() == []
+
+
 @pytest.mark.parametrize("state", [State.ACCESSIBLE, State.DOWN, State.INSUFFICIENT])
 def test_a_denial_of_what_opens_or_is_not_known_contradicts_nothing(state: str) -> None:
     resource = make.resource()

@@ -223,6 +223,10 @@ def test_the_database_refuses_to_write_the_record_alone(ann: User, ben: User, gu
     refused(lambda: act.sources.add(source))
     refused(lambda: make.restriction(make.resource(), kind="court"))
     refused(lambda: make.statement(event))
+    site = make.resource("orda.kz")
+    refused(lambda: type(site).objects.filter(pk=site.pk).update(name="other.kz"))
+    refused(lambda: type(site).objects.filter(pk=site.pk).delete())
+    type(site).objects.filter(pk=site.pk).update(category="NEWS")
     refused(lambda: type(source).objects.filter(pk=source.pk).update(withdrawn="x", withdrawn_on="2026-01-01"))
     act.save()  # nothing of it differs
     act.refresh_from_db()
