@@ -168,6 +168,6 @@ def test_a_wrong_deadline_is_told_by_line_and_column(folder: Path, old: str, new
     assert old in text
     path = folder / "registry" / "countries" / "kz" / "deadlines.csv"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(CommandError, match="Nothing was loaded") as refused:
+    with pytest.raises(CommandError, match="Nothing was proposed") as refused:
         call_command("load_country", "kz", folder=folder)
     assert told in str(refused.value)
