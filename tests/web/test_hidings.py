@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import timedelta
@@ -187,7 +188,7 @@ def test_the_log_verifies_while_it_is_hidden_and_after(client: Client) -> None:
 
 @pytest.fixture
 def paper() -> Document:
-    sha256 = "ab" * 32
+    sha256 = hashlib.sha256(b"%PDF").hexdigest()
     made = make.document("The order", key="order-7", original_hash="cd" * 32, sha256=sha256, url=f"/documents/{sha256}")
     original = Original.objects.create(
         document=made, hash="cd" * 32, size=4, box=b"box", keys=[], taken_on=make.AT.date(), taken_by="editor-1"
