@@ -20,9 +20,9 @@ from registry.desk import holding
 from registry.models import Act, Original, Proposal, PublicCopy
 from registry.models.document import Language
 from registry.moderation import key_id
+from registry.papers import marks
 from registry.papers.limits import FILE_LIMIT
-from registry.papers.marks import Box, Mark
-from registry.papers.marks import row as row_of
+from registry.papers.marks import Mark
 from registry.papers.refusals import Reason, Refused
 from registry.proposals import Operation, State
 from registry.web.documents import HEADERS
@@ -54,9 +54,8 @@ class MarksForm(DecisionForm):
 
 
 def _mark(text: str) -> Mark:
-    page, _colon, sides = text.partition(":")
     try:
-        return Mark(int(page), Box(*map(float, sides.split(","))))
+        return marks.read(text)
     except (ValueError, TypeError):
         told = gettext("“%(text)s” is no place on a page, such as 2:0.1,0.25,0.6,0.3.")
         raise ValidationError(told % {"text": text[:60]}) from None
@@ -118,7 +117,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     original = get_object_or_404(Original.objects.select_related("document").defer("box"), pk=pk)
     copy = documents.current(original)
     do = request.POST.get("do", "")
-    suggested = "\n".join(as_text(one) for one in documents.suggested(copy))
+    suggested = "\n".join(map(marks.typed, documents.suggested(copy)))
     blacken = MarksForm(request.POST if do == "blacken" else None, initial={"marks": suggested})
     publish = PublishForm(request.POST if do == "publish" else None)
     form: DecisionForm = blacken if do == "blacken" else publish
@@ -143,11 +142,6 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "desk/paper.html", context, status=400 if form.errors else 200)
 
 
-def as_text(mark: Mark) -> str:
-    box = mark.box
-    return f"{mark.page}:{box.left},{box.top},{box.right},{box.bottom}"
-
-
 def _done(request: HttpRequest, copy: PublicCopy, do: str, form: DecisionForm) -> HttpResponse:
     """Before a paper is published one person may blacken it; all else takes two."""
     by, fields = holding.person(request), dict(form.cleaned_data)
@@ -159,7 +153,7 @@ def _done(request: HttpRequest, copy: PublicCopy, do: str, form: DecisionForm) -
         return redirect("desk:paper", original.pk)
     operation = Operation.PUBLISH
     if do == "blacken":
-        operation, fields = Operation.REDACT, {"marks": [row_of(one) for one in fields["marks"]]}
+        operation, fields = Operation.REDACT, {"marks": [marks.row(one) for one in fields["marks"]]}
     made = proposals.propose(operation, copy, fields, by=by, reason=reason)
     messages.success(request, gettext("It is proposed. It is done when another person agrees."))
     return redirect("desk:proposal", made.pk)

@@ -126,7 +126,7 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
 
 def _in_words(name: str, value: Any) -> str:
     if name == "marks":
-        return "; ".join(map(papers.as_text, marks.of(value)))
+        return "; ".join(map(marks.typed, marks.of(value)))
     return labels.value("document", name, value, labels.Records([]))
 
 

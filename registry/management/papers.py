@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from registry import documents
 from registry.models import PublicCopy
-from registry.papers.marks import Box, Mark
+from registry.papers import marks
+from registry.papers.marks import Mark
 
 
 def add_marks(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +24,8 @@ def add_marks(parser: argparse.ArgumentParser) -> None:
 
 
 def _mark(text: str) -> Mark:
-    page, _colon, sides = text.partition(":")
     try:
-        return Mark(int(page), Box(*map(float, sides.split(","))))
+        return marks.read(text)
     except (ValueError, TypeError):
         raise argparse.ArgumentTypeError(f"{text!r} is no mark, such as 2:0.1,0.25,0.6,0.3") from None
 
@@ -37,8 +37,7 @@ def told(copy: PublicCopy) -> Iterator[str]:
     for (page, kind), count in sorted(kinds.items()):
         yield f"  page {page}: {count} × {kind}, not blackened"
     for mark in documents.suggested(copy):
-        box = mark.box
-        yield f"    --mark {mark.page}:{box.left},{box.top},{box.right},{box.bottom}"
+        yield f"    --mark {marks.typed(mark)}"
     for what, values in (
         ("pages in which no numbers can be found, for they are pictures", copy.without_text),
         ("pages of one colour: is something missing?", copy.blank),

@@ -41,6 +41,18 @@ class Mark:
             raise ValueError("pages are counted from 1")
 
 
+def read(text: str) -> Mark:
+    """As people type it: PAGE:LEFT,TOP,RIGHT,BOTTOM. Raises ValueError, TypeError."""
+    page, _colon, sides = text.partition(":")
+    return Mark(int(page), Box(*map(float, sides.split(","))))
+
+
+def typed(mark: Mark) -> str:
+    """What `read` reads."""
+    box = mark.box
+    return f"{mark.page}:{box.left},{box.top},{box.right},{box.bottom}"
+
+
 def of(rows: Sequence[dict[str, float]]) -> list[Mark]:
     """As `row` made them. Raises ValueError, KeyError, TypeError."""
     return [
