@@ -87,7 +87,7 @@ def redis_url() -> Iterator[str]:
             stdout=subprocess.DEVNULL,
         )
         try:
-            _await_port(port, process)
+            await_port(port, process)
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             process.terminate()
@@ -127,7 +127,8 @@ def free_port() -> int:
     raise RuntimeError("no free port among a hundred")
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+def await_port(port: int, process: subprocess.Popen[bytes], seconds: float = 10) -> None:
+    """Until something listens there. Raises RuntimeError where the process ends first, or the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

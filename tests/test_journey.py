@@ -8,8 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from django_otp.oath import totp
 from playwright.sync_api import Page, sync_playwright
 
 from registry.papers import sealing
-from tests.conftest import CHROMIUM_FLAGS, free_port
+from tests.conftest import CHROMIUM_FLAGS, await_port, free_port
 from tests.papers import build
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,22 +66,10 @@ def register(tmp_path: Path) -> Iterator[Register]:
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            _await(made, server)
+            await_port(port, server, 60)
             yield made
         finally:
             server.terminate()
-
-
-def _await(register: Register, server: subprocess.Popen[bytes]) -> None:
-    for _attempt in range(600):
-        assert server.poll() is None
-        try:
-            register.get("/healthz")
-        except urllib.error.URLError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the server does not answer")
 
 
 class Editor:
