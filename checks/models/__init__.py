@@ -1,0 +1,32 @@
+"""The tables of the evidence. Machines write them; no row here knows who reported anything."""
+
+from checks.models.imports import Import
+from checks.models.measurement import Measurement
+from checks.models.network import IMITATED, AddressRange, Network, address_key
+from checks.models.plan import Plan, Target
+from checks.models.run import Round, Run
+from checks.models.state import Cell, Episode, Recount, State
+from checks.models.vantage import Vantage
+from checks.models.verdict import Ruleset, Verdict
+from checks.models.wave import Wave
+
+__all__ = [
+    "IMITATED",
+    "AddressRange",
+    "Cell",
+    "Episode",
+    "Import",
+    "Measurement",
+    "Network",
+    "Plan",
+    "Recount",
+    "Round",
+    "Ruleset",
+    "Run",
+    "State",
+    "Target",
+    "Vantage",
+    "Verdict",
+    "Wave",
+    "address_key",
+]

@@ -1,0 +1,83 @@
+"""What one visit saw. Facts only."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from uuid_utils.compat import uuid7
+
+from checks.engine.records import Measurement as Record
+from checks.models.network import Network
+from checks.models.plan import Target
+from checks.models.run import Run
+from checks.models.vantage import Vantage
+from checks.verdict.facts import UNKNOWN, Setting
+
+
+class MeasurementQuerySet(models.QuerySet["Measurement"]):
+    def published(self) -> Self:
+        """Without those of first checks."""
+        return self.filter(run__round__plan__isnull=False)
+
+
+class Measurement(models.Model):
+    """One visit as one vantage saw it. Facts only; the document holds the whole record.
+
+    The time-ordered id is also the partition key; nothing points here with a foreign key.
+    """
+
+    id = models.UUIDField("ID", primary_key=True, default=uuid7, editable=False)
+    run = models.ForeignKey(Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="measurements")
+    attempt = models.PositiveSmallIntegerField(_("attempt"))
+    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements")
+    vantage = models.ForeignKey(
+        Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="measurements"
+    )
+    network = models.ForeignKey(
+        Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="measurements"
+    )
+    control = models.BooleanField(_("control"))
+    started_at = models.DateTimeField(_("began"))
+    recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
+    failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
+    imitated = models.BooleanField(_("imitated"))
+    document = models.BinaryField(_("record of the visit"))  # zlib-compressed JSON of checks.engine.records.Measurement
+    # Of an imported one, where it is from and what was known beside its records (checks.formats.ooni.Origin).
+    origin = models.JSONField(_("where it is imported from"), null=True, blank=True)
+
+    objects = MeasurementQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("measurement")
+        verbose_name_plural = _("measurements")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["target", "network", "-started_at"]),
+            models.Index(fields=["target", "started_at"], name="measurement_controls", condition=Q(control=True)),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @staticmethod
+    def pack(record: Record) -> bytes:
+        return zlib.compress(json.dumps(record.as_json(), separators=(",", ":")).encode(), 9)
+
+    @property
+    def record(self) -> Record:
+        return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
+
+    @property
+    def own_control(self) -> str | None:
+        """The id of the one control that an imported measurement came with, if any. It is paired with no other."""
+        return self.origin.get("control") if self.origin else None
+
+    @property
+    def setting(self) -> Setting:
+        """What was known beside the records; of our own measurements nothing is."""
+        return Setting(**self.origin["setting"]) if self.origin else UNKNOWN
