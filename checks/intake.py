@@ -1,4 +1,4 @@
-"""Batches coming home: signed bytes in, a recorded and judged run out."""
+"""Batches coming home: signed bytes in, a recorded and judged run and a receipt out."""
 
 from __future__ import annotations
 
@@ -6,29 +6,77 @@ import base64
 import binascii
 from datetime import datetime
 
-from checks import judging, runs
-from checks.models import Run, Vantage
-from checks.probe.batch import BadBatch, unseal
+from checks import judging, parking, runs
+from checks.models import Parked, Run, Vantage
+from checks.probe.batch import Batch
+from checks.probe.messages import BadMessage, Receipt, Sealed
 from checks.runs import Refused
 
-MESSAGE_LIMIT = 32 * 1024 * 1024  # characters of base64
+SIZE_LIMIT = 24 * 1024 * 1024  # bytes of a batch as it travels, compressed
 
 
-def receive(vantage_name: str, body: str, signature: str, *, at: datetime) -> Run:
-    """Verify, record and judge one batch. Raises Refused; a refused batch leaves no trace in the evidence."""
-    vantage = Vantage.objects.filter(name=vantage_name).first()
-    if vantage is None or vantage.public_key is None or vantage.state != Vantage.State.ADMITTED:
-        raise Refused(f"{vantage_name!r} is no admitted vantage")
-    if len(body) > MESSAGE_LIMIT:
-        raise Refused(f"larger than {MESSAGE_LIMIT} characters")
+def receive(vantage_name: str, sealed: Sealed, *, at: datetime) -> Receipt:
+    """Verify, record and judge one batch, and say what became of it.
+
+    Raises Refused for what is no batch of an admitted vantage: nobody is told anything then. A batch that is refused
+    leaves no trace in the evidence.
+    """
+    vantage = admitted(vantage_name)
+    if len(sealed.body) > SIZE_LIMIT:
+        raise Refused(f"larger than {SIZE_LIMIT} bytes")
     try:
-        batch = unseal(
-            base64.b64decode(body, validate=True), base64.b64decode(signature, validate=True), vantage.public_key
-        )
-    except (BadBatch, binascii.Error, ValueError) as error:
+        batch = Batch.unsealed(sealed, str(vantage.public_key))
+    except BadMessage as error:
         raise Refused(str(error)) from error
     if batch.vantage != vantage.name:
         raise Refused(f"signed for {batch.vantage!r}, sent as {vantage.name!r}")
-    run = runs.record(vantage, batch, at=at)
-    judging.judge_run(run, at=at)
-    return run
+    return _taken(vantage, batch, sealed, at)
+
+
+def admitted(vantage_name: str) -> Vantage:
+    """Raises Refused for one that nobody admitted, or that was revoked."""
+    vantage = Vantage.objects.filter(name=vantage_name, state=Vantage.State.ADMITTED).first()
+    if vantage is None or vantage.public_key is None:
+        raise Refused(f"{vantage_name!r} is no admitted vantage", keep=True)
+    return vantage
+
+
+def _taken(vantage: Vantage, batch: Batch, sealed: Sealed, at: datetime) -> Receipt:
+    """Record and judge; what is wrong with the batch becomes the reason of its receipt."""
+    receipt = Receipt(vantage.name, batch.run, batch.attempt, keep=False)
+    key = f"{vantage.name}/{batch.run}/{batch.attempt}"
+    recorded: list[Run] = []
+    refused: list[Refused] = []
+    with parking.parking(Parked.Kind.BATCH, key, at=at, body=as_text(vantage.name, sealed)):
+        try:
+            recorded.append(runs.record(vantage, batch, at=at))
+        except Refused as error:
+            refused.append(error)
+    if refused:
+        return Receipt(vantage.name, batch.run, batch.attempt, keep=refused[0].keep, reason=str(refused[0]))
+    if not recorded:
+        aside = parking.is_aside(Parked.Kind.BATCH, key)
+        why = "put aside for whoever keeps the register" if aside else "it could not be recorded: send it again"
+        return Receipt(vantage.name, batch.run, batch.attempt, keep=not aside, reason=why)
+    Vantage.objects.filter(pk=vantage.pk).exclude(said=batch.said.as_json()).update(said=batch.said.as_json())
+    judging.judge(recorded, at=at)
+    return receipt
+
+
+def as_text(vantage_name: str, sealed: Sealed) -> dict[str, str]:
+    """A batch as the queue carries it."""
+    return {
+        "vantage": vantage_name,
+        "body": base64.b64encode(sealed.body).decode("ascii"),
+        "signature": base64.b64encode(sealed.signature).decode("ascii"),
+    }
+
+
+def from_text(body: str, signature: str) -> Sealed:
+    """Raises Refused."""
+    if len(body) > SIZE_LIMIT * 4 // 3 + 4:
+        raise Refused(f"larger than {SIZE_LIMIT} bytes")
+    try:
+        return Sealed(base64.b64decode(body, validate=True), base64.b64decode(signature, validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise Refused(f"not base64: {error}") from error

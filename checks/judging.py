@@ -10,11 +10,26 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from checks import parking, planning
 from checks.engine import records
-from checks.models import Cell, Episode, Measurement, Network, Recount, Ruleset, Run, State, Target, Vantage, Verdict
+from checks.models import (
+    Cell,
+    Episode,
+    Measurement,
+    Network,
+    Parked,
+    Recount,
+    Ruleset,
+    Run,
+    State,
+    Target,
+    Vantage,
+    Verdict,
+)
 from checks.runs import PAIRING, moment_kept
 from checks.verdict import episodes, facts, rules
 from checks.verdict import state as rules_of_state
@@ -25,6 +40,7 @@ from checks.verdict.state import CellVerdict
 
 COUNTRY = "kz"
 DEFAULT_PERIOD = timedelta(days=1)
+NO_CONTROL = "no_control"  # the rule of a measurement that nothing was measured beside
 AT_ONCE = 100  # recounts read at once
 
 
@@ -48,18 +64,61 @@ def judge_run(run: Run, *, at: datetime) -> None:
     with transaction.atomic():
         if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=moment_kept(run, at)):
             return  # someone was faster
-        measurements = list(run.measurements.select_related("target", "network", "run__round"))
-        Verdict.objects.bulk_create(verdicts(measurements, rulesets(at=at)), ignore_conflicts=True)
-        # In one order everywhere: two workers that judge runs of one network wait for each other, and not for ever.
-        for target in sorted({m.target for m in measurements if run.round.plan_id}, key=lambda one: one.pk):
-            since = min(m.started_at for m in measurements if m.target == target)
-            refresh(target, run.vantage.network, at=at, plan_period=_period(target), since=since)
+        closing = run.measurements.filter(closing=True)
+        measurements = list(closing.select_related("target", "network", "run__round__plan"))
+        under = rulesets(at=at)
+        made = verdicts(measurements, under)
+        Verdict.objects.bulk_create(made, ignore_conflicts=True)
+        if run.round.plan_id is not None:
+            _count(run, measurements, [one for one in made if one.ruleset == under[0]], at)
+
+
+def _count(run: Run, measurements: Sequence[Measurement], judged: Sequence[Verdict], at: datetime) -> None:
+    """Carry on the cells of a run, and have measured again what looked different than before or had no control."""
+    verdict_on = {one.target_id: one for one in judged}
+    different, uncontrolled = [], []
+    # In one order everywhere: two workers that judge runs of one network wait for each other, and not for ever.
+    for measurement in sorted(measurements, key=lambda one: one.target_id):
+        target, verdict = measurement.target, verdict_on[measurement.target_id]
+        period = _period(target)
+        cell = refresh(target, run.vantage.network, at=at, plan_period=period, since=measurement.started_at)
+        if _differs(State(cell), Verdict.Value(verdict.verdict)):
+            different.append(target)
+        elif verdict.rule == NO_CONTROL:
+            uncontrolled.append(target)
+    delays = [timedelta(minutes=minutes) for minutes in settings.RETESTS]
+    planning.retest(run, different, at=at, delays=delays)
+    planning.retest(run, uncontrolled, at=at, delays=delays[:1])
+
+
+def _differs(state: State, verdict: Verdict.Value) -> bool:
+    """Whether a verdict is not what the public state says. Of a cell without a state, only interference is news."""
+    if verdict == Verdict.Value.INCONCLUSIVE:
+        return False
+    if state == State.INSUFFICIENT:
+        return verdict == Verdict.Value.BLOCKED
+    return state == State.CONTRADICTORY or _CLASS[verdict] != rules_of_state.class_of(rules_of_state.State(state))
+
+
+_CLASS = {
+    Verdict.Value.ACCESSIBLE: rules_of_state.State.ACCESSIBLE,
+    Verdict.Value.BLOCKED: rules_of_state.State.BLOCKED,
+    Verdict.Value.DOWN: rules_of_state.State.DOWN,
+}
+
+
+def judge(runs: Iterable[Run], *, at: datetime) -> None:
+    """Judge each; one that cannot be judged does not keep the others from it."""
+    aside = parking.aside(Parked.Kind.JUDGE)
+    for run in runs:
+        if str(run.pk) not in aside:
+            with parking.parking(Parked.Kind.JUDGE, run.pk, at=at):
+                judge_run(run, at=at)
 
 
 def judge_leftovers(*, at: datetime) -> None:
     """Judge the runs that were recorded by a process that died before it judged them."""
-    for run in Run.objects.unjudged().select_related("vantage__network", "round"):
-        judge_run(run, at=at)
+    judge(Run.objects.unjudged().select_related("vantage__network", "round"), at=at)
 
 
 def rulesets(*, at: datetime) -> list[str]:
@@ -133,7 +192,9 @@ def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
     near: dict[int, list[_Control]] = {}
     rows = Measurement.objects.filter(
         control=True,
+        closing=True,
         vantage__source=Vantage.Source.OWN,
+        vantage__state=Vantage.State.ADMITTED,
         target__in={m.target_id for m in measurements},
         started_at__range=(min(times) - PAIRING, max(times) + PAIRING),
     ).values_list("target", "pk", "vantage", "imitated", "run__round__plan", "started_at")
@@ -183,9 +244,16 @@ def recount(*, at: datetime) -> Iterator[Recount]:
     """Count anew, one after the other, the cells whose verdicts changed all at once. Whoever takes one has counted it;
     stop whenever you like: the others still wait.
     """
-    while waiting := list(Recount.objects.select_related("target", "network")[:AT_ONCE]):
+    last = 0
+    aside = parking.aside(Parked.Kind.COUNT)
+    while waiting := list(
+        Recount.objects.filter(pk__gt=last).select_related("target", "network").order_by("pk")[:AT_ONCE]
+    ):
+        last = waiting[-1].pk
         for one in waiting:
-            with transaction.atomic():
+            if str(one.pk) in aside:
+                continue
+            with parking.parking(Parked.Kind.COUNT, one.pk, at=at):
                 if Recount.objects.filter(pk=one.pk).delete()[0]:
                     refresh(one.target, one.network, at=at, plan_period=_period(one.target))
             yield one
@@ -200,8 +268,10 @@ def _period(target: Target) -> timedelta:
 @transaction.atomic
 def refresh(
     target: Target, network: Network, *, at: datetime, plan_period: timedelta, since: datetime | None = None
-) -> None:
-    """Count a cell anew from its verdicts, and carry its episodes on.
+) -> str:
+    """Count a cell anew from its verdicts, and carry its episodes on. Returns its state.
+
+    A target whose state changed is measured hourly for a day (`planning.watch`).
 
     `since`: no verdict before this is new; what was decided before it stands, and what came after is decided again.
     Without it everything is, from the first verdict on. Whoever began long ago takes nothing back that came meanwhile.
@@ -218,8 +288,11 @@ def refresh(
     counted = rules_of_state.state_of(verdicts, now=at, plan_period=plan_period, since=history.now.cut)
     usual = rules_of_state.usual_volume(verdicts, now=at, plan_period=plan_period)
     lately = sum(v.at >= at - rules_of_state.window_of(plan_period) for v in verdicts)
+    state = running.state if running else State.INSUFFICIENT
+    if State.INSUFFICIENT not in (cell.state, state) and cell.state != state:
+        planning.watch([target.pk], until=at + planning.WATCHED)
     Cell.objects.filter(pk=cell.pk).update(
-        state=running.state if running else State.INSUFFICIENT,
+        state=state,
         candidate=candidate.key.split()[0] if candidate else "",
         candidate_since=candidate.since if candidate else None,
         mechanism=(running.mechanism if running else None) or "",
@@ -237,6 +310,7 @@ def refresh(
         measured_at=max((v.at for v in verdicts), default=cell.measured_at),
         checkpoint=_stored(history.last, basis),
     )
+    return str(state)
 
 
 def state_under(ruleset: str, target: Target, network: Network, *, at: datetime) -> State:
@@ -249,7 +323,7 @@ def state_under(ruleset: str, target: Target, network: Network, *, at: datetime)
 def _counted(
     ruleset: str, target: Target, network: Network, *, since: datetime | None, until: datetime
 ) -> list[CellVerdict]:
-    rows = Verdict.objects.published().filter(target=target, network=network, ruleset=ruleset, at__lte=until)
+    rows = Verdict.objects.counted().filter(target=target, network=network, ruleset=ruleset, at__lte=until)
     if since is not None:
         rows = rows.filter(at__gte=since)
     return [_as_counted(row) for row in rows.defer("notes", "controls")]

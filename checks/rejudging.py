@@ -58,7 +58,7 @@ class Step:
 
 def to_judge(since: datetime | None = None) -> QuerySet[Measurement]:
     """Of controls there are no verdicts."""
-    rows = Measurement.objects.filter(control=False)
+    rows = Measurement.objects.filter(control=False, closing=True)
     return rows.filter(started_at__gte=since) if since else rows
 
 

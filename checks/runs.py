@@ -11,49 +11,54 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from checks import storing
 from checks.engine import records
 from checks.engine.guard import refuse
-from checks.models import Measurement, Plan, Round, Run, Target, Vantage
+from checks.models import Measurement, Nonce, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
+from checks.probe.messages import Order
 
-LEASE = timedelta(minutes=5)
-LEASE_PER_TARGET = timedelta(seconds=2)
 PAIRING = timedelta(minutes=10)  # a control counts for a measurement that began no further away
 CLOCK_SKEW = timedelta(minutes=10)
+WINDOW = {Vantage.Role.ACCESS: 2, Vantage.Role.CONTROL: 8}  # runs that one vantage holds at a time: a fair share
 
 
 class Refused(Exception):
-    """A batch that is not taken; the message says why. Nothing of it is stored."""
+    """A batch that is not taken; the message says why. Nothing of it is stored.
+
+    `keep`: the probe is to keep it and send it again, for it may be taken later.
+    """
+
+    def __init__(self, why: str, *, keep: bool = False) -> None:
+        super().__init__(why)
+        self.keep = keep
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a vantage is asked to do: the arguments of the probe's task."""
+class Planned:
+    """Why and when a round is made; plan, vantage, slot and batch are one round once."""
 
-    queue: str
-    vantage: str
-    run: int
-    attempt: int
-    items: tuple[tuple[str, tuple[str, ...]], ...]  # URL, and addresses to visit besides its own
-    lease: timedelta
+    plan: Plan | None
+    slot: datetime
+    batch: int
+    due_at: datetime  # nobody is asked before
+    priority: int
 
 
 @transaction.atomic
-def create(
-    vantage: Vantage, targets: Sequence[Target], *, slot: datetime, plan: Plan | None = None, batch: int = 0
-) -> Round:
-    """A round: a run for the vantage, and one for a control, which goes first."""
-    round_ = Round.objects.create(plan=plan, vantage=vantage, slot=slot, batch=batch)
-    ids = [target.pk for target in targets]
-    if vantage.role == Vantage.Role.CONTROL:
-        Run.objects.create(round=round_, vantage=vantage, targets=ids, state=Run.State.READY)
-        return round_
-    control = _control_for(round_)
-    Run.objects.create(
-        round=round_, vantage=vantage, targets=ids, state=Run.State.WAITING if control else Run.State.READY
-    )
-    if control:
-        Run.objects.create(round=round_, vantage=control, targets=ids, state=Run.State.READY)
+def create(vantage: Vantage, targets: Sequence[Target], planned: Planned) -> Round:
+    """A round: a run for the vantage, and one for a control that goes first when the other is claimed."""
+    round_ = Round.objects.create(plan=planned.plan, vantage=vantage, slot=planned.slot, batch=planned.batch)
+    control = _control_for(round_) if vantage.role != Vantage.Role.CONTROL else None
+    for at in [vantage] + ([control] if control else []):
+        Run.objects.create(
+            round=round_,
+            vantage=at,
+            targets=[target.pk for target in targets],
+            priority=planned.priority,
+            due_at=planned.due_at,
+            state=Run.State.PLANNED,
+        )
     return round_
 
 
@@ -63,26 +68,57 @@ def _control_for(round_: Round) -> Vantage | None:
     return controls[round_.pk % len(controls)] if controls else None
 
 
-def take(at: datetime) -> list[Order]:
-    """Take every free run under a lease; each is taken by one caller only."""
+def take(at: datetime, *, way: Vantage.Way = Vantage.Way.QUEUE) -> list[tuple[Vantage, Order]]:
+    """Take what is due of all vantages to which work comes that way; each run is taken by one caller only."""
+    admitted = Vantage.objects.filter(state=Vantage.State.ADMITTED, way=way)
+    asked = admitted.filter(pk__in=Run.objects.open().values("vantage")).order_by("role", "pk")  # controls after all
+    return [(vantage, order) for vantage in asked for order in take_for(vantage, at)]
+
+
+def take_for(vantage: Vantage, at: datetime, *, room: int | None = None) -> list[Order]:
+    """Claim what is due for one vantage, the most urgent first and no more than its share, and take what is ready.
+
+    A probe run is claimed before it is ready: its control measures then, so that both look at the same minutes.
+    `room`: how many runs it can take, if it says so.
+    """
+    share = WINDOW[Vantage.Role(vantage.role)]
+    share = share if room is None else min(share, room)
+    _claim(vantage, share, at)
+    share -= Run.objects.held(at).filter(vantage=vantage).count()
     orders = []
-    for run in Run.objects.free(at).select_related("vantage").order_by("pk"):
-        lease = LEASE + LEASE_PER_TARGET * len(run.targets)
+    for run in Run.objects.free(at).filter(vantage=vantage).order_by("priority", "due_at", "pk")[: max(0, share)]:
+        lease = lease_of(len(run.targets))
         mine = Run.objects.free(at).filter(pk=run.pk, attempt=run.attempt, vantage__state=Vantage.State.ADMITTED)
         if mine.update(lease_until=at + lease, attempt=F("attempt") + 1):
-            orders.append(_order(run, lease))
+            orders.append(_order(vantage, run, lease))
     return orders
 
 
-def _order(run: Run, lease: timedelta) -> Order:
+def _claim(vantage: Vantage, share: int, at: datetime) -> None:
+    own = Run.objects.filter(vantage=vantage, round__vantage=vantage)
+    share -= own.filter(state__in=[Run.State.WAITING, Run.State.READY]).count()
+    due = own.filter(state=Run.State.PLANNED, due_at__lte=at).order_by("priority", "due_at", "pk")
+    for run in due[: max(0, share)]:
+        with transaction.atomic():
+            control = Run.objects.filter(round=run.round_id, state=Run.State.PLANNED).exclude(pk=run.pk)
+            state = Run.State.WAITING if control.exists() else Run.State.READY
+            if Run.objects.filter(pk=run.pk, state=Run.State.PLANNED).update(state=state):
+                control.update(state=Run.State.READY)
+
+
+def lease_of(targets: int) -> timedelta:
+    """How long a run of so many targets may take before it goes out again."""
+    return timedelta(seconds=settings.LEASE + settings.LEASE_PER_TARGET * targets)
+
+
+def _order(vantage: Vantage, run: Run, lease: timedelta) -> Order:
     urls = Target.objects.filter(pk__in=run.targets).order_by("pk").values_list("url", flat=True)
     return Order(
-        queue=run.vantage.queue,
-        vantage=run.vantage.name,
+        vantage=vantage.name,
         run=run.pk,
         attempt=run.attempt + 1,
         items=tuple((url, tuple(run.addresses.get(url, ()))) for url in urls),
-        lease=lease,
+        lease=lease.total_seconds(),
     )
 
 
@@ -91,9 +127,11 @@ def give_up(at: datetime) -> int:
     given_up = 0
     for run in Run.objects.given_up(at):
         with transaction.atomic():
-            if Run.objects.given_up(at).filter(pk=run.pk).update(state=Run.State.FAILED, lease_until=None):
+            why = f"no result in {Run.ATTEMPTS} attempts"
+            failed = {"state": Run.State.FAILED, "lease_until": None, "failure": why}
+            if Run.objects.given_up(at).filter(pk=run.pk).update(**failed):
                 given_up += 1
-                _release(run.round_id, {})
+                release(run.round_id, {})
     return given_up
 
 
@@ -101,29 +139,52 @@ def give_up(at: datetime) -> int:
 def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     """Store a batch once, whoever sends it how often. Raises Refused for what does not fit its run.
 
-    A late result of an older attempt is kept as more measurements and closes nothing.
+    A late result of an older attempt is kept as more measurements and closes nothing. All of a batch is stored, or
+    nothing.
     """
     try:
-        held = Run.objects.select_for_update().select_related("vantage__network", "round")
+        held = Run.objects.select_for_update(of=("self",)).select_related("vantage__network", "round")
         run = held.get(pk=batch.run, vantage=vantage)
     except Run.DoesNotExist:
         raise Refused(f"run {batch.run} is not one of {vantage}") from None
     if not 1 <= batch.attempt <= run.attempt:
         raise Refused(f"attempt {batch.attempt} of run {run.pk} was never given out")
+    use_once(vantage, batch.nonce, batch.sent, at=at)
     test = _checked(batch, run)
     measurements = () if test and test.failed else batch.measurements  # a vantage that fails is silent for this run
     targets = {target.url: target for target in Target.objects.filter(pk__in=run.targets)}
-    rows = [_row(run, batch, measured, targets, at) for measured in measurements]
-    Measurement.objects.bulk_create(rows, ignore_conflicts=True)
+    closes = run.state == Run.State.READY and run.attempt == batch.attempt
+    rows = [_row(run, batch, measured, targets, at, closes) for measured in measurements]
+    storing.insert(rows)
     kept = moment_kept(run, at)
     Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
-    closes = Run.objects.filter(pk=run.pk, state=Run.State.READY, attempt=batch.attempt)
-    found = test.as_json() if test else None
-    if closes.update(state=Run.State.RECORDED, recorded_at=kept, lease_until=None, self_test=found):
+    if closes:
+        if batch.attempt > 1:  # what an older attempt of this probe had brought home already counts now
+            Measurement.objects.filter(run=run, pk__in=[row.pk for row in rows]).update(closing=True)
+        run.state, run.recorded_at, run.lease_until = Run.State.RECORDED, kept, None
+        run.self_test = test.as_json() if test else None
+        run.save(update_fields=["state", "recorded_at", "lease_until", "self_test"])
         if vantage.role == Vantage.Role.CONTROL:
-            _release(run.round_id, _resolved(measurements))
-        run.refresh_from_db()
+            release(run.round_id, _resolved(measurements))
     return run
+
+
+def use_once(vantage: Vantage, nonce: str, sent: datetime, *, at: datetime) -> None:
+    """Take the number and the moment of a signed message. Raises Refused for a replay, and for a wrong clock."""
+    if abs(sent - at) > CLOCK_SKEW:
+        raise Refused(
+            f"sent at {sent.isoformat()}, and it is {at.isoformat()} here: set the clock, or send it anew", keep=True
+        )
+    if not nonce.isalnum() or len(nonce) != 32:
+        raise Refused("the nonce must be 32 letters and digits")
+    _, first = Nonce.objects.get_or_create(vantage=vantage, value=nonce, defaults={"sent_at": sent})
+    if not first:
+        raise Refused("a replay: this very message came before", keep=True)
+
+
+def forget_nonces(at: datetime) -> int:
+    """What was sent longer ago than the clock's window is refused by its date."""
+    return Nonce.objects.filter(sent_at__lt=at - 2 * CLOCK_SKEW).delete()[0]
 
 
 def _checked(batch: Batch, run: Run) -> records.SelfTest | None:
@@ -142,32 +203,37 @@ def moment_kept(run: Run, at: datetime) -> datetime:
 
 
 def _row(
-    run: Run, batch: Batch, measured: records.Measurement, targets: dict[str, Target], at: datetime
+    run: Run, batch: Batch, measured: records.Measurement, targets: dict[str, Target], at: datetime, closes: bool
 ) -> Measurement:
     network = run.vantage.network
-    started = datetime.fromisoformat(measured.started)
+    try:
+        started, pk = datetime.fromisoformat(measured.started), UUID(measured.id)
+        skewed = not run.round.slot - CLOCK_SKEW <= started <= at + CLOCK_SKEW
+    except (ValueError, TypeError) as error:
+        raise Refused(f"a measurement without a proper id or moment: {error}") from error
     if measured.url not in targets:
         raise Refused(f"{measured.url} was not asked for in run {run.pk}")
     if measured.imitated != network.imitated or (measured.imitated and not settings.DEMO):
         raise Refused("an imitated world and a real register must not mix")
-    if not run.round.slot - CLOCK_SKEW <= started <= at + CLOCK_SKEW:
+    if skewed:
         raise Refused(f"measured at {started.isoformat()}: the clock of {run.vantage} is wrong")
     return Measurement(
-        id=UUID(measured.id),
+        id=pk,
         run=run,
         attempt=batch.attempt,
+        closing=closes,
         target=targets[measured.url],
         vantage=run.vantage,
         network=network,
         control=run.vantage.role == Vantage.Role.CONTROL,
         started_at=started,
-        failure=(measured.failure or "")[:200],
+        failure=(measured.failure or "").replace("\0", "")[:200],
         imitated=measured.imitated,
         document=Measurement.pack(measured),
     )
 
 
-def _release(round_id: int, addresses: dict[str, list[str]]) -> None:
+def release(round_id: int, addresses: dict[str, list[str]]) -> None:
     """Let the probe run of a round go, with the addresses that its control saw."""
     Run.objects.filter(round_id=round_id, state=Run.State.WAITING).update(state=Run.State.READY, addresses=addresses)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 
 from celery import current_app, shared_task
@@ -11,6 +13,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from checks import intake, judging, planning, runs, waves
+from checks.models import Vantage
+from checks.probe.messages import Order, Receipt
 from checks.runs import Refused
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,7 @@ def dispatch() -> None:
     judging.expire(at=at)
     recount(at)
     planning.forget_first_checks(at)
+    runs.forget_nonces(at)
 
 
 @shared_task(name="find_waves", acks_late=True, ignore_result=True)
@@ -37,12 +42,15 @@ def find_waves() -> None:
 
 @shared_task(name="record", acks_late=True, ignore_result=True)
 def record(vantage: str, body: str, signature: str) -> None:
-    """One signed batch from queue `results`. A control's batch lets its probe run go at once."""
+    """One signed batch from a vantage's queue of results. A control's batch lets its probe run go at once."""
     try:
-        intake.receive(vantage, body, signature, at=timezone.now())
+        receipt = intake.receive(vantage, intake.from_text(body, signature), at=timezone.now())
     except Refused as error:
         log.warning("batch refused: %s", error)
         return
+    if receipt.reason:
+        log.warning("batch of run %d from %s refused: %s", receipt.run, vantage, receipt.reason)
+    send_receipt(receipt)
     send_orders()
 
 
@@ -55,11 +63,15 @@ def recount(at: datetime) -> None:
 
 
 def send_orders() -> None:
-    """Ring the doorbell of every vantage that has a free run."""
-    for order in runs.take(timezone.now()):
-        current_app.send_task(
-            "measure",
-            kwargs={"vantage": order.vantage, "run": order.run, "attempt": order.attempt, "items": order.items},
-            queue=order.queue,
-            expires=order.lease.total_seconds(),
-        )
+    """Ring the doorbell of every vantage that has a free run. What its queue loses goes out again after its lease."""
+    send(runs.take(timezone.now()))
+
+
+def send(orders: Iterable[tuple[Vantage, Order]]) -> None:
+    for vantage, order in orders:
+        current_app.send_task("measure", kwargs=asdict(order), queue=vantage.queue, expires=order.lease)
+
+
+def send_receipt(receipt: Receipt) -> None:
+    """Tell a probe what became of its batch; until it hears, it sends it again."""
+    current_app.send_task("receipt", kwargs=asdict(receipt), queue=Vantage.queue_of(receipt.vantage), expires=3600)

@@ -10,6 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from registry.papers.limits import FILE_LIMIT
@@ -141,6 +142,18 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_FOLDER / "control"),
         "polling_interval": 0.1,
     }
+# A run: at most so many targets, and how long it may take before it goes out again, in seconds.
+BATCH = env.int("TIZILIM_BATCH", default=200)
+LEASE = env.float("TIZILIM_LEASE", default=300.0)
+LEASE_PER_TARGET = env.float("TIZILIM_LEASE_PER_TARGET", default=2.0)
+# Over how much of a plan's period its runs are spread: 1 is all of it, 0 makes all of them due at once.
+SPREAD = env.float("TIZILIM_SPREAD", default=1.0)
+# Minutes after which something that looked different is measured again; empty: at the next sweep only.
+RETESTS = env.list("TIZILIM_RETESTS", cast=float, default=[5.0, 20.0, 60.0])
+# Whoever knows it can tell when a site will be visited.
+PLANNING_SEED = (
+    env.str("TIZILIM_PLANNING_SEED", default="") or salted_hmac("planning", "seed", secret=SECRET_KEY).hexdigest()
+)
 # How often beat looks for due plans and for leases that ran out, in seconds.
 TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough

@@ -23,7 +23,7 @@ if os.environ.get("TIZILIM_TEST_POSTGRES"):
 else:
     os.environ.pop("DATABASE_URL", None)
 
-os.environ["TIZILIM_TICK"] = "1"
+os.environ.update(TIZILIM_TICK="1", TIZILIM_SPREAD="0", TIZILIM_RETESTS="")
 
 from config.settings import *  # noqa: F403
 

@@ -3,10 +3,11 @@
 from checks.models.imports import Import
 from checks.models.measurement import Measurement
 from checks.models.network import IMITATED, AddressRange, Network, address_key
-from checks.models.plan import Plan, Target
+from checks.models.parked import Parked
+from checks.models.plan import Plan, Priority, Target
 from checks.models.run import Round, Run
 from checks.models.state import Cell, Episode, Recount, State
-from checks.models.vantage import Vantage
+from checks.models.vantage import Enrolment, Nonce, Vantage
 from checks.models.verdict import Ruleset, Verdict
 from checks.models.wave import Wave
 
@@ -14,11 +15,15 @@ __all__ = [
     "IMITATED",
     "AddressRange",
     "Cell",
+    "Enrolment",
     "Episode",
     "Import",
     "Measurement",
     "Network",
+    "Nonce",
+    "Parked",
     "Plan",
+    "Priority",
     "Recount",
     "Round",
     "Ruleset",

@@ -34,6 +34,8 @@ class Measurement(models.Model):
     id = models.UUIDField("ID", primary_key=True, default=uuid7, editable=False)
     run = models.ForeignKey(Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="measurements")
     attempt = models.PositiveSmallIntegerField(_("attempt"))
+    # The one of its run and target that counts; a late result of an older attempt is one more measurement.
+    closing = models.BooleanField(_("counts for its run"), default=True)
     target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements")
     vantage = models.ForeignKey(
         Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="measurements"
@@ -56,6 +58,14 @@ class Measurement(models.Model):
         verbose_name = _("measurement")
         verbose_name_plural = _("measurements")
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "target", "attempt"], condition=Q(origin=None), name="measurement_once_an_attempt"
+            ),
+            models.UniqueConstraint(
+                fields=["run", "target"], condition=Q(origin=None, closing=True), name="measurement_one_closes"
+            ),
+        ]
         indexes = [
             models.Index(fields=["target", "network", "-started_at"]),
             models.Index(fields=["target", "started_at"], name="measurement_controls", condition=Q(control=True)),

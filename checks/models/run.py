@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from checks.models.plan import Plan
+from checks.models.plan import Plan, Priority
 from checks.models.vantage import Vantage
 
 
@@ -49,6 +49,18 @@ class RunQuerySet(models.QuerySet["Run"]):
             Q(lease_until=None) | Q(lease_until__lte=at)
         )
 
+    def held(self, at: datetime) -> Self:
+        """Runs that somebody is at work on, or should be."""
+        return self.filter(state=Run.State.READY, lease_until__gt=at)
+
+    def overdue(self, at: datetime) -> Self:
+        """Runs that are due and that nobody is at work on yet: the backlog."""
+        return self.open().filter(due_at__lte=at).filter(Q(lease_until=None) | Q(lease_until__lte=at))
+
+    def open(self) -> Self:
+        """Runs that have not ended."""
+        return self.filter(state__in=[Run.State.PLANNED, Run.State.WAITING, Run.State.READY])
+
     def given_up(self, at: datetime) -> Self:
         """Runs whose last attempt ran out without a result."""
         return self.filter(state=Run.State.READY, attempt__gte=Run.ATTEMPTS, lease_until__lte=at)
@@ -67,6 +79,7 @@ class Run(models.Model):
     ATTEMPTS = 3
 
     class State(models.TextChoices):
+        PLANNED = "planned", _("planned")
         WAITING = "waiting", _("waits for its control")
         READY = "ready", _("ready")
         RECORDED = "recorded", _("recorded")
@@ -78,8 +91,12 @@ class Run(models.Model):
     # URL → addresses to visit besides those that the vantage resolves.
     addresses = models.JSONField(_("addresses that the control saw"), default=dict)
     state = models.CharField(_("state"), max_length=8, choices=State)
+    priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.REGISTRY)
+    due_at = models.DateTimeField(_("not before"))
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=0)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    # Why nothing came of it, of one that failed.
+    failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
     recorded_at = models.DateTimeField(_("result recorded"), null=True, blank=True)
     judged_at = models.DateTimeField(_("judged"), null=True, blank=True)
     # What the vantage found out about itself (checks.engine.records.SelfTest); a vantage that failed measured nothing.
@@ -92,7 +109,16 @@ class Run(models.Model):
         verbose_name_plural = _("runs")
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["round", "vantage"], name="run_once_a_round")]
-        indexes = [models.Index(fields=["state", "lease_until"])]
+        indexes = [
+            models.Index(
+                fields=["vantage", "priority", "due_at"],
+                name="run_open",
+                condition=Q(state__in=["planned", "waiting", "ready"]),
+            ),
+            models.Index(
+                fields=["vantage", "id"], name="run_unjudged", condition=Q(state="recorded", judged_at__isnull=True)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"run {self.pk} for {self.vantage}"

@@ -11,6 +11,8 @@ from django.utils.translation import pgettext_lazy
 
 from checks.models.network import Network
 
+PROBE_QUEUE, RESULTS_QUEUE = "probe", "results"  # as checks.probe names them in its own key space
+
 
 class VantageQuerySet(models.QuerySet["Vantage"]):
     def watching(self) -> Self:
@@ -34,6 +36,12 @@ class Vantage(models.Model):
         REVOKED = "revoked", _("revoked")
         IMPORTED = "imported", _("imported")
 
+    class Way(models.TextChoices):
+        """How its work comes to it and its batches come home."""
+
+        QUEUE = "queue", _("by queue")
+        DOOR = "door", _("over HTTPS")
+
     class Source(models.TextChoices):
         OWN = "own", _("our own probe")
         OONI = "ooni", _("OONI’s probes")
@@ -44,6 +52,7 @@ class Vantage(models.Model):
     role = models.CharField(_("role"), max_length=7, choices=Role)
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.ADMITTED)
     source = models.CharField(_("source"), max_length=4, choices=Source, default=Source.OWN)
+    way = models.CharField(_("how work comes to it"), max_length=5, choices=Way, default=Way.QUEUE)
     # Ed25519, hexadecimal; two vantages are two witnesses
     public_key = models.CharField(_("public key"), max_length=64, unique=True, null=True, blank=True)
     # may visit what a stranger typed
@@ -52,6 +61,9 @@ class Vantage(models.Model):
     consent_version = models.CharField(_("version of the consent"), max_length=20, blank=True, default="")
     excluded_categories = models.JSONField(_("excluded categories"), default=list, blank=True)
     seen_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    # What it last said of itself: software, visits that wait in its spool. Its own words, hence no evidence.
+    said = models.JSONField(_("what it says of itself"), default=dict, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects = VantageQuerySet.as_manager()
 
@@ -72,4 +84,53 @@ class Vantage(models.Model):
 
     @property
     def queue(self) -> str:
-        return f"probe.{self.name}"
+        """Where its orders and receipts wait."""
+        return self.queue_of(self.name)
+
+    @staticmethod
+    def queue_of(name: str) -> str:
+        """All that a vantage may touch in the broker begins with its name, so that an account can be held to it."""
+        return f"{name}:{PROBE_QUEUE}"
+
+    @property
+    def results(self) -> str:
+        """Where its batches come home."""
+        return f"{self.name}:{RESULTS_QUEUE}"
+
+
+class Nonce(models.Model):
+    """A number that a vantage used once in what it signed: what comes again with it is a replay.
+
+    Kept for as long as the clock's window is wide (`checks.signing`): what is older is refused by its date.
+    """
+
+    vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.CASCADE, related_name="nonces")
+    value = models.CharField(_("number used once"), max_length=32)
+    sent_at = models.DateTimeField(_("sent"), db_index=True)
+
+    class Meta:
+        verbose_name = _("number used once")
+        verbose_name_plural = _("numbers used once")
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["vantage", "value"], name="nonce_once")]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Enrolment(models.Model):
+    """An invitation to one probe: whoever has its token may hand in a key once. Two people then admit it."""
+
+    token_sha256 = models.CharField(_("SHA-256 of the token"), max_length=64, unique=True)
+    admission = models.JSONField(_("what is to be admitted"))  # checks.vantages.Admission without its key
+    made_at = models.DateTimeField(_("made"))
+    until = models.DateTimeField(_("can be used until"))
+    used_at = models.DateTimeField(_("used"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("enrolment")
+        verbose_name_plural = _("enrolments")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return str(self.admission.get("name", ""))

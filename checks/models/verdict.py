@@ -50,6 +50,10 @@ class VerdictQuerySet(models.QuerySet["Verdict"]):
         """Without those of first checks."""
         return self.filter(run__round__plan__isnull=False)
 
+    def counted(self) -> Self:
+        """What public states rest on: published, and of no vantage that was revoked."""
+        return self.published().exclude(vantage__state=Vantage.State.REVOKED)
+
     def current(self) -> Self:
         """Under the ruleset that public states rest on."""
         return self.filter(ruleset=Ruleset.objects.current())

@@ -130,7 +130,7 @@ All measurements here are IMITATED: a small internet on this machine, with censo
         Plan.objects.filter(pk=plan.pk).update(due_at=timezone.now())
         while not stop.wait(0.5):
             runs = Run.objects.filter(round__plan=plan).exclude(pk__in=known)
-            open_ = runs.filter(state__in=[Run.State.WAITING, Run.State.READY]) | runs.unjudged()
+            open_ = runs.open() | runs.unjudged()
             total, ended = runs.count(), runs.exclude(pk__in=open_).count()
             done = total > 0 and ended == total
             filled = BAR * ended // total if total else 0
@@ -154,6 +154,7 @@ def _start_as_demo(broker: str, *, reset: bool) -> None:
                 if path.name != "lock":
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
     os.environ.update(TIZILIM_DEMO="1", TIZILIM_VAR=str(folder), TIZILIM_TICK="1")
+    os.environ.update(TIZILIM_SPREAD="0", TIZILIM_RETESTS="0.5,1,2")
     os.environ.pop("DATABASE_URL", None)
     os.environ.setdefault("TIZILIM_LOG_LEVEL", "ERROR")
     if broker:
