@@ -41,6 +41,7 @@ from checks.verdict.state import CellVerdict
 COUNTRY = "kz"
 DEFAULT_PERIOD = timedelta(days=1)
 NO_CONTROL = "no_control"  # the rule of a measurement that nothing was measured beside
+FIRST_SEEN_OPEN = (State.INSUFFICIENT, State.ACCESSIBLE)  # is no change that anybody waits for
 AT_ONCE = 100  # recounts read at once
 
 
@@ -68,6 +69,7 @@ def judge_run(run: Run, *, at: datetime) -> None:
         measurements = list(closing.select_related("target", "network", "run__round__plan"))
         under = rulesets(at=at)
         made = verdicts(measurements, under)
+        Verdict.objects.filter(run=run).delete()  # of a run that is judged again, for a control of it was revoked
         Verdict.objects.bulk_create(made, ignore_conflicts=True)
         if run.round.plan_id is not None:
             _count(run, measurements, [one for one in made if one.ruleset == under[0]], at)
@@ -116,9 +118,13 @@ def judge(runs: Iterable[Run], *, at: datetime) -> None:
                 judge_run(run, at=at)
 
 
-def judge_leftovers(*, at: datetime) -> None:
-    """Judge the runs that were recorded by a process that died before it judged them."""
-    judge(Run.objects.unjudged().select_related("vantage__network", "round"), at=at)
+def leftovers(*, at: datetime) -> Iterator[Run]:
+    """Judge, one after the other, the runs that were recorded by a process that died before it judged them, and those
+    whose control was revoked. Stop whenever you like: the others still wait.
+    """
+    for run in Run.objects.unjudged().select_related("vantage__network", "round").order_by("pk"):
+        judge([run], at=at)
+        yield run
 
 
 def rulesets(*, at: datetime) -> list[str]:
@@ -289,7 +295,7 @@ def refresh(
     usual = rules_of_state.usual_volume(verdicts, now=at, plan_period=plan_period)
     lately = sum(v.at >= at - rules_of_state.window_of(plan_period) for v in verdicts)
     state = running.state if running else State.INSUFFICIENT
-    if State.INSUFFICIENT not in (cell.state, state) and cell.state != state:
+    if cell.state != state and state != State.INSUFFICIENT and (cell.state, state) != FIRST_SEEN_OPEN:
         planning.watch([target.pk], until=at + planning.WATCHED)
     Cell.objects.filter(pk=cell.pk).update(
         state=state,

@@ -181,8 +181,5 @@ def retest(run: Run, targets: Sequence[Target], *, at: datetime, delays: Sequenc
     if not (wanted := [target for target in targets if target.pk not in waiting]):
         return []
     plan = plan_named(RETEST)
-    moments = [at + delay for delay in delays]
-    return [
-        runs.create(run.vantage, wanted, runs.Planned(plan, moment, run.pk, moment, plan.priority))
-        for moment in moments
-    ]
+    made = [runs.Planned(plan, at + delay, run.pk, at + delay, plan.priority) for delay in delays]
+    return [runs.create(run.vantage, wanted, planned) for planned in made]

@@ -1,14 +1,25 @@
-"""Probe locations: what admitting one writes. `registry.moderation` decides whether."""
+"""Probe locations: what inviting, admitting and revoking one writes. `registry.moderation` decides whether."""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+import secrets
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
 
-from checks.models import Network, Plan, Vantage
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from checks import planning, runs
+from checks.models import Enrolment, Network, Plan, Recount, Run, Vantage, Verdict
+from checks.probe import messages
+from checks.probe.messages import BadMessage, Enrol, Sealed
 
 RESERVED = "ooni-"
+INVITED = timedelta(days=7)  # for which a token can be used
 _KEY = re.compile(r"[0-9a-f]{64}")
+_MAY_REST_ON_IT = timedelta(hours=1)  # a control's run and a run that was judged beside it came home no further apart
 
 
 class NotAdmitted(ValueError):
@@ -17,27 +28,51 @@ class NotAdmitted(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who measures where. `key` is the public half that `python -m checks.probe --make-key` printed."""
+    """Who measures where. `key` is the public half of what the probe made; empty while it is only invited."""
 
     name: str
     asn: int
     role: str
-    key: str
+    key: str = ""
     region: str = ""
     takes_unreviewed: bool = False
+    way: str = Vantage.Way.QUEUE
+    consent_on: str = ""  # ISO 8601; of an access vantage its host's, in writing
+    consent_version: str = ""
+    excluded_categories: list[str] = field(default_factory=list)
 
 
-def admit(admission: Admission) -> Vantage:
-    """Make or renew a vantage and put it on every plan. Raises NotAdmitted."""
+def checked(admission: Admission) -> Network:
+    """The network of what can be admitted, but for its key. Raises NotAdmitted."""
     network = Network.objects.filter(asn=admission.asn).first()
     if network is None:
         raise NotAdmitted(f"AS{admission.asn} is no known network: load the country pack, or add the network first")
-    if not _KEY.fullmatch(admission.key):
-        raise NotAdmitted("the key must be the 64 hexadecimal digits that `python -m checks.probe --make-key` printed")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", admission.name):
         raise NotAdmitted(f"{admission.name!r} is no vantage name: use small letters, digits and '-'")
     if admission.name.startswith(RESERVED):
         raise NotAdmitted(f"names that begin with {RESERVED!r} are kept for what is imported: choose another")
+    if admission.role == Vantage.Role.ACCESS and not network.imitated:
+        _check_consent(admission)
+    return network
+
+
+def _check_consent(admission: Admission) -> None:
+    known = ", ".join(sorted(planning.CONSENTS))
+    if admission.consent_version not in planning.CONSENTS:
+        raise NotAdmitted(
+            f"a host must have agreed to what we measure, in version {known} of the text (docs/probes.md)"
+        )
+    try:
+        date.fromisoformat(admission.consent_on)
+    except ValueError:
+        raise NotAdmitted("say on which day the host agreed, for example 2026-11-27") from None
+
+
+def admit(admission: Admission) -> Vantage:
+    """Make or renew a vantage and put it on every plan. Raises NotAdmitted."""
+    network = checked(admission)
+    if not _KEY.fullmatch(admission.key):
+        raise NotAdmitted("the key must be the 64 hexadecimal digits that `python -m checks.probe --make-key` printed")
     if other := Vantage.objects.filter(public_key=admission.key).exclude(name=admission.name).first():
         raise NotAdmitted(f"this key is that of {other}: each vantage needs its own, see `python -m checks.probe`")
     vantage, _ = Vantage.objects.update_or_create(
@@ -46,12 +81,79 @@ def admit(admission: Admission) -> Vantage:
             "network": network,
             "role": admission.role,
             "state": Vantage.State.ADMITTED,
+            "way": admission.way,
             "public_key": admission.key,
             "region": admission.region,
             "takes_unreviewed": admission.takes_unreviewed,
+            "consent_on": admission.consent_on or None,
+            "consent_version": admission.consent_version,
+            "excluded_categories": sorted(admission.excluded_categories),
+            "revoked_at": None,
         },
     )
     if vantage.role == Vantage.Role.ACCESS:
         for plan in Plan.objects.all():
             plan.vantages.add(vantage)
     return vantage
+
+
+# --- invitations
+
+
+def invite(admission: Admission, *, at: datetime) -> str:
+    """A token with which a probe hands in its key, once and within a week. Its hash is kept. Raises NotAdmitted."""
+    checked(admission)
+    token = secrets.token_urlsafe(24)
+    Enrolment.objects.create(token_sha256=_hash(token), admission=asdict(admission), made_at=at, until=at + INVITED)
+    return token
+
+
+def hand_in(sealed: Sealed, key: str, *, at: datetime) -> Admission:
+    """Use up a token, within the caller's transaction: the admission that it stands for, with the probe's key.
+
+    Raises NotAdmitted; the token is then as good as before.
+    """
+    try:
+        said = messages.unseal(messages.ENROL, sealed, key, Enrol)
+    except BadMessage as error:
+        raise NotAdmitted(str(error)) from error
+    if said.public_key != key or not _KEY.fullmatch(key):
+        raise NotAdmitted("the key must be 64 hexadecimal digits, and the one that signed")
+    if abs(said.sent - at) > runs.CLOCK_SKEW:
+        raise NotAdmitted(f"it is {at.isoformat()} here and {said.sent.isoformat()} at the probe: set its clock")
+    open_ = Enrolment.objects.filter(token_sha256=_hash(said.token), used_at=None, until__gt=at)
+    invitation = open_.first()
+    if invitation is None or not open_.update(used_at=at):
+        raise NotAdmitted("this token was used, or is too old, or was never given out: ask for another")
+    return Admission(**{**invitation.admission, "key": key})
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# --- revoking
+
+
+@transaction.atomic
+def revoke(vantage: Vantage, *, at: datetime) -> None:
+    """Ask nothing more of a vantage and let nothing rest on it: what it measured stays, and is not counted.
+
+    Cells that its verdicts made are counted anew; of a control, the runs that were judged beside it are judged again.
+    """
+    Vantage.objects.filter(pk=vantage.pk).update(state=Vantage.State.REVOKED, revoked_at=at)
+    for run in Run.objects.open().filter(vantage=vantage):
+        Run.objects.filter(pk=run.pk).update(
+            state=Run.State.FAILED, lease_until=None, failure="the vantage was revoked"
+        )
+        runs.release(run.round_id, {})
+    cells = Verdict.objects.published().filter(vantage=vantage).order_by().values_list("target", "network").distinct()
+    Recount.objects.ask(cells, at=at)
+    if vantage.role == Vantage.Role.CONTROL:
+        beside = Run.objects.filter(
+            vantage=vantage,
+            recorded_at__gte=OuterRef("recorded_at") - _MAY_REST_ON_IT,
+            recorded_at__lte=OuterRef("recorded_at") + _MAY_REST_ON_IT,
+        )
+        judged = Run.objects.filter(state=Run.State.RECORDED, judged_at__isnull=False, vantage__source="own")
+        judged.filter(Exists(beside), vantage__role=Vantage.Role.ACCESS).update(judged_at=None)

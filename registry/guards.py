@@ -45,6 +45,7 @@ class Guard(Operation):
         pass
 
     def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        self.database_backwards(app_label, editor, from_state, to_state)  # of one that is renewed
         for statement in {"sqlite": self._sqlite, "postgresql": self._postgresql}[editor.connection.vendor]():
             editor.execute(statement, params=None)
 
@@ -52,7 +53,7 @@ class Guard(Operation):
         on = f" ON {self.table}" if editor.connection.vendor == "postgresql" else ""
         others = ["truncate"] if on else ["replace_insert", "replace_update"] if self.unique else []
         for act in (*self._acts(), *others):
-            editor.execute(f"DROP TRIGGER {self._name(act)}{on}", params=None)
+            editor.execute(f"DROP TRIGGER IF EXISTS {self._name(act)}{on}", params=None)
 
     def describe(self) -> str:
         return f"Guard {self.table}"

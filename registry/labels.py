@@ -78,6 +78,7 @@ OPERATIONS = {
     "settle": _("no longer disputed"),
     "dismiss": pgettext_lazy("what was done", "dismissed"),
     "admit": pgettext_lazy("what was done", "admitted"),
+    "revoke": pgettext_lazy("what was done", "revoked"),
     "make_current": _("public states rest on it from now on"),
     "hide": _("hidden by an editor in an emergency"),
     "confirm_hiding": _("another editor confirmed that it is hidden"),

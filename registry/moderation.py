@@ -98,6 +98,17 @@ def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Van
 
 
 @transaction.atomic
+def revoke_vantage(name: str, *, by: str, reason: str) -> Vantage:
+    """Let nothing rest on what a probe measured. Raises vantages.NotAdmitted for one that is not admitted."""
+    vantage = Vantage.objects.select_for_update().filter(name=name, state=Vantage.State.ADMITTED).first()
+    if vantage is None:
+        raise vantages.NotAdmitted(f"{name!r} is no admitted vantage")
+    vantages.revoke(vantage, at=timezone.now())
+    log.append("revoke", vantage, after={"vantage": vantage.name, "state": "revoked"}, reason=reason, by=by)
+    return vantage
+
+
+@transaction.atomic
 def accept_wave(wave: Wave, *, by: User, reason: str, names: Mapping[str, str]) -> Event:
     """Make an event of a wave: what our own measurements showed, hence of low confidence until a source says more.
 

@@ -41,6 +41,7 @@ OF_MANY: Mapping[Operation, str] = {
     Operation.REDACT: "registry.change_act",
     Operation.PACK: "registry.change_act",
     Operation.ADMIT: "checks.change_ruleset",  # whoever decides what public states rest on
+    Operation.REVOKE: "checks.change_ruleset",
 }
 
 
@@ -363,6 +364,13 @@ def _admit(record: None, content: Content, by: str) -> models.Model:
         raise NotPossible(str(refused)) from refused
 
 
+def _revoke(record: None, content: Content, by: str) -> models.Model:
+    try:
+        return moderation.revoke_vantage(content["fields"]["vantage"], by=by, reason=content["reason"])
+    except NotAdmitted as refused:
+        raise NotPossible(str(refused)) from refused
+
+
 def _by_key(model: type[Act], keys: Iterable[str]) -> list[Act]:
     found = {one.key: one for one in model.objects.filter(key__in=list(keys))}
     if missing := [key for key in keys if key not in found]:
@@ -380,4 +388,5 @@ _ACTS: Mapping[Operation, Callable[[Any, Content, str], models.Model | None]] = 
     Operation.REDACT: _redact,
     Operation.PACK: _pack,
     Operation.ADMIT: _admit,
+    Operation.REVOKE: _revoke,
 }

@@ -13,6 +13,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +27,9 @@ with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
     from checks.engine.records import Measurement
     from checks.engine.wire import Question, _read_ordinary, read, read_any
     from checks.lab import client_hello
-    from checks.probe.batch import BadBatch, _read
+    from checks.probe import messages
+    from checks.probe.batch import Batch
+    from checks.probe.messages import BadMessage
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -99,8 +102,8 @@ def measurement(data: bytes) -> None:
 
 
 def batch(data: bytes) -> None:
-    with contextlib.suppress(BadBatch):
-        _read(data)
+    with contextlib.suppress(BadMessage):
+        messages.read(messages.BATCH, zlib.compress(data), Batch)
 
 
 _VISIT = Measurement(

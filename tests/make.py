@@ -302,7 +302,9 @@ def run(by: Vantage | None = None, **fields: Any) -> Run:
     by = by or vantage()
     slot = AT + timedelta(seconds=next(_number))
     made = Round.objects.create(plan=plan(), vantage=by, slot=slot)
-    return Run.objects.create(round=made, vantage=by, **{"targets": [], "state": Run.State.RECORDED, **fields})
+    return Run.objects.create(
+        round=made, vantage=by, **{"targets": [], "state": Run.State.RECORDED, "due_at": made.slot, **fields}
+    )
 
 
 def measurement(record: Record, of: Resource | Target, *, by: Run | None = None, **fields: Any) -> Measurement:

@@ -10,7 +10,7 @@ def fill(apps, schema_editor):
     run = apps.get_model("checks", "Run")
     rounds = apps.get_model("checks", "Round").objects.filter(pk=models.OuterRef("round"))
     run.objects.update(due_at=models.Subquery(rounds.values("slot")[:1]))
-    measurements = apps.get_model("checks", "Measurement").objects.filter(origin=None)
+    measurements = apps.get_model("checks", "Measurement").objects.filter(origin__isnull=True)
     late = measurements.exclude(attempt=models.F("run__attempt")).values_list("pk", flat=True)
     measurements.filter(pk__in=list(late)).update(closing=False)
 
@@ -134,11 +134,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='measurement',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', None)), fields=('run', 'target', 'attempt'), name='measurement_once_an_attempt'),
+            constraint=models.UniqueConstraint(condition=models.Q(('origin__isnull', True)), fields=('run', 'target', 'attempt'), name='measurement_once_an_attempt'),
         ),
         migrations.AddConstraint(
             model_name='measurement',
-            constraint=models.UniqueConstraint(condition=models.Q(('closing', True), ('origin', None)), fields=('run', 'target'), name='measurement_one_closes'),
+            constraint=models.UniqueConstraint(condition=models.Q(('closing', True), ('origin__isnull', True)), fields=('run', 'target'), name='measurement_one_closes'),
         ),
         migrations.AddField(
             model_name='nonce',

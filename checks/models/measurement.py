@@ -60,10 +60,10 @@ class Measurement(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "target", "attempt"], condition=Q(origin=None), name="measurement_once_an_attempt"
+                fields=["run", "target", "attempt"], condition=Q(origin__isnull=True), name="measurement_once_an_attempt"
             ),
             models.UniqueConstraint(
-                fields=["run", "target"], condition=Q(origin=None, closing=True), name="measurement_one_closes"
+                fields=["run", "target"], condition=Q(origin__isnull=True, closing=True), name="measurement_one_closes"
             ),
         ]
         indexes = [

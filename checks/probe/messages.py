@@ -141,3 +141,12 @@ class Enrol:
     token: str
     public_key: str
     sent: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What the invitation was for. Until two people have admitted it, a claim is refused."""
+
+    vantage: str
+    asn: int
+    role: str

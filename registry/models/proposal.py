@@ -28,6 +28,7 @@ class Proposal(models.Model):
         REDACT = "redact", _("blacken a published paper")
         PACK = "pack", _("publish a country pack")
         ADMIT = "admit", _("admit a probe location")
+        REVOKE = "revoke", _("revoke a probe location")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waits for a second person")

@@ -106,7 +106,9 @@ def first_check() -> Measurement:
     """A reported name, measured and judged once, by no plan."""
     by = make.vantage()
     round_ = Round.objects.create(plan=None, vantage=by, slot=make.AT)
-    run = Run.objects.create(round=round_, vantage=by, targets=[], state=Run.State.RECORDED, recorded_at=make.AT)
+    run = Run.objects.create(
+        round=round_, vantage=by, targets=[], state=Run.State.RECORDED, due_at=make.AT, recorded_at=make.AT
+    )
     measured = make.measurement(RECORD, submissions.receive("orda.kz", at=make.AT).report.target, by=run)
     make.verdict(measured)
     return measured

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,9 @@ from uuid_utils.compat import uuid7
 
 from checks.engine.records import Answer, Connect, Exchange, Handshake, Measurement, Query, SelfTest
 from checks.models import Network, Vantage
-from checks.probe.batch import Batch, seal
+from checks.probe import messages
+from checks.probe.batch import Batch
+from checks.probe.messages import Sealed
 from tests import make
 
 ADDRESS = "93.184.216.41"
@@ -36,11 +37,11 @@ class Probe:
         vantage: str = "",
         sent: datetime | None = None,
         test: SelfTest | None = None,
-    ) -> tuple[str, str]:
-        """Body and signature of a batch, as they travel."""
-        batch = Batch(vantage or self.vantage.name, run, attempt, sent or datetime.now(UTC), measured, test)
-        body, signature = seal(batch, self.key)
-        return base64.b64encode(body).decode(), base64.b64encode(signature).decode()
+    ) -> Sealed:
+        """A batch as it travels, sent as soon as it was measured."""
+        moment = datetime.fromisoformat(measured[0].started) if measured else datetime.now(UTC)
+        batch = Batch(vantage or self.vantage.name, run, attempt, sent or moment, messages.nonce(), measured, test)
+        return batch.sealed(self.key)
 
 
 @pytest.fixture
@@ -50,7 +51,10 @@ def probe(db: None) -> Callable[..., Probe]:
         public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
         kind = Network.Kind.ACCESS if role == "access" else Network.Kind.HOSTING
         network = make.network(asn, watched=False, kind=kind)
-        vantage = Vantage.objects.create(name=name, network=network, role=role, public_key=public, **fields)
+        agreed = {"consent_on": "2026-01-01", "consent_version": "1"}
+        vantage = Vantage.objects.create(
+            name=name, network=network, role=role, public_key=public, **{**agreed, **fields}
+        )
         return Probe(vantage, key)
 
     return admitted

@@ -6,7 +6,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from checks.engine.records import Certificate, Exchange, Handshake, Measurement
-from checks.probe.batch import VISIT_LIMIT, Batch, seal, unseal
+from checks.probe import messages
+from checks.probe.batch import VISIT_LIMIT, Batch
 
 
 def visit(length: int) -> Measurement:
@@ -23,7 +24,8 @@ def visit(length: int) -> Measurement:
 def sent(*measurements: Measurement) -> tuple[Measurement, ...]:
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    return unseal(*seal(Batch("v", 1, 1, datetime.now(UTC), measurements), key), public).measurements
+    batch = Batch("v", 1, 1, datetime.now(UTC), messages.nonce(), measurements)
+    return Batch.unsealed(batch.sealed(key), public).measurements
 
 
 def test_an_ordinary_visit_travels_whole():

@@ -24,6 +24,7 @@ from checks import intake, judging, planning, runs
 from checks.engine.ooni import export
 from checks.formats import ooni as imported
 from checks.models import Cell, Import, Measurement, Network, Plan, Recount, Run, Target, Vantage, Verdict
+from checks.probe.messages import Sealed
 from checks.vantages import Admission, NotAdmitted
 from checks.verdict import ooni
 from checks.verdict.__main__ import main
@@ -273,7 +274,7 @@ def test_an_imported_vantage_is_no_probe(tmp_path: Path) -> None:
     assert runs.take(timezone.now()) == []
     assert not Run.objects.exclude(round__plan__name="ooni").exists()
     with pytest.raises(runs.Refused, match="no admitted vantage"):
-        intake.receive(vantage.name, "", "", at=AT)
+        intake.receive(vantage.name, Sealed(b"", b""), at=AT)
     with pytest.raises(NotAdmitted, match="kept for what is imported"):
         moderation.admit_vantage(Admission(vantage.name, 9198, "access", "0" * 64), by="x", reason="x")
 

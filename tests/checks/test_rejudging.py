@@ -15,8 +15,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from checks import judging, models, rejudging, tasks
-from checks.models import Cell, Episode, Measurement, Recount, Ruleset, Run, Vantage, Verdict
+from checks import judging, rejudging, tasks
+from checks.models import Cell, Episode, Measurement, Recount, Ruleset, Run, Vantage, Verdict, verdict
 from checks.verdict import rules
 from registry import moderation
 from registry.models import LogEntry
@@ -163,7 +163,7 @@ def test_new_measurements_are_judged_under_a_candidate_too(milder: str, cut: Any
 
 def test_newer_code_changes_no_state_by_itself(milder: str, cut: Any, monkeypatch: Any) -> None:
     cut(1)
-    monkeypatch.setattr(models, "RULESET", NEW)
+    monkeypatch.setattr(verdict, "RULESET", NEW)
     assert Ruleset.objects.current() == OLD
     cut(1, "https://second.kz/")
     assert (len(under(OLD)), len(under(NEW))) == (2, 0)
@@ -187,7 +187,7 @@ def test_a_state_rests_on_the_current_ruleset_until_an_editor_makes_another_curr
     moderation.make_ruleset_current(Ruleset.objects.get(name=NEW), by=editor, reason="cuts were our own")
     assert Ruleset.objects.current() == NEW
     assert Cell.objects.get().state == "likely_blocked"  # until it is counted
-    tasks.recount(timezone.now())
+    tasks.for_a_while(judging.recount(at=timezone.now()))
     assert (Cell.objects.get().state, Recount.objects.count()) == ("insufficient", 0)
     assert Episode.objects.filter(ended_at=None).get().state == "insufficient"
     entry = LogEntry.objects.get(operation="make_current")

@@ -59,7 +59,9 @@ def runs(by: Vantage, *unanswered: datetime, since: datetime, until: datetime) -
             if vantage:
                 state = Run.State.FAILED if gone else Run.State.RECORDED
                 recorded = None if gone else at + timedelta(minutes=4)
-                Run.objects.create(round=round_, vantage=vantage, targets=[], state=state, recorded_at=recorded)
+                Run.objects.create(
+                    round=round_, vantage=vantage, targets=[], state=state, due_at=round_.slot, recorded_at=recorded
+                )
         at += HOUR
 
 
