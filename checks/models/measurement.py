@@ -60,7 +60,9 @@ class Measurement(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "target", "attempt"], condition=Q(origin__isnull=True), name="measurement_once_an_attempt"
+                fields=["run", "target", "attempt"],
+                condition=Q(origin__isnull=True),
+                name="measurement_once_an_attempt",
             ),
             models.UniqueConstraint(
                 fields=["run", "target"], condition=Q(origin__isnull=True, closing=True), name="measurement_one_closes"

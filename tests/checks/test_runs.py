@@ -38,6 +38,7 @@ def control(probe: Callable[..., Probe]) -> Probe:
 @pytest.fixture
 def plan(here: Probe, control: Probe) -> Plan:
     plan = Plan.objects.create(name="hourly", period=timedelta(hours=1), due_at=AT)
+    Plan.objects.create(name=planning.CHANGES, period=timedelta(hours=1), due_at=AT, enabled=False)
     plan.targets.add(make.target(URL))
     plan.vantages.add(here.vantage)
     return plan

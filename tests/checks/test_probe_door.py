@@ -1,0 +1,256 @@
+"""`/probe/v1/` as an honest probe uses it, and as a hostile one does."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checks import planning, runs
+from checks.models import Enrolment, Measurement, Nonce, Plan, Run, Vantage
+from checks.probe import messages
+from checks.probe.messages import Claim, Enrol, Said, Sealed
+from registry import proposals
+from registry.models import Proposal
+from tests import make
+from tests.checks.conftest import CONTROL_ASN, Probe, visit
+
+pytestmark = pytest.mark.django_db
+
+URL = "https://orda.kz/"
+
+
+@pytest.fixture
+def control(probe: Callable[..., Probe]) -> Probe:
+    return probe("control", CONTROL_ASN, "control", way="door")
+
+
+@pytest.fixture
+def here(probe: Callable[..., Probe], control: Probe) -> Probe:
+    here = probe("here", way="door")
+    plan = Plan.objects.create(name="hourly", period=timedelta(hours=1), due_at=timezone.now())
+    plan.targets.add(make.target(URL))
+    plan.vantages.add(here.vantage)
+    planning.dispatch(timezone.now())
+    return here
+
+
+def send(client: Client, where: str, sealed: Sealed, vantage: str = "", **headers: str) -> Any:
+    return client.post(
+        f"/probe/v1/{where}",
+        sealed.body,
+        content_type="application/octet-stream",
+        headers={
+            "Tizilim-Vantage": vantage,
+            "Tizilim-Signature": base64.b64encode(sealed.signature).decode(),
+            **headers,
+        },
+    )
+
+
+def claim(client: Client, probe: Probe, room: int = 2, **fields: Any) -> Any:
+    said = {"vantage": probe.vantage.name, "sent": datetime.now(UTC), "nonce": messages.nonce(), "room": room, **fields}
+    return send(client, "claim", messages.seal(messages.CLAIM, Claim(**said), probe.key), probe.vantage.name)
+
+
+def test_a_round_goes_through_the_door(client: Client, here: Probe, control: Probe) -> None:
+    assert claim(client, here).json()["orders"] == []  # its control goes first
+    for probe in (control, here):
+        [order] = claim(client, probe, said=Said("probe/1", 0, 0)).json()["orders"]
+        assert order["items"][0][0] == URL
+        batch = probe.sealed(order["run"], visit(URL, at=datetime.now(UTC)), attempt=order["attempt"])
+        receipt = send(client, "batches", batch, probe.vantage.name).json()
+        assert receipt == {
+            "vantage": probe.vantage.name, "run": order["run"], "attempt": 1, "keep": False, "reason": ""
+        }  # fmt: skip
+    assert Measurement.objects.count() == 2
+    assert not Run.objects.open().exists()
+    here.vantage.refresh_from_db()
+    assert here.vantage.seen_at is not None
+
+
+def test_nobody_claims_the_work_of_another(client: Client, here: Probe, control: Probe) -> None:
+    claim(client, here)
+    said = Claim("control", datetime.now(UTC), messages.nonce(), 2)
+    for key, name in [(here.key, "control"), (here.key, "here")]:
+        refused = send(client, "claim", messages.seal(messages.CLAIM, said, key), name)
+        assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
+    assert not Run.objects.filter(attempt__gt=0).exists()
+
+
+def test_nobody_writes_the_results_of_another(client: Client, here: Probe, control: Probe) -> None:
+    claim(client, here)
+    [order] = claim(client, control).json()["orders"]
+    forged = here.sealed(order["run"], visit(URL, at=datetime.now(UTC)))
+    assert "not one of here" in send(client, "batches", forged, "here").json()["reason"]
+    forged = here.sealed(order["run"], visit(URL, at=datetime.now(UTC)), vantage="control")
+    assert send(client, "batches", forged, "control").status_code == 403
+    assert not Measurement.objects.exists()
+
+
+def test_a_claim_that_comes_again_is_refused(client: Client, here: Probe) -> None:
+    said = Claim("here", datetime.now(UTC), messages.nonce(), 2)
+    sealed = messages.seal(messages.CLAIM, said, here.key)
+    assert send(client, "claim", sealed, "here").status_code == 200
+    again = send(client, "claim", sealed, "here")
+    assert (again.status_code, "replay" in again.json()["detail"]) == (403, True)
+
+
+def test_a_claim_of_another_hour_is_refused_and_says_what_to_do(client: Client, here: Probe) -> None:
+    refused = claim(client, here, sent=datetime.now(UTC) - timedelta(hours=1))
+    assert "set the clock" in refused.json()["detail"]
+    assert not Nonce.objects.exists()
+
+
+def test_no_message_passes_for_another_kind(client: Client, here: Probe) -> None:
+    said = Claim("here", datetime.now(UTC), messages.nonce(), 2)
+    assert send(client, "claim", messages.seal(messages.BATCH, said, here.key), "here").status_code == 403
+
+
+@pytest.mark.parametrize("fields", [{"state": "revoked"}, {"way": "queue"}])
+def test_who_is_not_served_here_is_told_so(client: Client, here: Probe, fields: dict[str, str]) -> None:
+    Vantage.objects.filter(name="here").update(**fields)
+    refused = claim(client, here)
+    assert refused.status_code == 403
+    assert refused.json()["detail"]
+
+
+def test_more_than_a_message_may_have_is_not_read(client: Client, here: Probe) -> None:
+    sealed = messages.seal(messages.CLAIM, {"vantage": "x" * 20_000}, here.key)
+    large = Sealed(sealed.body + b"\0" * 10_000, sealed.signature)
+    assert send(client, "claim", large, "here").status_code == 413
+
+
+def test_a_bomb_is_refused(client: Client, here: Probe) -> None:
+    body = zlib.compress(b" " * (65 * 1024 * 1024), 9)
+    sealed = Sealed(body, here.key.sign(messages._prefix(messages.BATCH) + body))
+    refused = send(client, "batches", sealed, "here")
+    assert (refused.status_code, "larger than" in refused.json()["detail"]) == (403, True)
+
+
+def test_only_post_is_answered(client: Client, here: Probe) -> None:
+    for where in ("claim", "batches", "enrol"):
+        assert client.get(f"/probe/v1/{where}").status_code == 405
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("where", ["claim", "batches", "enrol"])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(document=ANY, noise=st.binary(max_size=40), signed=st.booleans())
+def test_whatever_a_probe_signs_the_door_answers_and_stores_nothing(
+    client: Client, here: Probe, where: str, document: Any, noise: bytes, signed: bool
+) -> None:
+    kind = {"claim": messages.CLAIM, "batches": messages.BATCH, "enrol": messages.ENROL}[where]
+    body = zlib.compress(json.dumps(document).encode()) if signed else noise
+    signature = here.key.sign(messages._prefix(kind) + body)
+    answer = send(client, where, Sealed(body, signature), "here", **{"Tizilim-Key": str(here.vantage.public_key)})
+    assert answer.status_code == 403
+    assert not Measurement.objects.exists()
+    assert not Run.objects.filter(attempt__gt=0).exists()
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_a_batch_with_one_field_changed_is_taken_or_refused_and_never_a_crash(
+    client: Client, here: Probe, control: Probe, data: st.DataObject
+) -> None:
+    claim(client, here)
+    run = Run.objects.get(vantage=control.vantage)
+    Run.objects.filter(pk=run.pk).update(state=Run.State.READY, attempt=1)
+    whole = json.loads(zlib.decompress(control.sealed(run.pk, visit(URL, at=datetime.now(UTC))).body))
+    place: Any = whole
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if isinstance(place[key], dict | list) and place[key] and data.draw(st.booleans()):
+            place = place[key]
+            continue
+        place[key] = data.draw(ANY)
+        break
+    body = zlib.compress(json.dumps(whole).encode())
+    sealed = Sealed(body, control.key.sign(messages._prefix(messages.BATCH) + body))
+    answer = send(client, "batches", sealed, "control")
+    assert answer.status_code in (200, 403)
+    if answer.status_code == 200 and not answer.json()["reason"]:
+        assert not Run.objects.filter(pk=run.pk, state=Run.State.READY).exists()
+
+
+# --- enrolling
+
+
+@pytest.fixture
+def token(capsys: pytest.CaptureFixture[str]) -> str:
+    make.network(9198, watched=False)
+    arguments = ["--asn", "9198", "--role", "access", "--consent-on", "2026-11-20", "--consent-version", "1"]
+    call_command("enrol_probe", "astana-1", *arguments, "--exclude", "gmb", "xed")
+    said = capsys.readouterr().out
+    return said.split("--token ")[1].split()[0]
+
+
+def enrol(client: Client, token: str, key: Ed25519PrivateKey, *, claimed: str = "") -> Any:
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
+    said = Enrol(token, claimed or public, datetime.now(UTC))
+    return send(client, "enrol", messages.seal(messages.ENROL, said, key), **{"Tizilim-Key": public})
+
+
+def test_an_invited_probe_hands_in_its_key_and_two_people_admit_it(client: Client, token: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    assert enrol(client, token, key).json() == {"vantage": "astana-1", "asn": 9198, "role": "access"}
+    assert not Vantage.objects.exists()
+    row = Proposal.objects.get()
+    assert proposals.needed(row) == 2
+    make.agreed()
+    admitted = Vantage.objects.get()
+    assert (admitted.state, admitted.way, admitted.consent_version) == ("admitted", "door", "1")
+    assert admitted.excluded_categories == ["GMB", "XED"]
+    said = Claim("astana-1", datetime.now(UTC), messages.nonce(), 2)
+    assert send(client, "claim", messages.seal(messages.CLAIM, said, key), "astana-1").status_code == 200
+
+
+def test_a_token_is_used_once(client: Client, token: str) -> None:
+    enrol(client, token, Ed25519PrivateKey.generate())
+    again = enrol(client, token, Ed25519PrivateKey.generate())
+    assert (again.status_code, "was used" in again.json()["detail"]) == (403, True)
+    assert Proposal.objects.count() == 1
+
+
+def test_a_token_lasts_a_week_and_only_its_hash_is_kept(client: Client, token: str) -> None:
+    kept = Enrolment.objects.get()
+    assert token not in json.dumps([kept.token_sha256, kept.admission])
+    Enrolment.objects.update(until=timezone.now())
+    assert enrol(client, token, Ed25519PrivateKey.generate()).status_code == 403
+
+
+def test_nobody_hands_in_a_key_that_is_not_theirs(client: Client, token: str) -> None:
+    assert enrol(client, token, Ed25519PrivateKey.generate(), claimed="ab" * 32).status_code == 403
+    assert Enrolment.objects.get().used_at is None
+
+
+def test_a_claim_before_two_people_agreed_is_refused(client: Client, token: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    enrol(client, token, key)
+    said = Claim("astana-1", datetime.now(UTC), messages.nonce(), 2)
+    refused = send(client, "claim", messages.seal(messages.CLAIM, said, key), "astana-1")
+    assert "no admitted vantage" in refused.json()["detail"]
+
+
+def test_the_window_of_the_clock_is_that_of_the_docs() -> None:
+    assert timedelta(minutes=10) == runs.CLOCK_SKEW
