@@ -24,6 +24,7 @@ from django.core.wsgi import get_wsgi_application
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
+from config import workers
 from config.celery import app
 
 HOST = "127.0.0.1"
@@ -49,14 +50,7 @@ class Embedded:
             ) from error
         self._server.daemon_threads = True
         self._server.set_app(get_wsgi_application())
-        self._worker = app.WorkController(
-            pool="threads",
-            concurrency=2,
-            queues=["central", "results"],
-            without_heartbeat=True,
-            without_mingle=True,
-            without_gossip=True,
-        )
+        self._worker = workers.worker(app, settings.QUEUES, threads=2)
         self._beat = beat.Service(app, scheduler_cls=beat.Scheduler)
         self._threads = [
             threading.Thread(target=self._server.serve_forever, name="web", daemon=True),

@@ -130,8 +130,14 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# The queues of the centre; `results` stands for those in which batches come home (config/workers.py).
+QUEUES = ["central", "registry", "results"]
 CELERY_TASK_DEFAULT_QUEUE = "central"
-CELERY_TASK_ROUTES = {"record": {"queue": "results"}}
+CELERY_TASK_ROUTES = {
+    "record": {"queue": "results"},
+    **{name: {"queue": "registry"} for name in ("count_standings", "find_alarms", "log_ends_of_hidings")},
+}
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever reaches the broker must not stop a worker
 CELERY_TIMEZONE = "UTC"
 if CELERY_BROKER_URL.startswith("filesystem:"):
     BROKER_FOLDER = VAR / "broker"

@@ -18,6 +18,8 @@ from django.core.management import get_commands
 from django.utils.module_loading import import_string
 from packaging.specifiers import SpecifierSet
 
+from checks import intake
+
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -42,7 +44,7 @@ def test_each_service_runs_what_the_tree_has(name):
             assert find_spec(f"{module}.__main__")
         case ["gunicorn", module, *_]:
             assert callable(import_string(f"{module}.application"))
-        case ["celery", "-A", package, "worker" | "beat", *_]:
+        case ["celery", "-A", package, "beat", *_]:
             assert isinstance(import_string(f"{package}.celery_app"), Celery)
         case command:
             pytest.fail(f"nobody here knows {command}")
@@ -53,9 +55,19 @@ def test_the_image_runs_what_the_web_service_runs():
     assert yaml.safe_load(command[1]) == OURS["web"]["command"]
 
 
-def test_the_worker_takes_every_queue_that_the_centre_uses():
+def test_each_queue_of_the_centre_has_a_worker_and_results_have_one_of_their_own():
+    workers = [service["command"][3:] for service in OURS.values() if "work" in service["command"]]
+    queues = [[word for word in words if word in settings.QUEUES] for words in workers]
+    assert sorted(queue for one in queues for queue in one) == sorted(settings.QUEUES)
+    assert ["results"] in queues
     used = {settings.CELERY_TASK_DEFAULT_QUEUE, *(route["queue"] for route in settings.CELERY_TASK_ROUTES.values())}
-    assert set(option(OURS["worker"]["command"], "-Q").split(",")) == used
+    assert used == set(settings.QUEUES)
+
+
+def test_nginx_lets_a_batch_of_a_probe_through():
+    conf = COMPOSE["configs"]["nginx"]["content"]
+    assert re.search(r"location = /probe/v1/batches \{\s+client_max_body_size 25m;", conf)
+    assert intake.SIZE_LIMIT < 25 * 1024 * 1024
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
