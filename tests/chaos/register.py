@@ -1,8 +1,9 @@
-"""A register of our own on real servers: PostgreSQL, Redis with accounts and TLS, the lab, three probes, all workers."""
+"""A register of our own: PostgreSQL, Redis with accounts and TLS, the lab, three probes, and all workers."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -47,7 +48,7 @@ class Size:
 SIZES = {1_000: Size(28, 6, 14), 10_000: Size(168, 10, 42)}
 
 SETUP = """
-import json, sys
+import json
 from datetime import timedelta
 from django.utils import timezone
 from checks.models import Network, Plan, Target, Vantage
@@ -58,14 +59,16 @@ targets = Target.objects.bulk_create(Target(url=url, host=host) for url, host in
 vantages = []
 for one in asked["vantages"]:
     access = one["role"] == "access"
-    network, _ = Network.objects.get_or_create(asn=one["asn"], defaults={{
-        "name": one["network"], "kind": "access" if access else "hosting", "imitated": True}})
-    made = Vantage.objects.create(
-        name=one["name"], network=network, role=one["role"], public_key=one["key"], way=one["way"])
+    kind = "access" if access else "hosting"
+    named = {{"name": one["network"], "kind": kind, "imitated": True}}
+    network, _ = Network.objects.get_or_create(asn=one["asn"], defaults=named)
+    who = {{"name": one["name"], "role": one["role"], "public_key": one["key"], "way": one["way"]}}
+    made = Vantage.objects.create(network=network, **who)
     vantages += [made] if access else []
-Plan.objects.create(name="changes", period=timedelta(hours=1), due_at=timezone.now(), enabled=False)
+once = {{"period": timedelta(days=300), "due_at": timezone.now(), "enabled": False}}
+Plan.objects.create(name="changes", **once)  # or what is planned would depend on the moment of a change
 for number in range(asked["sweeps"]):
-    plan = Plan.objects.create(name=f"sweep-{{number}}", period=timedelta(days=300), due_at=timezone.now(), enabled=False)
+    plan = Plan.objects.create(name=f"sweep-{{number}}", **once)
     plan.targets.set(targets)
     plan.vantages.set(vantages)
 """
@@ -182,7 +185,7 @@ class Register:
             part.start()
 
     def _manage(self, *arguments: str) -> None:
-        environment = {**__import__("os").environ, **self._environment()}
+        environment = {**os.environ, **self._environment()}
         subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, check=True)
 
     def _vantages(self, described: Mapping[str, Any]) -> list[dict[str, Any]]:
