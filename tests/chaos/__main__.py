@@ -11,70 +11,53 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from tests.chaos import audit
+from tests.chaos.faults import FAULTS
 from tests.chaos.register import SIZES, Register, Size, running
 
 MARGIN = 60.0  # seconds, besides twice the time of the undisturbed sweep
 
-Fault = Callable[[Register, random.Random], None]
+SPOOL = {"line": 1}  # MB: with the line cut it is full soon, and no new order is taken
+ONCE = {"stop": 1, "line": 2, "clock": 2}  # that last, so that they strike less often
 
 
-def _probe(register: Register, chance: random.Random) -> None:
-    chance.choice(list(register.probes.values())).kill()
+@dataclass(frozen=True)
+class Trial:
+    """A sweep, and which faults strike when: seconds after its beginning."""
 
+    name: str
+    strokes: tuple[tuple[float, str], ...] = ()
+    seed: str = ""
 
-def _child(register: Register, chance: random.Random) -> None:
-    """Of a probe, the recorder or the worker: the process below the supervisor."""
-    chance.choice([*register.probes.values(), register.recorder, register.worker]).kill_child()
-
-
-def _stopped(register: Register, chance: random.Random) -> None:
-    chance.choice([*register.probes.values(), register.recorder]).pause(2 * register.lease)
-
-
-FAULTS: Mapping[str, Fault] = {
-    "probe": _probe,
-    "child": _child,
-    "recorder": lambda register, _: register.recorder.kill(),
-    "worker": lambda register, _: register.worker.kill(),
-    "beat": lambda register, _: register.beats[0].kill(),
-    "web": lambda register, _: register.web.kill(),
-    "redis": lambda register, _: register.redis.kill(),
-    "postgres": lambda register, _: register.postgres.kill(),
-    "flush": lambda register, _: register.client().flushall(),
-    "stop": _stopped,
-}
-
-
-def sweep(
-    folder: Path, size: Size, fault: Fault | None = None, *, times: int = 0, seed: str = "", over: float = 0.0
-) -> tuple[float, audit.Outcome]:
-    """One whole sweep: its seconds, and what came of it. Faults strike at moments drawn from `over` seconds."""
-    with running(folder, size) as register:
-        began = time.monotonic()
-        _begin(register.postgres.url)
-        striking = threading.Thread(target=_strike, args=(register, fault, times, seed, over), daemon=True)
-        if fault:
+    def run(self, folder: Path, size: Size, patience: float) -> tuple[float, audit.Outcome]:
+        """Until all is done and every fault has struck; or until patience ends, in seconds. How long it took."""
+        with running(folder / self.name, size, SPOOL.get(self.name, 256)) as register:
+            began = time.monotonic()
+            _begin(register.postgres.url)
+            striking = threading.Thread(target=self._strike, args=(register,), daemon=True)
             striking.start()
-        until = began + 2 * over + MARGIN + 600 if fault else began + 3600
-        while time.monotonic() < until and (striking.is_alive() or not _ended(register.postgres.url)):
-            time.sleep(0.5)
-        lasted = time.monotonic() - began
-        return lasted, audit.read(register.postgres.url)
+            while time.monotonic() - began < patience and (striking.is_alive() or not _ended(register.postgres.url)):
+                time.sleep(0.5)
+            return time.monotonic() - began, audit.read(register.postgres.url)
+
+    def _strike(self, register: Register) -> None:
+        chance, began = random.Random(self.seed), time.monotonic()
+        for moment, fault in self.strokes:
+            time.sleep(max(0.0, moment - (time.monotonic() - began)))
+            FAULTS[fault](register, chance)
 
 
-def _strike(register: Register, fault: Fault, times: int, seed: str, over: float) -> None:
+def drawn(faults: Sequence[str], times: int, seed: str, over: float) -> tuple[tuple[float, str], ...]:
+    """Each fault so often, at moments within so many seconds."""
     chance = random.Random(seed)
-    moments = sorted(chance.uniform(0.05, 0.9) * over for _ in range(times))
-    began = time.monotonic()
-    for moment in moments:
-        time.sleep(max(0.0, moment - (time.monotonic() - began)))
-        fault(register, chance)
+    every = [name for name in faults for _ in range(ONCE.get(name, times) if times > 1 else 1)]
+    return tuple(sorted((chance.uniform(0.05, 0.9) * over, name) for name in every))
 
 
 def _begin(url: str) -> None:
@@ -99,26 +82,28 @@ def _ended(url: str) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("faults", nargs="*", choices=[*FAULTS, []], metavar="FAULT", help=", ".join(FAULTS))
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=", ".join(FAULTS))
     parser.add_argument("--checks", type=int, choices=SIZES, default=10_000)
     parser.add_argument("--times", type=int, default=5, help="how often each strikes (5)")
-    parser.add_argument("--seed", default=f"{time.time():.0f}", help="the same one kills at the same moments")
+    parser.add_argument("--together", action="store_true", help="all of them in one sweep")
+    parser.add_argument("--seed", default=f"{time.time():.0f}", help="the same one strikes at the same moments")
     options = parser.parse_args()
-    size = SIZES[options.checks]
-    failed = False
+    if unknown := set(options.faults) - set(FAULTS):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    faults = options.faults or list(FAULTS)
+    size, failed = SIZES[options.checks], False
     with tempfile.TemporaryDirectory(prefix="tizilim-chaos-", dir="/tmp") as folder:
-        undisturbed, calm = sweep(Path(folder) / "calm", size)
+        undisturbed, calm = Trial("undisturbed").run(Path(folder), size, 3600)
         failed |= _tell("undisturbed", undisturbed, calm, audit.faults(calm))
-        for name in options.faults or FAULTS:
+        for name, struck in [("together", faults)] if options.together else [(one, [one]) for one in faults]:
             seed = f"{options.seed}-{name}"
-            lasted, found = sweep(
-                Path(folder) / name, size, FAULTS[name], times=options.times, seed=seed, over=undisturbed
-            )
-            wrong = audit.faults(found, calm)
+            trial = Trial(name, drawn(struck, options.times, seed, undisturbed), seed)
             allowed = 2 * undisturbed + MARGIN
+            lasted, found = trial.run(Path(folder), size, 2 * allowed)
+            wrong = audit.faults(found, calm)
             if lasted > allowed:
                 wrong.append(f"it took {lasted:.0f} s, and {allowed:.0f} s are allowed")
-            failed |= _tell(f"{name} x {options.times}", lasted, found, wrong)
+            failed |= _tell(f"{name} x {len(trial.strokes)}", lasted, found, wrong)
     if failed:
         print(f"again with: python -m tests.chaos --checks {options.checks} --seed {options.seed}")
     return int(failed)

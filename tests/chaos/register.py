@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from checks.probe.config import make_key
+from tests.chaos.lines import Clock, Line
 from tests.chaos.parts import ROOT, Part, Postgres, await_, python, redis_server
 from tests.conftest import free_port
 
@@ -77,11 +78,14 @@ for number in range(asked["sweeps"]):
 class Register:
     """Started part by part; `begin` makes the sweeps due."""
 
-    def __init__(self, folder: Path, size: Size) -> None:
+    def __init__(self, folder: Path, size: Size, spool: int) -> None:
         folder.mkdir(parents=True)
+        self._spool = spool  # MB of each probe
         self.folder, self.size = folder, size
         self.port, self._redis_port = free_port(), free_port()
         self._passwords = {name: secrets.token_hex(16) for name in ("centre", *QUEUED)}
+        self.clock = Clock(folder)
+        self.lines = (Line(self._redis_port), Line(self.port))  # of the probes; the centre is at home
         self.postgres = Postgres(folder)
         self.redis = self._redis()
         self.lab = Part(
@@ -133,8 +137,8 @@ class Register:
         """Seconds, of one run."""
         return 15.0 + self.size.batch
 
-    def _broker(self, account: str) -> str:
-        return f"rediss://{account}:{self._passwords[account]}@127.0.0.1:{self._redis_port}/0"
+    def _broker(self, account: str, port: int | None = None) -> str:
+        return f"rediss://{account}:{self._passwords[account]}@127.0.0.1:{port or self._redis_port}/0"
 
     def _redis(self) -> Part:
         """Nothing is kept on its disk: it is a doorbell."""
@@ -174,6 +178,8 @@ class Register:
     # --- starting
 
     def start(self) -> None:
+        for line in self.lines:
+            line.start()
         for part in (self.redis, self.lab):
             part.start()
         described = self.folder / "lab" / "lab.json"
@@ -201,16 +207,20 @@ class Register:
         }
         for name in QUEUED:
             self._probe(
-                name, [entry[name]], {"broker": self._broker(name), "keyspace": True, "ca": str(self.folder / "ca.pem")}
+                name,
+                [entry[name]],
+                {"broker": self._broker(name, self.lines[0].port), "keyspace": True, "ca": str(self.folder / "ca.pem")},
             )
         rest = [entry[name] for name in VANTAGES if name not in QUEUED]
-        self._probe("lent", rest, {"register": f"http://127.0.0.1:{self.port}"})
+        self._probe("lent", rest, {"register": f"http://127.0.0.1:{self.lines[1].port}"})
         return taken
 
     def _probe(self, name: str, vantages: list[dict[str, Any]], way: dict[str, Any]) -> None:
         config = self.folder / "lab" / f"probe-{name}.json"
-        config.write_text(json.dumps({**way, "state": f"state-{name}", "vantages": vantages}))
-        self.probes[name] = Part(f"probe-{name}", python("-m", "checks.probe", "--config", config), self.folder)
+        config.write_text(json.dumps({**way, "state": f"state-{name}", "spool_mb": self._spool, "vantages": vantages}))
+        self.probes[name] = Part(
+            f"probe-{name}", python("-m", "checks.probe", "--config", config), self.folder, self.clock.environment
+        )
 
     def _asked(self, described: Path, vantages: list[dict[str, Any]]) -> dict[str, Any]:
         sites = [
@@ -225,6 +235,8 @@ class Register:
         return {"targets": [*sites, *more][: self.size.targets], "vantages": vantages, "sweeps": self.size.sweeps}
 
     def stop(self) -> None:
+        for line in self.lines:
+            line.stop()
         for part in (
             *self.probes.values(),
             *self.beats,
@@ -239,9 +251,9 @@ class Register:
 
 
 @contextmanager
-def running(folder: Path, size: Size) -> Iterator[Register]:
+def running(folder: Path, size: Size, spool: int = 256) -> Iterator[Register]:
     with ExitStack() as stack:
-        register = Register(folder, size)
+        register = Register(folder, size, spool)
         stack.callback(register.stop)
         register.start()
         yield register
