@@ -37,7 +37,8 @@ class Trial:
 
     def run(self, folder: Path, size: Size, patience: float) -> tuple[float, audit.Outcome]:
         """Until all is done and every fault has struck; or until patience ends, in seconds. How long it took."""
-        with running(folder / self.name, size, SPOOL.get(self.name, 256)) as register:
+        shifty = any(fault == "clock" for _, fault in self.strokes)
+        with running(folder / self.name, size, SPOOL.get(self.name, 256), shifty=shifty) as register:
             began = time.monotonic()
             _begin(register.postgres.url)
             striking = threading.Thread(target=self._strike, args=(register,), daemon=True)

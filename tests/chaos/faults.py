@@ -34,6 +34,7 @@ def _cut(register: Register, chance: random.Random) -> None:
 
 def _wrong(register: Register, chance: random.Random) -> None:
     """The clock of all probes jumps, and is put right."""
+    assert register.clock is not None
     register.clock.set(chance.choice([-HOUR, HOUR]))
     time.sleep(chance.uniform(5, register.lease))
     register.clock.set(0)
