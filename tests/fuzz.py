@@ -26,7 +26,8 @@ with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
     from checks.engine.records import Measurement
     from checks.engine.wire import Question, _read_ordinary, read, read_any
     from checks.lab import client_hello
-    from checks.probe.batch import BadBatch, _read
+    from checks.probe import messages
+    from checks.probe.batch import Batch
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -99,15 +100,22 @@ def measurement(data: bytes) -> None:
 
 
 def batch(data: bytes) -> None:
-    with contextlib.suppress(BadBatch):
-        _read(data)
+    with contextlib.suppress(messages.BadMessage):
+        messages.read(messages.BATCH, data, Batch)
 
 
 _VISIT = Measurement(
     "1", "https://site.kz/", "2026-03-01T12:00:00+00:00", 1.0, "x/1", "x", "x", imitated=True
 ).as_json()
 _VISIT["handshakes"] = [{"hop": 0, "address": "1.1.1.1", "port": 443, "server_name": "x", "t0": 0, "t": 1, "chain": []}]
-_BATCH = {"format": 1, "vantage": "x", "run": 1, "attempt": 1, "sent": "2026-03-01", "measurements": [_VISIT]}
+_BATCH = {
+    "vantage": "x",
+    "run": 1,
+    "attempt": 1,
+    "sent": "2026-03-01T00:00:00Z",
+    "nonce": "x",
+    "measurements": [_VISIT],
+}
 SEEDS = {
     "measurement": json.dumps(_VISIT).encode(),
     "batch": json.dumps(_BATCH).encode(),

@@ -77,6 +77,10 @@ class Probe:
         if receipt.vantage in {vantage.name for vantage in self._config.vantages}:
             self.errands.receive(receipt)
 
+    def alive(self) -> bool:
+        """Whether both that do the work still do."""
+        return self.errands.is_alive() and self.work.alive()
+
     def stop(self) -> None:
         self.work.stop(GRACE)
         self.errands.stop()
@@ -131,9 +135,9 @@ def work(config: Config) -> int:
         probe = Probe(config)
         told = _Told(probe)
         queues = [config.orders(vantage.name) for vantage in config.vantages]
-        progress = Progress(probe.app, queues, progress_file(config), alive=probe.work.alive)
-        progress.start()
+        progress = Progress(probe.app, queues, progress_file(config), alive=probe.alive)
         probe.errands.start()
+        progress.start()
         worker = probe.app.WorkController(
             pool="solo", queues=queues, without_heartbeat=True, without_mingle=True, without_gossip=True
         )
