@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 ROWS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record chaos clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe chaos clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-verdict: $(VENV)/.runtime  ## how fast measurements are judged, and a mill
 
 bench-record: $(VENV)/.runtime  ## the pages over 100,000 resources, and an import of the state register (ten minutes, 3 GB)
 	@$(BIN)/python -m benchmarks.record $(BENCH)
+
+bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, and its memory (two minutes)
+	@$(BIN)/python -m benchmarks.probe $(BENCH)
 
 chaos: $(VENV)/.dev  ## whole sweeps while every part is killed, cut off, misled (an hour; CHAOS="--checks 1000 redis")
 	@$(BIN)/python -m tests.chaos $(CHAOS)

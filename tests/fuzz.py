@@ -29,7 +29,6 @@ with atheris.instrument_imports(include=["checks", "dns", "h11", "idna"]):
     from checks.lab import client_hello
     from checks.probe import messages
     from checks.probe.batch import Batch
-    from checks.probe.messages import BadMessage
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -102,7 +101,7 @@ def measurement(data: bytes) -> None:
 
 
 def batch(data: bytes) -> None:
-    with contextlib.suppress(BadMessage):
+    with contextlib.suppress(messages.BadMessage):
         messages.read(messages.BATCH, zlib.compress(data), Batch)
 
 
@@ -110,7 +109,14 @@ _VISIT = Measurement(
     "1", "https://site.kz/", "2026-03-01T12:00:00+00:00", 1.0, "x/1", "x", "x", imitated=True
 ).as_json()
 _VISIT["handshakes"] = [{"hop": 0, "address": "1.1.1.1", "port": 443, "server_name": "x", "t0": 0, "t": 1, "chain": []}]
-_BATCH = {"format": 1, "vantage": "x", "run": 1, "attempt": 1, "sent": "2026-03-01", "measurements": [_VISIT]}
+_BATCH = {
+    "vantage": "x",
+    "run": 1,
+    "attempt": 1,
+    "sent": "2026-03-01T00:00:00Z",
+    "nonce": "x",
+    "measurements": [_VISIT],
+}
 SEEDS = {
     "measurement": json.dumps(_VISIT).encode(),
     "batch": json.dumps(_BATCH).encode(),

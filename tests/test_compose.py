@@ -19,6 +19,8 @@ from django.utils.module_loading import import_string
 from packaging.specifiers import SpecifierSet
 
 from checks import intake
+from checks.probe import supervising
+from checks.probe.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -79,6 +81,23 @@ def test_a_probe_is_given_no_secret_of_the_register():
     assert OURS["probe"]["environment"] == {}
 
 
+def test_a_probe_keeps_its_state_and_has_time_to_end():
+    probe = OURS["probe"]
+    config = Path(option(probe["command"], "--config"))
+    [(_, place)] = [volume.split(":") for volume in probe["volumes"]]
+    assert config.parent == Path(place)  # what it keeps is beside its configuration
+    assert f"--mode 0700 {place}" in DOCKERFILE  # and the image's user may write there
+    assert int(probe["stop_grace_period"].removesuffix("s")) > supervising.GRACE
+    assert option(probe["healthcheck"]["test"], "--config") == str(config)
+
+
+def test_a_probe_may_do_nothing_to_its_host():
+    probe = OURS["probe"]
+    assert (probe["read_only"], probe["cap_drop"]) == (True, ["ALL"])
+    assert probe["security_opt"] == ["no-new-privileges:true"]
+    assert int(probe["mem_limit"].removesuffix("m")) * 2**20 >= Config.__dataclass_fields__["memory"].default
+
+
 def test_secrets_come_from_outside_and_have_no_default():
     text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     secrets = re.findall(r"\$\{(\w*(?:KEY|PASSWORD)\w*)(:\?)?", text)
@@ -94,7 +113,7 @@ def test_only_nginx_is_open_to_the_world():
 
 def test_whatever_must_stay_up_says_whether_it_is_well():
     lasting = {name for name, service in COMPOSE["services"].items() if service["restart"] != "no"}
-    assert {name for name in lasting if "healthcheck" not in COMPOSE["services"][name]} <= {"probe"}
+    assert {name for name in lasting if "healthcheck" not in COMPOSE["services"][name]} == set()
 
 
 def test_nginx_keeps_no_visitor_log_and_passes_on_no_forged_address():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,6 +34,11 @@ class Batch:
     def sealed(self, key: Ed25519PrivateKey) -> Sealed:
         return messages.seal(messages.BATCH, replace(self, measurements=tuple(map(fitting, self.measurements))), key)
 
+    def sealed_with(self, lines: Iterable[bytes], key: Ed25519PrivateKey) -> Sealed:
+        """With the lines of a spool in the place of its measurements, as they stand there."""
+        visits: Any = tuple(map(msgspec.Raw, lines))
+        return messages.seal(messages.BATCH, replace(self, measurements=visits), key)
+
     @classmethod
     def unsealed(cls, sealed: Sealed, public_key: str) -> Self:
         """Raises BadMessage; nothing is parsed before the signature holds."""
@@ -42,12 +48,12 @@ class Batch:
         return batch
 
 
-def fitting(measurement: Measurement) -> Measurement:
+def fitting(measurement: Measurement, limit: int = VISIT_LIMIT) -> Measurement:
     """Without its texts and bytes if they are too many: one hostile site must not cost the whole batch its place."""
     texts = [*(query.raw for query in measurement.queries), *(exchange.body for exchange in measurement.exchanges)]
     texts += [certificate.der for handshake in measurement.handshakes for certificate in handshake.chain]
     texts += [value for exchange in measurement.exchanges for header in exchange.headers for value in header]
-    if sum(len(text or "") for text in texts) <= VISIT_LIMIT:
+    if sum(len(text or "") for text in texts) <= limit:
         return measurement
     return replace(
         measurement,
@@ -60,9 +66,9 @@ def fitting(measurement: Measurement) -> Measurement:
     )
 
 
-def written(measurement: Measurement) -> bytes:
+def written(measurement: Measurement, limit: int = VISIT_LIMIT) -> bytes:
     """One line of a spool."""
-    return msgspec.json.encode(fitting(measurement)) + b"\n"
+    return msgspec.json.encode(fitting(measurement, limit)) + b"\n"
 
 
 def read_back(line: bytes) -> Measurement:

@@ -24,6 +24,11 @@ class Channel(filesystem.Channel):  # type: ignore[misc,unused-ignore]
         partial.write_text(dumps(payload), encoding="utf-8")
         partial.rename(folder / f"{time.monotonic_ns()}_{partial.stem}.{queue}.msg")
 
+    def _exchange_file(self, exchange: str) -> Any:
+        """Celery names an exchange after its queue, and a vantage's queues have a colon, which kombu allows in none."""
+        file: Any = filesystem.Channel._exchange_file  # type: ignore[attr-defined,unused-ignore]
+        return file(self, exchange.replace(":", "."))
+
     def get_table(self, exchange: str) -> Any:
         for _ in range(_TRIES - 1):
             try:
@@ -38,3 +43,15 @@ class Transport(filesystem.Transport):  # type: ignore[misc,unused-ignore]
 
 
 TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"
+
+
+def options(folder: Path) -> dict[str, Any]:
+    """Transport options of a queue in one folder, which is made."""
+    (folder / "control").mkdir(parents=True, exist_ok=True)
+    place = str(folder)
+    return {
+        "data_folder_in": place,
+        "data_folder_out": place,
+        "control_folder": str(folder / "control"),
+        "polling_interval": 0.5,
+    }

@@ -1,5 +1,6 @@
 """What a vantage proves about itself before a run."""
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -7,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from checks.engine.batch import measure_run
-from checks.engine.records import SelfTest
+from checks.engine.records import Measurement, SelfTest
 from checks.engine.world import ISP, Preconditions, Resolver, World
-from tests.servers import RESOLVER, SITE, Servers, answer, authority, page, redirect, silence
+from tests.servers import RESOLVER, SITE, Servers, after_request, answer, authority, page, redirect, reset, silence
 
 NOWHERE = "93.184.216.99"
 NAMES = ("one.kz", "two.kz", "three.kz", "four.kz", "five.kz")
@@ -165,6 +166,55 @@ async def test_a_run_tells_how_late_its_loop_came():
         test = await run(net, net.world(Resolver(ISP, RESOLVER)))
     assert test.lag is not None
     assert test.lag >= 0
+
+
+async def test_each_visit_is_kept_before_it_gives_up_its_place_to_the_next():
+    told: list[str] = []
+    places = asyncio.Semaphore(1)
+
+    async def done(measurement: Measurement) -> None:
+        told.append(measurement.url)
+        await asyncio.sleep(0.05)
+        assert places.locked()
+        told.append("kept")
+
+    async def proven(test: SelfTest) -> None:
+        told.append(f"proven {test.failed}")
+
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.tcp(page(), 80)
+        jobs = [("http://one.kz/", ()), ("http://two.kz/", ())]
+        _, none = await measure_run(jobs, net.world(), places=places, proven=proven, done=done)
+    assert none == []
+    assert told[0] == "proven ()"
+    assert sorted(told[1::2]) == ["http://one.kz/", "http://two.kz/"]
+    assert told[2::2] == ["kept", "kept"]
+
+
+async def test_a_run_that_is_cancelled_has_kept_what_was_finished_also_of_an_anomaly_that_waits():
+    kept: list[Measurement] = []
+    first = asyncio.Event()
+
+    async def done(measurement: Measurement) -> None:
+        kept.append(measurement)
+        first.set()
+
+    async with Servers() as net:
+        await net.dns(resolve)
+        await net.tcp(page(), 80)
+        await net.tcp(after_request(reset), 443)
+        await net.tcp(silence, 8080)
+        jobs = [("http://one.kz/", ()), ("https://two.kz/", ()), ("http://three.kz:8080/", ())]
+        run = asyncio.create_task(measure_run(jobs, net.world(followup_after=600.0), done=done))
+        await first.wait()
+        await asyncio.sleep(1)  # the reset is seen in no time, and then waits for its second look
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+    assert sorted((m.url, m.failure) for m in kept) == [
+        ("http://one.kz/", None),
+        ("https://two.kz/", "connection_reset"),
+    ]
 
 
 def test_a_self_test_survives_its_json_form():

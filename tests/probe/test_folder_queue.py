@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from celery import Celery
 from kombu import Connection
 
 from checks.probe import folder_queue
@@ -40,3 +41,12 @@ def test_a_reader_never_meets_half_a_message(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert len(seen) == MESSAGES * WRITERS
+
+
+def test_a_vantages_queue_with_its_colon_takes_tasks(tmp_path: Path) -> None:
+    app = Celery("test", broker="filesystem://", set_as_current=False)
+    app.conf.broker_transport_options = folder_queue.options(tmp_path)
+    app.send_task("measure", kwargs={"run": 1}, queue="here:probe")
+    with app.connection() as connection:
+        message = connection.SimpleQueue("here:probe").get(timeout=10)
+        assert message.payload[1] == {"run": 1}

@@ -1,0 +1,248 @@
+"""`python -m benchmarks.probe`: what a probe costs beside the bare engine, in one run. docs/benchmarks.md tells more.
+
+Sites, resolver and the register's side of the queue are another process; none of it counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from celery import Celery
+
+from benchmarks import costs, report
+from benchmarks.servers import ROOT
+from checks.engine.batch import measure_run
+from checks.engine.loop import new_event_loop, raise_file_limit
+from checks.engine.records import Measurement
+from checks.engine.world import World
+from checks.probe import folder_queue
+from checks.probe.batch import Batch
+from checks.probe.config import make_key
+from checks.probe.messages import Order, Receipt, Sealed
+from checks.probe.work import AT_ONCE
+from tests.servers import SITE, Servers, authority, page
+
+IN_FLIGHT = 200
+MEMORY, SHARE = 150, 0.25  # MB; of the bare engine's CPU per visit: the goals
+_PAGE = b"<title>Hello</title>" + random.Random(1).randbytes(2900).hex().encode()[:2900]
+_SLOW = 2.0  # seconds that a site takes, so that as many as may are in flight
+_PATIENCE = 600.0
+
+
+async def serve(world: Path) -> None:
+    """Every name under .kz over https, on port 443 at once and on port 8443 slowly, until standard input closes."""
+    body = page(_PAGE)
+
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(_SLOW)
+        await body(reader, writer)
+
+    async with Servers() as net:
+        await net.name(SITE)
+        context = authority().context("*.bench.kz")
+        await net.tcp(body, 443, tls=context)
+        await net.tcp(slowly, 8443, tls=context)
+        net.world().save(world)
+        print("ready", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+async def bare(world: World, runs: list[list[str]]) -> int:
+    """The engine alone, as many runs at once as a probe has: measures, and keeps nothing."""
+    places, at_once = asyncio.Semaphore(IN_FLIGHT), asyncio.Semaphore(AT_ONCE)
+
+    async def one(urls: list[str]) -> int:
+        async with at_once:
+            _, measured = await measure_run([(url, ()) for url in urls], world, places=places)
+            return len(measured)
+
+    return sum(await asyncio.gather(*(one(urls) for urls in runs)))
+
+
+class Register:
+    """The other side of the probe's queue."""
+
+    def __init__(self, folder: Path) -> None:
+        self._app = Celery("register", broker="filesystem://", set_as_current=False)
+        self.options = folder_queue.options(folder / "broker") | {"polling_interval": 0.1}
+        self._app.conf.broker_transport_options = self.options
+
+    def measure(self, key: str, runs: list[list[str]], first: int) -> list[Measurement]:
+        """Order the runs and wait until all are home; each gets its receipt."""
+        for number, urls in enumerate(runs, first):
+            order = Order("here", number, 1, tuple((url, ()) for url in urls), _PATIENCE)
+            self._app.send_task("measure", kwargs=asdict(order), queue="here:probe")
+        measured: list[Measurement] = []
+        with self._app.connection() as connection:
+            queue = connection.SimpleQueue("here:results")
+            for _ in runs:
+                message = queue.get(timeout=_PATIENCE)
+                message.ack()
+                kwargs = message.payload[1]
+                sealed = Sealed(base64.b64decode(kwargs["body"]), base64.b64decode(kwargs["signature"]))
+                batch = Batch.unsealed(sealed, key)
+                measured += batch.measurements
+                receipt = Receipt("here", batch.run, batch.attempt, keep=False)
+                self._app.send_task("receipt", kwargs=asdict(receipt), queue="here:probe")
+        return measured
+
+
+def names(count: int, port: int = 443) -> list[str]:
+    suffix = "" if port == 443 else f":{port}"
+    return [f"https://n{number}.bench.kz{suffix}/" for number in range(count)]
+
+
+@contextmanager
+def started(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of ours; it ends when its standard input closes."""
+    command = [sys.executable, "-m", *words]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            assert process.stdin
+            process.stdin.close()
+
+
+def family(pid: int) -> list[int]:
+    return list(costs._tree(pid))
+
+
+def memory(pid: int) -> float:
+    """MB that a process and its children have had resident at most, added up."""
+    return sum(costs.peak_memory(one) for one in family(pid)) / 1e6
+
+
+def a_round(folder: Path, targets: int, slow: int) -> dict[str, float]:
+    """CPU per visit of the bare engine and of the probe, and the probe's memory; the same targets for both."""
+    runs = [names(targets)[start : start + 200] for start in range(0, targets, 200)]
+    with started("benchmarks.probe", "--serve", str(folder / "world.json")) as sites:
+        assert sites.stdout
+        assert sites.stdout.readline() == "ready\n"
+        return {**_bare(folder, runs), **_probe(folder, runs, slow)}
+
+
+def _bare(folder: Path, runs: list[list[str]]) -> dict[str, float]:
+    (folder / "runs.json").write_text(json.dumps(runs))
+    with started("benchmarks.probe", "--bare", str(folder)) as engine:
+        assert engine.stdout
+        assert engine.stdout.readline() == "warm\n"
+        before, began = costs.cpu(engine.pid), time.monotonic()
+        assert engine.stdin
+        engine.stdin.write("go\n")
+        engine.stdin.flush()
+        visits = int(engine.stdout.readline())
+        wall = time.monotonic() - began
+        spent = costs.cpu(engine.pid) - before
+        return {"engine": 1000 * spent / visits, "engine MB": memory(engine.pid), "engine per s": visits / wall}
+
+
+def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
+    register = Register(folder)
+    key = make_key(folder / "here.key")
+    document = {
+        "broker": "filesystem://",
+        "broker_options": register.options,
+        "in_flight": IN_FLIGHT,
+        "vantages": [{"name": "here", "key": "here.key", "world": "world.json"}],
+    }
+    (folder / "probe.json").write_text(json.dumps(document))
+    with started("checks.probe", "--config", str(folder / "probe.json"), "--stop-with-stdin") as probe:
+        register.measure(key, [names(200)], 1)  # warm
+        before, began = costs.cpu(probe.pid), time.monotonic()
+        measured = register.measure(key, runs, 2)
+        wall = time.monotonic() - began
+        spent = costs.cpu(probe.pid) - before
+        failed = sum(measurement.failure is not None for measurement in measured)
+        at_once = [names(slow, 8443)[start : start + 200] for start in range(0, slow, 200)]
+        in_flight = _most_at_once(register.measure(key, at_once, 1000))
+        return {
+            "probe": 1000 * spent / len(measured),
+            "probe per s": len(measured) / wall,
+            "probe MB": memory(probe.pid),
+            "in flight": in_flight,
+            "failed": failed,
+        }
+
+
+def _most_at_once(measured: list[Measurement]) -> int:
+    """Visits that were in flight together at most."""
+    ends = []
+    for measurement in measured:
+        began = datetime.fromisoformat(measurement.started).timestamp()
+        ends += [(began, 1), (began + measurement.runtime, -1)]
+    now = most = 0
+    for _, step in sorted(ends):
+        now += step
+        most = max(most, now)
+    return most
+
+
+def _run_bare(folder: Path) -> None:
+    world = World.load(folder / "world.json")
+    runs = json.loads((folder / "runs.json").read_text())
+    raise_file_limit()
+    loop = new_event_loop()
+    loop.run_until_complete(bare(world, [names(200)]))
+    print("warm", flush=True)
+    sys.stdin.readline()
+    print(loop.run_until_complete(bare(world, runs)), flush=True)
+    sys.stdin.read()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.probe", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, help="medians are of so many (3)")
+    parser.add_argument("--targets", type=int, default=2000, help="visits of each round (2000)")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        raise_file_limit()
+        asyncio.run(serve(options.serve))
+        return 0
+    if options.bare:
+        _run_bare(options.bare)
+        return 0
+    machine = report.machine(datetime.now(UTC))
+    rounds = []
+    for number in range(options.rounds):
+        with tempfile.TemporaryDirectory(prefix="tizilim-bench-") as folder:
+            rounds.append(a_round(Path(folder), options.targets, slow=800))
+        print(f"round {number + 1}: {rounds[-1]}", file=sys.stderr, flush=True)
+    found = {name: median(one[name] for one in rounds) for name in rounds[0]}
+    share = median(one["probe"] / one["engine"] - 1 for one in rounds)
+    print("\n".join(f"{key}: {value}" for key, value in machine.items()))
+    print(f"load after: {os.getloadavg()[0]:.1f}")
+    print(f"\n{'':24}CPU ms/visit   per s     MB")
+    for who in ("engine", "probe"):
+        print(f"  {who:22}{found[who]:12.3f}{found[f'{who} per s']:8.0f}{found[f'{who} MB']:7.0f}")
+    print(f"  failed visits: {found['failed']:.0f}")
+    print(f"  CPU that task, spool and sealing add to a visit: {share:+.1%} <= {SHARE:.0%}  {_goal(share <= SHARE)}")
+    flight, size = found["in flight"], found["probe MB"]
+    reached = size <= MEMORY and flight >= IN_FLIGHT * 0.95
+    print(f"  memory with {flight:.0f} visits in flight: {size:.0f} MB <= {MEMORY}  {_goal(reached)}")
+    return 0
+
+
+def _goal(reached: bool) -> str:
+    return "reached" if reached else "not reached"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

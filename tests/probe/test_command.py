@@ -1,0 +1,145 @@
+"""`python -m checks.probe` as whoever lends a probe starts it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from checks.probe.config import Config, make_key
+from tests.probe.probes import Probe, Sites, workers
+
+BROKER = "redis://127.0.0.1:1/0"  # where nobody listens
+TWO = [{"name": "a", "key": "a.key"}, {"name": "b", "key": "a.key"}]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "checks.probe", *arguments]
+    given = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=given)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "the file must be an object"),
+        ({"vantages": [{"name": "a", "key": "a.key"}]}, 'name either "register" (its HTTPS address) or "broker"'),
+        ({"broker": BROKER, "register": "https://x.kz", "vantages": []}, 'name either "register"'),
+        ({"broker": "nowhere://x", "vantages": [{"name": "a", "key": "a.key"}]}, '"broker" must be an address like'),
+        ({"register": "http://x.kz", "vantages": []}, '"register" must be an address like https://'),
+        ({"register": "https://x.kz/door", "vantages": []}, '"register" must be an address like https://'),
+        ({"register": "https://u:p@x.kz", "vantages": []}, '"register" must be an address like https://'),
+        ({"broker": BROKER, "keyspace": True, "vantages": TWO}, '"keyspace" is for a broker and one vantage'),
+        ({"broker": BROKER, "ca": "no.pem", "vantages": TWO}, '"ca": there is no file'),
+        ({"broker": BROKER, "in_flight": 0, "vantages": TWO}, '"in_flight" must be from 1 to 5000'),
+        ({"broker": BROKER, "memory_mb": 64, "vantages": TWO}, '"memory_mb" must be from 256'),
+        ({"broker": BROKER, "vantages": []}, '"vantages" is empty'),
+        ({"broker": BROKER, "vantages": ["a"]}, 'each of "vantages" must be an object'),
+        ({"broker": BROKER, "vantages": [{"name": "a/b", "key": "a.key"}]}, "'a/b' is no vantage's name"),
+        ({"broker": BROKER, "vantages": [{"name": "a", "key": "b.key"}]}, "b.key"),
+        ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "asn": True}]}, '"asn" must be a whole number'),
+        ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "country": "xx"}]}, "country 'xx'"),
+        ({"broker": BROKER, "echo": 5, "vantages": [{"name": "a", "key": "a.key"}]}, '"echo" must be text'),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence_that_says_what_to_change(tmp_path, document, sentence):
+    make_key(tmp_path / "a.key")
+    (tmp_path / "probe.json").write_text(json.dumps(document))
+    done = run("--config", str(tmp_path / "probe.json"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert sentence in done.stderr
+    assert "probe.json" in done.stderr
+
+
+def test_a_key_that_cannot_be_written_is_one_sentence(tmp_path):
+    done = run("--make-key", str(tmp_path / "no-folder" / "a.key"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "no-folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, 'name either "register"'),
+        ({"REGISTER": "https://x.kz"}, '"name" is missing'),
+        ({"REGISTER": "https://x.kz", "NAME": "a", "ASN": "AS1"}, "ASN must be a whole number"),
+        ({"REGISTER": "https://x.kz", "NAME": "a", "PASSWORD": "1"}, "there is no TIZILIM_PROBE_PASSWORD"),
+    ],
+)
+def test_a_wrong_environment_is_one_sentence_too(environment, sentence):
+    done = run(**{f"TIZILIM_PROBE_{name}": value for name, value in environment.items()})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert sentence in done.stderr
+    assert "TIZILIM_PROBE_" in done.stderr
+
+
+def test_the_environment_says_what_a_file_would(tmp_path):
+    make_key(tmp_path / "a.key")
+    vantage = {"name": "a", "key": "a.key", "country": "kz", "asn": 9198, "control": True}
+    document = {"register": "https://x.kz/", "state": ".", "in_flight": 50, "spool_mb": 9, "vantages": [vantage]}
+    (tmp_path / "probe.json").write_text(json.dumps(document))
+    from_file = Config.load(tmp_path / "probe.json")
+    given = {"REGISTER": "https://x.kz", "STATE": str(tmp_path), "NAME": "a", "COUNTRY": "kz", "ASN": "9198"}
+    given |= {"CONTROL": "true", "IN_FLIGHT": "50", "SPOOL_MB": "9", "KEY": ""}
+    from_environment = Config.of_environment({f"TIZILIM_PROBE_{name}": value for name, value in given.items()})
+    for config in (from_file, from_environment):
+        assert (config.register, config.state, config.in_flight) == ("https://x.kz", tmp_path, 50)
+        assert config.spool == 9 * 1024 * 1024
+        conditions = config.vantages[0].world.preconditions
+        assert (conditions.asn, conditions.echo) == (9198, "https://x.kz/api/v1/echo")
+        assert conditions.must_block == ()
+
+
+def test_check_says_what_this_place_can_prove(tmp_path):
+    with Sites(tmp_path / "world.json"):
+        probe = Probe(tmp_path, broker=BROKER)
+        fit = run("--check", "--config", str(probe.config))
+        world = json.loads((tmp_path / "world.json").read_text())
+        world["preconditions"]["must_allow"] = ["http://quick.kz/quick", "http://closed.kz:8080/"]
+        (tmp_path / "world.json").write_text(json.dumps(world))
+        unfit = run("--check", "--config", str(probe.config))
+    assert (fit.returncode, unfit.returncode) == (0, 1)
+    assert "here: self-test of this vantage" in fit.stdout
+    assert "fit to measure" in fit.stdout
+    assert "must open: http://closed.kz:8080/: DID NOT OPEN" in unfit.stdout
+    assert "unfit: must_allow" in unfit.stdout
+
+
+def test_status_of_a_probe_that_never_ran(tmp_path):
+    make_key(tmp_path / "a.key")
+    document = {"broker": BROKER, "vantages": [{"name": "a", "key": "a.key"}]}
+    (tmp_path / "probe.json").write_text(json.dumps(document))
+    done = run("--status", "--config", str(tmp_path / "probe.json"))
+    assert (done.returncode, done.stdout) == (1, f"no probe has run with its state in {tmp_path}\n")
+
+
+def test_a_probe_may_open_as_many_sockets_as_the_machine_allows_and_has_no_more_memory_than_it_was_given(tmp_path):
+    make_key(tmp_path / "a.key")
+    document = {"broker": BROKER, "memory_mb": 300, "vantages": [{"name": "a", "key": "a.key"}]}
+    (tmp_path / "probe.json").write_text(json.dumps(document))
+    command = ["prlimit", "--nofile=200:400", sys.executable, "-m", "checks.probe", "--stop-with-stdin"]
+    with subprocess.Popen(
+        [*command, "--config", str(tmp_path / "probe.json")], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as probe:
+        limits, caps = set(), set()
+        for _ in range(300):
+            for worker in workers(tmp_path / "probe.json"):
+                limits.add(_limit(worker, "Max open files"))
+                caps.add(_limit(worker, "Max data size")[0])
+            if ((400, 400) in limits and 300 * 2**20 in caps) or probe.poll() is not None:
+                break
+            time.sleep(0.1)
+        probe.stdin.close()
+        assert probe.wait(timeout=30) == 0
+    assert (400, 400) in limits
+    assert 300 * 2**20 in caps
+
+
+def _limit(pid: int, what: str) -> tuple[int, int]:
+    text = Path(f"/proc/{pid}/limits").read_text()
+    soft, hard = re.search(rf"{what}\s+(\d+|unlimited)\s+(\d+|unlimited)", text).groups()
+    return tuple(-1 if one == "unlimited" else int(one) for one in (soft, hard))
