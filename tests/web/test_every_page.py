@@ -118,6 +118,7 @@ def walk(client: Client, start: str) -> dict[str, Any]:
     return pages
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("language", "demo"), [("kk", True), ("ru", False), ("en", False)])
 def test_wherever_links_lead_pages_are_small_strict_and_our_own(
     client: Client, settings: LazySettings, language: str, demo: bool

@@ -51,6 +51,7 @@ def text(client: Client, address: str, code: int = 200) -> str:
 # --- words
 
 
+@pytest.mark.walk
 def test_hidden_words_stand_on_no_page_in_no_table_export_feed_log_or_pack(client: Client) -> None:
     User.objects.create_user("editor")
     fill(make.resource("orda.kz"), WORDS)
