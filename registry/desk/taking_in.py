@@ -107,7 +107,7 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
     code_form = ask_again(request)
     wrong = ""
     try:
-        if do and not holding.act(request, subject):
+        if do and not holding.act(request, work, row):
             form = TakingForm(request.POST, joins=do == "join")
             if agreed(code_form) and form.is_valid():
                 decision = DECISIONS[type(row)].of(do, form.cleaned_data)

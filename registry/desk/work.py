@@ -57,6 +57,10 @@ class Work:
     def may_decide(self, person: Any) -> bool:
         return bool(person.has_perm(f"registry.change_{self.one}"))
 
+    def waits(self, row: Any) -> bool:
+        """What does not is not claimed."""
+        return bool(row.state in (Report.State.NEW, Proposal.State.WAITING))
+
     def rows(self) -> QuerySet[Any]:
         """With all that a line tells."""
         rows: QuerySet[Any] = self.table._default_manager.all()
@@ -168,6 +172,9 @@ class Alarms(Work):
         """An alarm closes by itself: who may correct the record may take care of it."""
         return bool(person.has_perm("registry.change_restriction"))
 
+    def waits(self, row: Any) -> bool:
+        return row.closed_on is None
+
     def rows(self) -> QuerySet[Any]:
         return Alarm.objects.select_related("resource", "act")
 
@@ -219,6 +226,9 @@ class Hidings(Work):
         return bool(person.has_perm("registry.add_hiding"))
 
     def may_decide(self, person: Any) -> bool:
+        return False
+
+    def waits(self, row: Any) -> bool:
         return False
 
     def rows(self) -> QuerySet[Any]:

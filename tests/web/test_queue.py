@@ -75,7 +75,7 @@ def address(row: Any) -> str:
 
 
 def names(answer: Any) -> list[str]:
-    return [one.what for one, _url, _hold in answer.context["lines"]]
+    return [one.what for one, *_rest in answer.context["lines"]]
 
 
 # --- the queue
@@ -201,6 +201,26 @@ def test_a_lease_is_let_go_and_one_that_ran_out_keeps_nobody_away(desk: Client, 
     leases.claim(log.subject_of(report), by=ben, at=timezone.now() - timedelta(hours=1))
     assert "Nobody looks at it now." in text_of(desk.get(address(report)))
     assert desk.post(address(report), {**WHY, "do": "reject", "display": "full"}).status_code == 302
+
+
+def test_what_is_decided_is_not_claimed(desk: Client, ann: User, ben: User) -> None:
+    proposal = proposals.propose(Operation.CREATE, Act, {"key": "act-9", "type": "order"}, by=ben, reason="A letter.")
+    proposals.refuse(proposal, by=ann, reason="It is not so.")
+    report, alarm = a_report(), make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
+    moderation.reject(report, by=ann, reason="It opens everywhere.")
+    Alarm.objects.update(closed_on="2026-03-02")
+    for row in (proposal, report, alarm):
+        kind = f"/desk/{row._meta.model_name}s/"
+        page = desk.get(f"{kind}?state=all")
+        assert names(page)
+        assert 'name="row"' not in page.content.decode()
+        told = desk.post(kind, {"row": row.pk}, follow=True)
+        assert "It was decided already" in text_of(told)
+        for sent in ({"do": "claim"}, {"do": "relieve", "holder": ben.pk, "why": "It is urgent."}):
+            answer = desk.post(address(row), sent)
+            assert answer.status_code == 409
+            assert "It was decided already" in text_of(answer)
+    assert not Lease.objects.exists()
 
 
 def test_a_proposal_that_another_holds_is_not_agreed_to(desk: Client, ann: User, ben: User) -> None:
