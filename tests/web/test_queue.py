@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
@@ -328,6 +329,15 @@ def test_who_is_slower_is_told_so_and_sees_what_was_decided(desk: Client, ben: U
     assert "someone was faster" in told
     assert "ben: It opens everywhere." in told
     assert not Resource.objects.exists()
+
+
+def test_the_tables_lead_to_the_page_at_the_desk() -> None:
+    desk = at_the_desk(User.objects.create_superuser("cyd"))
+    for row in (a_report(), a_candidate(), make.problem(make.resource("orda.kz"))):
+        name = row._meta.model_name
+        door = reverse(f"desk:{name}", args=[row.pk])
+        assert f'href="{door}"' in desk.get(f"/desk/registry/{name}/{row.pk}/change/").content.decode()
+        assert desk.get(door).status_code == 200
 
 
 # --- one alarm
