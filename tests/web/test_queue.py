@@ -331,6 +331,29 @@ def test_who_is_slower_is_told_so_and_sees_what_was_decided(desk: Client, ben: U
     assert not Resource.objects.exists()
 
 
+def test_names_and_records_are_told_as_people_call_them(desk: Client, ann: User) -> None:
+    ann.user_permissions.add(*Permission.objects.filter(codename="change_problemreport"))
+    report, basis = a_report("новости.қаз"), make.restriction(make.resource("orda.kz"))
+    assert names(desk.get("/desk/reports/")) == ["https://новости.қаз/"]
+    page = desk.get(address(report)).content.decode()
+    assert "<h1><bdi>https://новости.қаз/</bdi></h1>" in page
+    assert f"<code>{report.name}</code>" in page  # letters may look like others
+    make.problem(basis, kind="danger", text="Her name is there.")
+    make.problem(page="/matrix/")
+    first, second = names(desk.get("/desk/problems/"))
+    assert re.fullmatch(r"Read first: .+: restriction orda\.kz: Her name is there\.", first)
+    assert re.fullmatch(r".+: /matrix/: It began a year earlier\.", second)
+
+
+def test_the_page_of_the_tables_is_small_and_names_each_once() -> None:
+    chief = User.objects.create_superuser("cyd")
+    for language in ("kk", "ru", "en"):
+        page = at_the_desk(chief, language).get("/desk/tables/")
+        assert len(page.content) < 20_000
+        links = re.findall(r'href="(/desk/(?:registry|checks|auth)/\w+/)"', page.content.decode())
+        assert len(links) == len(set(links)) > 40
+
+
 def test_the_tables_lead_to_the_page_at_the_desk() -> None:
     desk = at_the_desk(User.objects.create_superuser("cyd"))
     for row in (a_report(), a_candidate(), make.problem(make.resource("orda.kz"))):
