@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from registry.admin.signing_in import agreed, ask_again
@@ -48,7 +50,7 @@ class PasswordForm(PasswordChangeForm):
 class ChangePassword(PasswordChangeView):
     form_class = PasswordForm
     template_name = "desk/password.html"
-    success_url = reverse_lazy("admin:password_change_done")
+    success_url = reverse_lazy("desk:queue")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**{"code_form": ask_again(self.request), **kwargs})
@@ -56,6 +58,7 @@ class ChangePassword(PasswordChangeView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         code_form, form = ask_again(request), self.get_form()
         if agreed(code_form) and form.is_valid():
+            messages.success(request, gettext("Your password is changed. Your other sessions have ended."))
             return self.form_valid(form)
         context = self.get_context_data(form=form, code_form=code_form)
         return self.render_to_response(context, status=400)
