@@ -6,6 +6,7 @@ the words themselves, to which it commits. What one person could do with it alon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -32,6 +33,7 @@ IN_FORCE = 50  # hidden at a time
 OF_ONE = 10  # of one person, that nobody has confirmed
 PLACES = 500  # entries of the log that spell it
 PIECE = 3  # letters of a word of ours that counts
+_HASH_OR_HOUR = re.compile(r"[0-9a-f]{64}|(?:19|20)\d{6}t\d\d")
 NOBODY_CONFIRMED = "nobody confirmed it"
 OURS = ("config", "checks", "registry")  # folders of the code, and its texts
 KINDS = (".py", ".html", ".po")
@@ -180,7 +182,7 @@ def _checked(words: str) -> str:
         told = gettext("Write %(letters)d letters or digits at least, or %(digits)d digits where it is only a number.")
         raise _wrong(told % {"letters": SHORTEST, "digits": DIGITS})
     only = veil.Veil(hidden=frozenset({words}))
-    if any(only.names(text) for text in _own_texts()) or _is_made_of(letters, _own_words()):
+    if _is_of_the_log(letters) or any(only.names(text) for text in _own_texts()):
         raise _wrong(gettext("The register's own pages are made of these words: without them nobody could read it."))
     if any(only.names(name) for name in _names()):
         raise _wrong(gettext("Bodies, grounds, categories, regions and networks are called so: their names stay."))
@@ -210,6 +212,14 @@ def _own_words() -> frozenset[str]:
     return frozenset(word for word in found if len(word) >= PIECE and not word.isdecimal())
 
 
+def _is_of_the_log(letters: str) -> bool:
+    """A hash, an hour, or words of ours with numbers of records and keys: “restriction/26”, “editor-3”. With one of
+    them hidden, what was done in that hour, to that record or by that person would be told to nobody."""
+    rest = "".join(one for one in letters if not one.isdecimal())
+    numbered = not letters[0].isdecimal() and len(letters) - len(rest) < DIGITS
+    return _HASH_OR_HOUR.search(letters) is not None or (numbered and _is_made_of(rest, _own_words()))
+
+
 def _is_made_of(letters: str, words: frozenset[str]) -> bool:
     """Of some of them, one behind the other, as a page or a row of the API has them: “Sites Acts”, “null began”."""
     reached = {0}
@@ -223,8 +233,8 @@ def _names() -> Iterator[str]:
     for model in NAMES:
         for names in model._default_manager.order_by().values_list("name_kk", "name_ru", "name_en"):
             yield from names
-    for names in Network.objects.order_by().values_list("name", "brand"):
-        yield from names
+    for name, brand, asn in Network.objects.order_by().values_list("name", "brand", "asn"):
+        yield from (name, brand, f"AS{asn}")
 
 
 def _shown_names() -> Iterator[str]:

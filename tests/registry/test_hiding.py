@@ -205,6 +205,11 @@ def test_how_much_is_hidden_at_a_time_is_bounded(ann: User, ben: User) -> None:
         "Ресурсы Акты",
         "null, began",
         "kind adminis trative",
+        "restriction/4711",
+        "editor-4711",
+        "2026-11-27T16",
+        "ab" * 32,
+        "AS9198",
     ],
 )
 def test_what_the_register_could_not_do_without_is_not_hidden(ann: User, words: str) -> None:
@@ -236,6 +241,12 @@ def test_what_stands_in_hundreds_of_places_is_not_hidden(ann: User, monkeypatch:
     hide(ann, "of the Caspian shore")
     with pytest.raises(ValidationError):
         hide(ann, "of the Karaganda steppe")
+
+
+@pytest.mark.parametrize("words", ["N12345678", "8 701 234 56 78", "Phone 87012345678", "777 ABC 02", "Абай 12, кв. 5"])
+def test_numbers_of_people_are_hidden_whatever_stands_before_them(ann: User, words: str) -> None:
+    hide(ann, words)
+    assert hidden(words)
 
 
 @pytest.mark.parametrize("words", ["(a+)+$|[Ержан]{6}", "Abai <b>street</b> 7", "O'Brien & Sons \\1", "100% Қалиев _"])
