@@ -20,9 +20,11 @@ from registry import proposals as core
 from registry.admin.corrections import Told, name_of
 from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding, papers, previews
+from registry.desk.work import KINDS
 from registry.log import NoReason
 from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
+from registry.moderation import NotWaiting
 from registry.papers import marks
 from registry.proposals import Operation, State
 
@@ -41,11 +43,12 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         if not may:
             raise PermissionDenied
         try:
-            if not holding.act(request, subject) and (request.POST.get("do") not in PUBLISHES or agreed(code_form)):
+            held = holding.act(request, KINDS["proposals"], row)
+            if not held and (request.POST.get("do") not in PUBLISHES or agreed(code_form)):
                 return _decided(request, row, subject)
         except ValidationError as refused:
             wrong += refused.messages
-        except (editing.NotPossible, NoReason, leases.Held) as refused:
+        except (editing.NotPossible, NoReason, leases.Held, NotWaiting) as refused:
             wrong.append(str(refused))
         row.refresh_from_db()
     waiting = row.state == State.WAITING

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path, re_path
 
-from registry.desk import alarms, hidings, papers, problems, proposals, queue, taking_in
+from registry.desk import alarms, hidings, papers, passwords, problems, proposals, queue, taking_in
 from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
@@ -11,6 +11,7 @@ app_name = "desk"
 _door = admin.site.admin_view
 urlpatterns = [
     path("", _door(queue.first), name="queue"),
+    path("password_change/", _door(passwords.ChangePassword.as_view()), name="password"),
     path("tables/", _door(admin.site.index), name="tables"),
     *(path(f"{name}/", _door(queue.kind(work)), name=name) for name, work in KINDS.items()),
     path("proposals/<int:pk>/", _door(proposals.proposal), name="proposal"),
