@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -48,6 +49,15 @@ class OwnProposal(NotPossible):
     """Who proposed it cannot approve it."""
 
 
+class Waits(NotPossible):
+    """It was proposed already, as `row`."""
+
+    def __init__(self, row: Proposal) -> None:
+        told = gettext("It was proposed already, as proposal %(number)d, which waits: decide on that one.")
+        super().__init__(told % {"number": row.pk})
+        self.row = row
+
+
 # --- proposing
 
 
@@ -64,11 +74,13 @@ def propose(
 
     `record`: the row that it changes, the table that it adds to, or None for more than one table. `seen`: the state
     that the author looked at (`editing.state_of`), where that may be older than this moment.
-    Raises NoReason, NotPossible, ValidationError by field.
+    Raises NoReason, Waits, NotPossible, ValidationError by field.
     """
     reason = editing.checked(reason)
     with transaction.atomic():
         row = _made(operation, record, fields, by, reason, seen)
+        if row.operation == Operation.PUBLISH and (same := _waiting_of(row)):
+            raise Waits(same)
         tried(lambda: _carry_out(row, _hands(row)))
         row.save()
     return row
@@ -269,6 +281,13 @@ def alike(model: type[models.Model], fields: Content) -> tuple[list[Act], list[P
     return acts, [one for one in waiting if _same_number(one.told["fields"], number)]
 
 
+def _waiting_of(row: Proposal) -> Proposal | None:
+    """One of its kind about its record. Two who propose at once come here one after the other."""
+    record = _record_of(row)
+    list(type(record)._base_manager.select_for_update().filter(pk=record.pk).values_list("pk"))
+    return Proposal.objects.filter(state=State.WAITING, operation=row.operation, record_id=row.record_id).first()
+
+
 def _same_number(fields: Content, number: str) -> bool:
     return str(fields.get("number") or "").strip().casefold() == number.casefold()
 
@@ -366,7 +385,7 @@ def _admit(record: None, content: Content, by: str) -> models.Model:
 def _by_key(model: type[Act], keys: Iterable[str]) -> list[Act]:
     found = {one.key: one for one in model.objects.filter(key__in=list(keys))}
     if missing := [key for key in keys if key not in found]:
-        raise NotPossible(gettext("There is no act of this key: %(key)s.") % {"key": ", ".join(missing)})
+        raise ValidationError({"acts": gettext("There is no act of this key: %(key)s.") % {"key": ", ".join(missing)}})
     return list(found.values())
 
 

@@ -18,6 +18,7 @@ from checks.models import Vantage
 from registry import editing, labels, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
+from registry.admin.decisions import check_typed
 from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding, papers, previews
 from registry.log import NoReason
@@ -80,10 +81,8 @@ def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
     by, at = holding.person(request), timezone.now()
     match request.POST.get("do"):
         case "approve":
-            name = name_to_type(row)
-            if name and request.POST.get("typed", "").strip() != name:
-                told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
-                raise ValidationError(told % {"name": name})
+            if name := name_to_type(row):
+                check_typed(request.POST.get("typed", ""), name)
             with leases.deciding(subject, by=by, at=at):
                 done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
             row.refresh_from_db()

@@ -71,6 +71,30 @@ def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> Non
     assert not PublicCopy.objects.filter(sha256=copy.sha256, data__isnull=False).exists()
 
 
+def test_one_paper_is_proposed_for_publication_once_and_the_second_is_led_to_the_first(desk: Client) -> None:
+    address = upload(desk, build.saved(build.picture(text="")))
+    fields = {"do": "publish", "seen": PublicCopy.objects.get().sha256, "key": "order", "title": "The order"}
+    first = desk.post(address, fields | {"reason": "Asked for."}).headers["Location"]
+    for key in ("order", "another"):
+        again = desk.post(address, fields | {"key": key, "reason": "Asked for again."})
+        page = again.content.decode()
+        assert again.status_code == 400
+        assert f"It was proposed already, as proposal {Proposal.objects.get().pk}" in page
+        assert f'href="{first}"' in page
+    row = Proposal.objects.get()
+    proposals.refuse(row, by=User.objects.create_user("ben"), reason="The title is wrong.")
+    assert desk.post(address, fields | {"reason": "With the right title."}).status_code == 302
+
+
+def test_an_act_that_the_register_does_not_have_is_told_beside_its_field(desk: Client) -> None:
+    address = upload(desk, build.saved(build.picture(text="")))
+    fields = {"do": "publish", "seen": PublicCopy.objects.get().sha256, "key": "order", "title": "The order"}
+    answer = desk.post(address, fields | {"acts": "no-act\nnor-this", "reason": "Asked for."})
+    assert answer.status_code == 400
+    assert answer.context["publish"].errors == {"acts": ["There is no act of this key: no-act, nor-this."]}
+    assert not Proposal.objects.exists()
+
+
 def test_two_papers_of_which_the_same_would_be_left_are_told_apart_in_words(desk: Client) -> None:
     where: list[str] = []
     for number in (1, 2):
