@@ -24,7 +24,7 @@ from checks.vantages import Admission, NotAdmitted
 from registry import documents, editing, log, merging, moderation, packs
 from registry.editing import Changed, NotPossible
 from registry.ledger.tree import canonical
-from registry.models import Act, Approval, LogEntry, Proposal, PublicCopy, Resource, Trial
+from registry.models import Act, Approval, LogEntry, Prepared, Proposal, PublicCopy, Resource, Trial
 from registry.models.proposal import ANY
 from registry.models.withdrawal import Withdrawable
 from registry.moderation import key_id
@@ -43,6 +43,9 @@ OF_MANY: Mapping[Operation, str] = {
     Operation.PACK: "registry.change_act",
     Operation.ADMIT: "checks.change_ruleset",  # whoever decides what public states rest on
 }
+
+
+OF_A_PAPER = frozenset({Operation.PUBLISH, Operation.REDACT})
 
 
 class OwnProposal(NotPossible):
@@ -77,12 +80,33 @@ def propose(
     Raises NoReason, Waits, NotPossible, ValidationError by field.
     """
     reason = editing.checked(reason)
+    fields, data = _drawn(operation, record, fields)
     with transaction.atomic():
-        row = _made(operation, record, fields, by, reason, seen)
-        if row.operation == Operation.PUBLISH and (same := _waiting_of(row)):
-            raise Waits(same)
-        tried(lambda: _carry_out(row, _hands(row)))
-        row.save()
+        return _put(_made(operation, record, fields, by, reason, seen), data)
+
+
+def _drawn(operation: Operation, record: Any, fields: Content) -> tuple[Content, bytes]:
+    """What is proposed; of a paper that is to be blackened with its copy as it would be, and the hash of that.
+
+    It takes seconds, so no transaction should wait for it.
+    """
+    if operation != Operation.REDACT:
+        return fields, b""
+    try:
+        made = documents.drawn(_copy(record), marks.of(fields["marks"]))
+    except documents.NotTaken as refused:
+        raise NotPossible(str(refused)) from refused
+    return {**fields, "copy": made.sha256}, made.data
+
+
+def _put(row: Proposal, data: bytes) -> Proposal:
+    """Inside a transaction, which what is raised ends."""
+    if row.operation in OF_A_PAPER and (same := _waiting_of(row)):
+        raise Waits(same)
+    row.save()
+    if data:
+        Prepared.objects.create(proposal=row, sha256=hashlib.sha256(data).hexdigest(), data=data)
+    tried(lambda: _carry_out(row, _hands(row)))
     return row
 
 
@@ -181,6 +205,7 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
     row.made_id = done.pk if done and row.record_id is None else None
     row.state, row.never_id, row.closed_at = State.DONE, None, timezone.now()
     row.save(update_fields=["state", "never", "made_id", "closed_at"])
+    Prepared.objects.filter(proposal=row).delete()
     return done
 
 
@@ -214,13 +239,16 @@ def take_over(proposal: Proposal, *, by: User) -> Proposal:
         raise NotPossible(gettext("Who proposed it is still an editor."))
     _check_unchanged(row)
     content = row.told
+    prepared = Prepared.objects.filter(proposal=row).first()
+    data = bytes(prepared.data) if prepared else b""
     _close(row, State.REFUSED, gettext("Taken over by another editor."))
-    return propose(Operation(row.operation), _record_of(row), content["fields"], by=by, reason=content["reason"])
+    return _put(_made(Operation(row.operation), _record_of(row), content["fields"], by, content["reason"], ""), data)
 
 
 def _close(row: Proposal, state: State, answer: str) -> None:
     row.state, row.answer, row.closed_at = state, answer, timezone.now()
     row.save(update_fields=["state", "answer", "closed_at"])
+    Prepared.objects.filter(proposal=row).delete()
 
 
 def _waiting(proposal: Proposal) -> Proposal:
@@ -282,10 +310,11 @@ def alike(model: type[models.Model], fields: Content) -> tuple[list[Act], list[P
 
 
 def _waiting_of(row: Proposal) -> Proposal | None:
-    """One of its kind about its record. Two who propose at once come here one after the other."""
-    record = _record_of(row)
-    list(type(record)._base_manager.select_for_update().filter(pk=record.pk).values_list("pk"))
-    return Proposal.objects.filter(state=State.WAITING, operation=row.operation, record_id=row.record_id).first()
+    """One to publish the same copy, or to make the same of it. Two who propose at once come here one by one."""
+    list(PublicCopy.objects.select_for_update().filter(pk=row.record_id or 0).values_list("pk"))
+    waiting = Proposal.objects.filter(state=State.WAITING, operation=row.operation, record_id=row.record_id)
+    made = row.told["fields"].get("copy")
+    return next((one for one in waiting if one.told["fields"].get("copy") == made), None)
 
 
 def _same_number(fields: Content, number: str) -> bool:
@@ -358,13 +387,34 @@ def _publish(record: Any, content: Content, by: str) -> models.Model:
 
 
 def _redact(record: Any, content: Content, by: str) -> models.Model:
-    copy = _copy(record)
-    drawn = marks.of(content["fields"]["marks"])
-    told: Mapping[str, Any] = {"seen": copy.sha256, "by": by, "reason": content["reason"], "at": timezone.now()}
+    copy, fields = _copy(record), content["fields"]
+    data = _prepared(fields.get("copy", ""))
+    told: Mapping[str, Any] = {"by": by, "reason": content["reason"], "at": timezone.now()}
     try:
-        return documents.blacken(copy.original, drawn, **told)
+        return documents.replace(copy, data, marks.of(fields["marks"]), **told)
     except documents.NotTaken as refused:
         raise NotPossible(str(refused)) from refused
+
+
+def _prepared(sha256: str) -> bytes:
+    """The very bytes that have this hash. Raises NotPossible."""
+    found = Prepared.objects.filter(sha256=sha256).first()
+    if found is None or hashlib.sha256(found.data).hexdigest() != sha256:
+        raise NotPossible(gettext("The blackened copy that was proposed is not there. Propose it anew."))
+    return bytes(found.data)
+
+
+def copy_of(row: Proposal) -> tuple[str, bytes]:
+    """Media type and bytes of the copy that the public would have if a paper's proposal were approved.
+
+    Raises Changed, NotPossible.
+    """
+    copy = _copy(_record_of(row))
+    if row.operation == Operation.REDACT:
+        return copy.media_type, _prepared(row.told["fields"].get("copy", ""))
+    if copy.data is None:
+        raise Changed(gettext("Somebody else blackened it meanwhile. Look at the new copy."))
+    return copy.media_type, bytes(copy.data)
 
 
 def _pack(record: None, content: Content, by: str) -> None:

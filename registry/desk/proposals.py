@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,6 +32,8 @@ from registry.proposals import Operation, State
 
 PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
+PAGES = 5  # of a paper, shown at once
+PLACES = 30  # on one page of it, told one by one
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
 
 
@@ -64,7 +69,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "may": may,
         "preview": preview,
         "asked": _asked(row),
-        "copy": row.told["record"].partition("/")[0] == "publiccopy" and record,
+        "paper": _paper(request, row, record) if waiting and may and not hindrance else None,
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
@@ -101,6 +106,29 @@ def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
     return redirect("desk:proposal", row.pk)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """One page of a copy, and what is blackened on it."""
+
+    number: int
+    places: list[str]
+    more: int  # places that only the picture shows
+
+
+def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> dict[str, Any] | None:
+    """The pages of a paper as they would be published, those that are blackened first."""
+    if row.operation not in core.OF_A_PAPER or not isinstance(record, PublicCopy):
+        return None
+    fields = row.told["fields"]
+    places: dict[int, list[str]] = defaultdict(list)
+    for mark in marks.of(fields.get("marks", [])):
+        places[mark.page].append(marks.typed(mark))
+    numbers = sorted(range(1, record.pages + 1), key=lambda number: (number not in places, number))
+    page = Paginator(numbers, PAGES).get_page(request.GET.get("page"))
+    shown = [Shown(one, places[one][:PLACES], max(len(places[one]) - PLACES, 0)) for one in page]
+    return {"page": page, "shown": shown, "sha256": fields.get("copy") or record.sha256, "pages": record.pages}
+
+
 def _preview(row: Proposal) -> tuple[list[Told], str]:
     """What the log would tell if it were approved now, or what keeps it from that."""
     try:
@@ -120,12 +148,13 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
         return []
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
+    names["copy"] = gettext("SHA-256 of the blackened copy")
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
 
 
 def _in_words(name: str, value: Any) -> str:
     if name == "marks":
-        return "; ".join(map(marks.typed, marks.of(value)))
+        return "; ".join([*map(marks.typed, marks.of(value[:PLACES])), *(["…"] if len(value) > PLACES else [])])
     return labels.value("document", name, value, labels.Records([]))
 
 
