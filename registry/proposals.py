@@ -8,6 +8,7 @@ same transaction, and the log tells both. The database refuses it otherwise (reg
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from checks import packs as checks_packs
+from checks.packs import BadPack, Files
 from checks.vantages import Admission, NotAdmitted
 from registry import documents, editing, log, merging, moderation, packs
 from registry.editing import Changed, NotPossible
@@ -108,6 +111,62 @@ def _put(row: Proposal, data: bytes) -> Proposal:
         Prepared.objects.create(proposal=row, sha256=hashlib.sha256(data).hexdigest(), data=data)
     tried(lambda: _carry_out(row, _hands(row)))
     return row
+
+
+def propose_pack(
+    country: str, root: Path, *, by: User | None, reason: str = ""
+) -> tuple[Proposal | None, packs.Loaded]:
+    """Put a country pack before others, with all that it would change, for which it is tried once.
+
+    No proposal where nothing would change; the one that waits where the very same files were proposed already.
+    Raises BadPack, NoReason.
+    """
+    files = checks_packs.files(country, root)
+    fields = {"country": country, "folder": str(root.resolve()), "sha256": packs.sha256_of(files)}
+    waiting = Proposal.objects.filter(operation=Operation.PACK, state=State.WAITING)
+    if same := next((one for one in waiting if one.told["fields"] == fields), None):
+        return same, changes_of(same)
+    reason = editing.checked(reason or f"country pack {country}")
+    with transaction.atomic():
+        row, moment = _made(Operation.PACK, None, fields, by, reason, ""), _moment()
+        loaded: packs.Loaded = tried(lambda: packs.load_files(country, files))
+        if not loaded.differences:
+            return None, loaded
+        row.save()
+        _keep(row, moment, loaded)
+    return row, loaded
+
+
+def changes_of(row: Proposal) -> packs.Loaded:
+    """What a pack would change if it were agreed to now: tried anew only where the record changed since that was done.
+
+    Raises Changed, NotPossible.
+    """
+    fields = row.told["fields"]
+    files = _files(fields)
+    moment = _moment()
+    kept = Prepared.objects.filter(proposal=row).first()
+    if kept and (found := json.loads(bytes(kept.data)))["moment"] == moment:
+        differences = [packs.Difference(**one) for one in found["differences"]]
+        return packs.Loaded(found["counts"], found["models"], differences)
+    loaded: packs.Loaded = tried(lambda: _loaded(fields["country"], files))
+    with transaction.atomic():
+        if Proposal.objects.select_for_update().filter(pk=row.pk, state=State.WAITING):
+            _keep(row, moment, loaded)
+    return loaded
+
+
+def _moment() -> str:
+    """Another one as soon as the record changed. Address ranges are in no entry of the log."""
+    last = LogEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return f"{last} {Proposal.objects.filter(operation=Operation.PACK, state=State.DONE).count()}"
+
+
+def _keep(row: Proposal, moment: str, loaded: packs.Loaded) -> None:
+    all_of_it = {"counts": loaded.counts, "models": loaded.models, "differences": list(map(vars, loaded.differences))}
+    data = json.dumps({"moment": moment, **all_of_it}).encode()
+    told = {"sha256": hashlib.sha256(data).hexdigest(), "data": data}
+    Prepared.objects.update_or_create(proposal=row, defaults=told)
 
 
 def preview(
@@ -418,11 +477,26 @@ def copy_of(row: Proposal) -> tuple[str, bytes]:
 
 
 def _pack(record: None, content: Content, by: str) -> None:
-    fields = content["fields"]
-    country, root = fields["country"], Path(fields["folder"])
-    if packs.sha256_of(country, root) != fields["sha256"]:
+    country, sha256 = content["fields"]["country"], content["fields"]["sha256"]
+    _loaded(country, _files(content["fields"]), f"country pack {country}, SHA-256 {sha256}, agreed by {by}")
+
+
+def _files(fields: Content) -> Files:
+    """The files of a pack, as they are loaded then. Raises Changed, NotPossible."""
+    try:
+        found = checks_packs.files(fields["country"], Path(fields["folder"]))
+    except BadPack as refused:
+        raise NotPossible(str(refused)) from refused
+    if packs.sha256_of(found) != fields["sha256"]:
         raise Changed(gettext("The files of the pack are not the ones that were proposed."))
-    packs.load(country, root, reason=f"country pack {country}, SHA-256 {fields['sha256']}, agreed by {by}")
+    return found
+
+
+def _loaded(country: str, files: Files, reason: str = "") -> packs.Loaded:
+    try:
+        return packs.load_files(country, files, reason=reason)
+    except BadPack as refused:  # they were right when they were proposed; the program has changed since
+        raise NotPossible(str(refused)) from refused
 
 
 def _admit(record: None, content: Content, by: str) -> models.Model:

@@ -23,7 +23,7 @@ from registry import proposals as core
 from registry.admin.corrections import Told, name_of
 from registry.admin.decisions import check_typed
 from registry.admin.signing_in import agreed, ask_again
-from registry.desk import holding, papers, previews
+from registry.desk import holding, packs, papers, previews
 from registry.log import NoReason
 from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
@@ -55,7 +55,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
             wrong.append(str(refused))
         row.refresh_from_db()
     waiting = row.state == State.WAITING
-    preview, hindrance = _preview(row) if waiting else ([], "")
+    preview, pack, hindrance = _preview(row, may) if waiting else ([], [], "")
     record = record_of(row)
     context = {
         "row": row,
@@ -68,6 +68,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "left": core.has_left(row),
         "may": may,
         "preview": preview,
+        "pack": pack,
         "asked": _asked(row),
         "paper": _paper(request, row, record) if waiting and may and not hindrance else None,
         "hindrance": hindrance,
@@ -129,17 +130,19 @@ def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> 
     return {"page": page, "shown": shown, "sha256": fields.get("copy") or record.sha256, "pages": record.pages}
 
 
-def _preview(row: Proposal) -> tuple[list[Told], str]:
-    """What the log would tell if it were approved now, or what keeps it from that."""
+def _preview(row: Proposal, may: bool) -> tuple[list[Told], list[packs.Table], str]:
+    """What the log would tell if it were approved now, of a pack what would change; or what keeps it from that."""
     try:
+        if row.operation == Operation.PACK:
+            return [], packs.overview(core.changes_of(row)) if may else [], ""
         if core.is_outdated(row):
             raise editing.Changed(gettext("The entry was changed since. Look at it, and propose what is still right."))
         model = apps.get_model("registry", row.record_type) if row.record_type != ANY else None
-        return [Told(model or _model_of(one), one) for one in core.told_of(row)], ""
+        return [Told(model or _model_of(one), one) for one in core.told_of(row)], [], ""
     except ValidationError as refused:
-        return [], " ".join(refused.messages)
+        return [], [], " ".join(refused.messages)
     except (editing.NotPossible, NoReason) as refused:
-        return [], str(refused)
+        return [], [], str(refused)
 
 
 def _asked(row: Proposal) -> list[tuple[Any, str]]:

@@ -85,9 +85,10 @@ class Proposal(models.Model):
 
 
 class Prepared(models.Model):
-    """What would come of a proposal, made once for whoever is to agree: of a paper the blackened copy.
+    """What would come of a proposal, made once for whoever is to agree.
 
-    Not public; it goes when the proposal is decided.
+    Of a paper that is blackened the copy, of a country pack the differences (JSON). Not public; it goes when the
+    proposal is decided.
     """
 
     proposal = models.OneToOneField(
