@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from django.apps import apps
@@ -34,6 +34,7 @@ FIRST = 3  # rows of each table on the page of the proposal
 ROOM = 12_000  # bytes of all of them; a page has 30,000
 PAGE = 18_000  # bytes of the rows on one page of a table
 SHORT, LONG = 80, 600  # characters of one value
+LEAD = 20  # characters before the first that differs
 FIELD = 150  # bytes of what stands round a field
 
 
@@ -46,6 +47,11 @@ class Table:
     counts: list[tuple[Any, int]]
     rows: list[SafeString]
     changes: int
+    same: int  # rows that are as the pack has them
+
+    @property
+    def stays(self) -> bool:
+        return self.same == sum(number for _words, number in self.counts)
 
 
 def overview(loaded: Loaded) -> list[Table]:
@@ -83,7 +89,8 @@ def _table(name: str, loaded: Loaded) -> Table:
     model: Any = apps.get_model(loaded.models[name])
     label = gettext("How much of names is shown") if name == packs.DISPLAYS else model._meta.verbose_name_plural
     shown = [one for one in counts if one[1]]
-    return Table(name, capfirst(label), shown, [], len(_of_table(loaded, name)))
+    same = loaded.counts[name].get("unchanged", 0)
+    return Table(name, capfirst(label), shown, [], len(_of_table(loaded, name)), same)
 
 
 def _of_table(loaded: Loaded, name: str) -> list[Difference]:
@@ -143,7 +150,8 @@ def _label(table: str, kind: str, name: str) -> str:
 
 
 def _words(one: Difference, kind: str, name: str, records: labels.Records, most: int) -> tuple[str, str]:
-    before, after = (
-        Truncator(labels.value(kind, name, side.get(name, ""), records)).chars(most) for side in (one.before, one.after)
-    )
-    return before, after
+    before, after = (labels.value(kind, name, side.get(name, ""), records) for side in (one.before, one.after))
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    if before and after and max(len(before), len(after)) > most and same > LEAD:  # what differs has to be seen
+        before, after = (f"…{text[same - LEAD :]}" for text in (before, after))
+    return Truncator(before).chars(most), Truncator(after).chars(most)

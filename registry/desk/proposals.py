@@ -16,6 +16,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from checks.models import Vantage
 from registry import editing, labels, leases, log
@@ -61,6 +62,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "row": row,
         "content": row.told,
         "record": record,
+        "called": (record.original.document or record) if isinstance(record, PublicCopy) else record,
         "record_url": _address(record),
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
@@ -127,7 +129,8 @@ def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> 
     numbers = sorted(range(1, record.pages + 1), key=lambda number: (number not in places, number))
     page = Paginator(numbers, PAGES).get_page(request.GET.get("page"))
     shown = [Shown(one, places[one][:PLACES], max(len(places[one]) - PLACES, 0)) for one in page]
-    return {"page": page, "shown": shown, "sha256": fields.get("copy") or record.sha256, "pages": record.pages}
+    told = "" if "copy" in fields else record.sha256  # of what is blackened it is among what is proposed
+    return {"page": page, "shown": shown, "sha256": told, "pages": record.pages}
 
 
 def _preview(row: Proposal, may: bool) -> tuple[list[Told], list[packs.Table], str]:
@@ -152,6 +155,8 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
     names["copy"] = gettext("SHA-256 of the blackened copy")
+    if row.operation == Operation.PACK:
+        names |= {"country": _("Country"), "folder": _("Folder on the server"), "sha256": _("SHA-256 of all its files")}
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
 
 
