@@ -467,8 +467,8 @@ def test_the_front_page_names_the_networks_and_their_last_round(client: Client) 
 @pytest.mark.parametrize(
     ("language", "day", "month"),
     [
-        ("kk", "2026 ж. 22 ", "2026 ж. "),
-        ("ru", "22 ноября 2026 г.", "ноябрь 2026 г."),
+        ("kk", "2026\u00a0ж. 22\u00a0", "2026\u00a0ж. "),
+        ("ru", "22\u00a0ноября 2026\u00a0г.", "ноябрь 2026\u00a0г."),
         ("en", "22 November 2026", "November 2026"),
     ],
 )
