@@ -160,14 +160,14 @@ def test_what_is_not_public_is_neither_named_nor_counted(client: Client) -> None
         page = read(client, path)
         assert "secret.kz" not in page
         assert "Kept to ourselves." not in page
-    assert "<td>0</td>" in read(client, "grounds/")
+    assert 'Restrictions">0</td>' in read(client, "grounds/")
 
 
 def test_grounds_are_counted_in_restrictions(client: Client) -> None:
     reason = ground()
     for name in ("orda.kz", "vlast.kz"):
         make.restriction(make.resource(name)).grounds.add(reason)
-    assert "<td>2</td>" in read(client, "grounds/")
+    assert 'Restrictions">2</td>' in read(client, "grounds/")
 
 
 @pytest.mark.parametrize(
