@@ -20,6 +20,7 @@ from checks.models import Episode, Network, Ruleset, Vantage, Wave
 from registry import dates, discretion, offers
 from registry.gathering import together
 from registry.models import (
+    STATE_REGISTER,
     Act,
     ActRole,
     Appeal,
@@ -333,7 +334,8 @@ def called(row: Any) -> str:
             about = next(one for one in FieldSource.ABOUT if getattr(row, f"{one}_id"))
             return field(about, row.field)
         case Snapshot():
-            return f"{row.list}, {_day(row.taken_on)}"
+            name = gettext("State register").lower() if row.list == STATE_REGISTER else row.list
+            return f"{name}, {_day(row.taken_on)}"
         case Episode():
             return f"{row.network}: {row.get_state_display()}"
         case Wave():

@@ -150,6 +150,14 @@ def test_an_authority_shows_who_it_was_before_and_what_it_said(client: Client) -
     assert "February 2019" in read(client, "authorities/mic/")
 
 
+def test_an_authority_that_no_act_names_is_not_said_to_be_named_by_none(client: Client) -> None:
+    body = make.authority()
+    assert "No act of this authority is known." in read(client, "authorities/mki/")
+    assert "0 acts" not in read(client, "authorities/mki/")
+    make.act(by=body)
+    assert "1 act in the register names it." in read(client, "authorities/mki/")
+
+
 def test_what_is_not_public_is_neither_named_nor_counted(client: Client) -> None:
     body, happening, act, reason = make.authority(), event(), make.act(), ground()
     hidden = make.restriction(make.resource("secret.kz"), act, public=False, event=happening)
