@@ -58,7 +58,7 @@ def test_what_a_record_is_stands_apart_from_its_name(client: Client) -> None:
     decided = make.act()
     make.erratum(decided)
     assert "Акт: <bdi>решение суда" in client.get("/ru/errata/").content.decode()
-    assert "История: акт – <bdi>решение суда" in client.get(f"/ru/history/act/{decided.pk}/").content.decode()
+    assert "История: акт&nbsp;– <bdi>решение суда" in client.get(f"/ru/history/act/{decided.pk}/").content.decode()
 
 
 def test_the_page_has_the_newest_first_in_parts_and_by_record(client: Client) -> None:
