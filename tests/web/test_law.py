@@ -158,6 +158,12 @@ def test_an_authority_that_no_act_names_is_not_said_to_be_named_by_none(client: 
     assert "1 act in the register names it." in read(client, "authorities/mki/")
 
 
+def test_an_act_on_which_nothing_rests_is_not_said_to_bear_zero_restrictions(client: Client) -> None:
+    page = read(client, f"acts/{make.act().key}/")
+    assert "0 restrictions" not in page
+    assert "No restriction" in page
+
+
 def test_what_is_not_public_is_neither_named_nor_counted(client: Client) -> None:
     body, happening, act, reason = make.authority(), event(), make.act(), ground()
     hidden = make.restriction(make.resource("secret.kz"), act, public=False, event=happening)
