@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime  ## a register that measures an imitated internet, at htt
 
 test: $(VENV)/.dev  ## every test; starts the servers that it needs
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
-	@TIZILIM_TEST_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "django_db and not browser" $(TESTS)
+	@TIZILIM_TEST_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "django_db and not browser and not walk" $(TESTS)
 
 lint: $(VENV)/.dev  ## layout, lint, types, templates, translations
 	@$(BIN)/ruff check .

@@ -30,7 +30,7 @@ from checks.models import (
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     """Rows that the desk shows and nobody changes there: what changes them are acts that log it."""
 
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

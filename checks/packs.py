@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import ipaddress
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,14 @@ from django.db import models
 from checks.engine.names import BadName, parse
 from checks.models import AddressRange, Network, address_key
 
+SIDES = ("registry", "checks")
 SHOWN = 50  # problems; with more, the first of them usually explains the rest
 
 NETWORK_COLUMNS = ("asn", "name", "brand", "kind", "country", "note", "sources")
 RANGE_COLUMNS = ("first", "last", "asn", "name")
+
+
+Files = Mapping[str, bytes]  # by their paths in the project
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,22 @@ class BadPack(Exception):
         self.problems = problems
         more = len(problems) - SHOWN
         super().__init__("\n".join([*map(str, problems[:SHOWN]), *([f"… and {more} more"] if more > 0 else [])]))
+
+
+def files(country: str, root: Path) -> Files:
+    """All files of both sides of a pack, each read once. Raises BadPack for those that cannot be read."""
+    found, problems = {}, []
+    for side in SIDES:
+        folder = root / side / "countries" / country
+        for file in sorted(one for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc"):
+            name = file.relative_to(root).as_posix()
+            try:
+                found[name] = file.read_bytes()
+            except OSError as error:
+                problems.append(Problem(name, 1, "-", f"the file cannot be read: {error.strerror}", whole_file=True))
+    if problems:
+        raise BadPack(problems)
+    return found
 
 
 @dataclass(frozen=True)
@@ -109,10 +130,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Folder:
-    """One side of a pack. `root` is what the paths in problems are relative to."""
+    """One side of a pack."""
 
-    root: Path
-    path: Path
+    files: Files
+    path: str
     problems: list[Problem]
 
     def rows(self, file: str, columns: Collection[str], key: str = "") -> list[Row]:
@@ -146,7 +167,7 @@ class Folder:
 
     def rows_if_any(self, file: str, columns: Collection[str], key: str = "") -> list[Row]:
         """The same of a file that a pack may do without."""
-        return self.rows(file, columns, key) if (self.path / file).exists() else []
+        return self.rows(file, columns, key) if f"{self.path}/{file}" in self.files else []
 
     def names(self, file: str) -> list[str]:
         """The hosts of a list with one name a line; # begins a comment."""
@@ -162,12 +183,11 @@ class Folder:
 
     def text(self, file: str) -> tuple[str, str]:
         """The path for problems, and what the file says: UTF-8, with or without a byte order mark."""
-        name = str((self.path / file).relative_to(self.root))
-        try:
-            data = (self.path / file).read_bytes()
-        except OSError as error:
-            self._lost(name, 1, f"the file cannot be read: {error.strerror}")
+        name = f"{self.path}/{file}"
+        if name not in self.files:
+            self._lost(name, 1, "there is no such file")
             return name, ""
+        data = self.files[name]
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -202,19 +222,30 @@ def _refuse_twice(rows: list[Row], key: str) -> None:
         first.setdefault(text, row.line)
 
 
+@dataclass(frozen=True)
+class Change:
+    """A row that a pack created, changed or removed: what it says of it, and as far as columns tell what was there."""
+
+    table: str
+    done: str
+    record: models.Model
+    told: Mapping[str, Any]
+    was: Mapping[str, Any]
+
+
 @dataclass
 class Writer:
-    """Writes rows so that a second time changes nothing. Counts per table what was done.
+    """Writes rows so that a second time changes nothing. Tells what was done: counts per table, and every change.
 
-    `changed` is told of every record that was created or changed; `mine` says whether a record
-    that differs may be changed, or is somebody else's decision by now.
+    `mine` says whether a record that differs may be changed, or is somebody else's decision by now.
     """
 
-    changed: Callable[[str, models.Model, Mapping[str, Any]], None]
     mine: Callable[[models.Model], bool]
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    tables: dict[str, type[models.Model]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.counts: dict[str, Counter[str]] = {}
         self._existing: dict[type[models.Model], dict[Any, Any]] = {}
 
     def put(
@@ -228,6 +259,7 @@ class Writer:
     ) -> Any:
         """The record of `model` with this key, brought to these values and links."""
         existing = self._all(model, key, links)
+        was: dict[str, Any] = {}
         found = existing.get(tuple(key.values()))
         if found is None:
             record: Any = model(**key, **values)
@@ -247,18 +279,22 @@ class Writer:
                 return self.count(table, "unchanged", record, told)
             if not self.mine(record):
                 return self.count(table, "kept", record, told)
+            was = {name: getattr(record, name) for name in fields}
             for name in fields:
                 setattr(record, name, values[name])
             record.save(update_fields=fields)
             done = "changed"
         for name in different:
             getattr(record, name).set(links[name])
-        return self.count(table, done, record, told)
+        return self.count(table, done, record, told, was)
 
-    def count(self, table: str, done: str, record: Any, told: Mapping[str, Any]) -> Any:
+    def count(
+        self, table: str, done: str, record: Any, told: Mapping[str, Any], was: Mapping[str, Any] | None = None
+    ) -> Any:
+        self.tables[table] = type(record)
         self.counts.setdefault(table, Counter())[done] += 1
-        if done in ("created", "changed"):
-            self.changed("create" if done == "created" else "change", record, told)
+        if done in ("created", "changed", "removed"):
+            self.changes.append(Change(table, done, record, told, was or {}))
         return record
 
     def _all(self, model: type[models.Model], key: Iterable[str], links: Iterable[str]) -> dict[Any, Any]:
@@ -286,8 +322,8 @@ class Side:
         return {row.cells["asn"] for row, _values in self.networks}
 
 
-def read(root: Path, country: str, problems: list[Problem]) -> Side:
-    folder = Folder(root, root / "checks" / "countries" / country, problems)
+def read(files: Files, country: str, problems: list[Problem]) -> Side:
+    folder = Folder(files, f"checks/countries/{country}", problems)
     networks = []
     for row in folder.rows("networks.csv", NETWORK_COLUMNS, key="asn"):
         row.urls("sources")
@@ -306,7 +342,7 @@ def write(side: Side, writer: Writer) -> dict[str, Network]:
         values = dict(values)
         asn = values.pop("asn")
         written[str(asn)] = writer.put("networks", Network, {"asn": asn}, values, {}, told(row))
-    writer.counts["address ranges"] = _write_ranges(side.ranges)
+    _write_ranges(side.ranges, writer)
     return written
 
 
@@ -325,7 +361,7 @@ def _range(row: Row) -> AddressRange | None:
     return AddressRange(first=ends[0], last=ends[1], **values)
 
 
-def _write_ranges(ranges: list[AddressRange]) -> Counter[str]:
+def _write_ranges(ranges: list[AddressRange], writer: Writer) -> None:
     """The ranges of a pack replace whatever overlaps them: addresses move between networks every month."""
     wanted = {(row.first, row.last): (row.asn, row.name) for row in ranges}
     right, stale = set(), []
@@ -335,16 +371,27 @@ def _write_ranges(ranges: list[AddressRange]) -> Counter[str]:
             right.add((old.first, old.last))
         elif (at := bisect_right(firsts, old.last)) and ranges[at - 1].last >= old.first:
             stale.append(old)
-    same_ends = sum((old.first, old.last) in wanted for old in stale)
     for start in range(0, len(stale), 500):  # SQLite takes a limited number of parameters
         AddressRange.objects.filter(pk__in=[old.pk for old in stale[start : start + 500]]).delete()
     new = [row for row in ranges if (row.first, row.last) not in right]
     AddressRange.objects.bulk_create(new, batch_size=500)
-    return Counter(
-        {
-            "created": len(new) - same_ends,
-            "changed": same_ends,
-            "unchanged": len(right),
-            "removed": len(stale) - same_ends,
-        }
-    )
+    replaced = {(old.first, old.last): old for old in stale}
+    for row in new:
+        ends = (row.first, row.last)
+        was = _told_of(replaced.pop(ends)) if ends in replaced else {}
+        writer.count("address ranges", "changed" if was else "created", row, _told_of(row), was)
+    for gone in replaced.values():
+        writer.count("address ranges", "removed", gone, {}, _told_of(gone))
+    writer.counts.setdefault("address ranges", Counter())["unchanged"] += len(right)
+    writer.tables["address ranges"] = AddressRange
+
+
+def _told_of(row: AddressRange) -> dict[str, str]:
+    first, last = (str(_address(key)) for key in (row.first, row.last))
+    return {"first": first, "last": last, "asn": str(row.asn), "name": row.name}
+
+
+def _address(key: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """What `address_key` made a key of."""
+    address = ipaddress.IPv6Address(int(key, 16))
+    return address.ipv4_mapped or address

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from registry import editing, log
 from registry.editing import Changed, NotPossible
 from registry.models import Act, Appeal, Document, Original, PublicCopy
-from registry.papers import limits, marks, rebuilding, sealing
+from registry.papers import limits, marks, rebuilding, sealing, writing
 from registry.papers.marks import Mark
 from registry.papers.rebuilding import Copy, Personal
 from registry.papers.refusals import Reason, Refused
@@ -180,11 +180,27 @@ def blacken(
     before = current(original)
     if before.sha256 != seen:
         raise Changed(gettext("Somebody else blackened it meanwhile. Look at the new copy."))
-    copy = _rebuilt(bytes(before.data or b""), redactions)
-    if copy.sha256 == before.sha256:
+    return replace(before, drawn(before, redactions).data, redactions, by=by, reason=reason, at=at)
+
+
+def drawn(copy: PublicCopy, redactions: Sequence[Mark]) -> Copy:
+    """The copy as it would be with these marks; nothing is kept. Takes seconds. Raises NotTaken, Changed."""
+    if copy.data is None:
+        raise Changed(gettext("Somebody else blackened it meanwhile. Look at the new copy."))
+    made = _rebuilt(bytes(copy.data), redactions)
+    if made.sha256 == copy.sha256:
         raise NotTaken(gettext("All of it is black already."))
+    return made
+
+
+def replace(
+    before: PublicCopy, data: bytes, redactions: Sequence[Mark], *, by: str, reason: str, at: datetime
+) -> PublicCopy:
+    """Put what was drawn in the place of the copy, as `blacken` does. Raises NotTaken, NoReason, Changed."""
+    reason = editing.checked(reason)
+    copy = Copy(before.media_type, data, before.pages, found=(), without_text=(), blank=(), fonts=())
     with transaction.atomic():
-        original = Original.objects.select_for_update(of=("self",)).get(pk=original.pk)
+        original = Original.objects.select_for_update(of=("self",)).get(pk=before.original_id)
         if not original.copies.filter(pk=before.pk).exclude(data=None).update(data=None):
             raise Changed(gettext("Somebody else blackened it meanwhile. Look at the new copy."))
         made = _keep(copy, original, previous=before, redactions=redactions, at=at)
@@ -254,6 +270,15 @@ def _join(document: Document, records: Iterable[Act | Appeal], by: str, reason: 
     for record in records:
         keys = [*editing.fields_of(record)["documents"], document.key]
         editing.correct(record, {"documents": keys}, seen=editing.state_of(record), by=by, reason=reason)
+
+
+def picture(media_type: str, data: bytes, page: int) -> tuple[str, bytes]:
+    """Media type and bytes of one page of a copy of ours, with the very pixels it has there. Raises LookupError."""
+    if media_type == PublicCopy.MediaType.PDF:
+        return writing.picture(data, page)
+    if page != 1:
+        raise LookupError(page)
+    return media_type, data
 
 
 def shown(sha256: str) -> PublicCopy | None:

@@ -304,6 +304,29 @@ class Rules(Operation):
         return f"Refuse by {self.name}"
 
 
+class NotEmptied(Operation):
+    """A table of which no row may be deleted: on PostgreSQL a TRUNCATE would empty it past its triggers."""
+
+    reversible = True
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        pass
+
+    def database_forwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(_not_emptied(self.table), params=None)
+
+    def database_backwards(self, app_label: str, editor: Any, from_state: Any, to_state: Any) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(f"DROP TRIGGER two_people_{self.table}_truncate ON {self.table}", params=None)
+
+    def describe(self) -> str:
+        return f"Keep the rows of {self.table}"
+
+
 class GuardProposals(Rules):
     """What lets a proposal be carried out, and the functions of the guards on PostgreSQL."""
 

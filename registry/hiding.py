@@ -6,8 +6,10 @@ the words themselves, to which it commits. What one person could do with it alon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import django
@@ -15,14 +17,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from checks.models import Network
 from registry import editing, log, veil
 from registry.editing import NotPossible
-from registry.models import Authority, Category, Document, Ground, Hiding, LogEntry, Region, Resource
+from registry.models import Authority, Category, Display, Document, Ground, Hiding, LogEntry, Region, Resource
 from registry.moderation import key_id
 
 SHORTEST = 6  # letters and digits of what is hidden
@@ -31,6 +32,8 @@ LONGEST = 200  # characters
 IN_FORCE = 50  # hidden at a time
 OF_ONE = 10  # of one person, that nobody has confirmed
 PLACES = 500  # entries of the log that spell it
+PIECE = 3  # letters of a word of ours that counts
+_HASH_OR_HOUR = re.compile(r"[0-9a-f]{64}|(?:19|20)\d{6}t\d\d")
 NOBODY_CONFIRMED = "nobody confirmed it"
 OURS = ("config", "checks", "registry")  # folders of the code, and its texts
 KINDS = (".py", ".html", ".po")
@@ -179,11 +182,11 @@ def _checked(words: str) -> str:
         told = gettext("Write %(letters)d letters or digits at least, or %(digits)d digits where it is only a number.")
         raise _wrong(told % {"letters": SHORTEST, "digits": DIGITS})
     only = veil.Veil(hidden=frozenset({words}))
-    if any(only.names(text) for text in _own_texts()):
+    if _is_of_the_log(letters) or any(only.names(text) for text in _own_texts()):
         raise _wrong(gettext("The register's own pages are made of these words: without them nobody could read it."))
     if any(only.names(name) for name in _names()):
         raise _wrong(gettext("Bodies, grounds, categories, regions and networks are called so: their names stay."))
-    if Resource.objects.filter(Q(name__iexact=words) | Q(host__iexact=words) | Q(slug__iexact=words)).exists():
+    if any(only.names(name) for name in _shown_names()):
         raise _wrong(gettext("An entry of the register is called so. Choose there how much of its name is shown."))
     if LogEntry.objects.filter(payload__icontains=words).order_by()[: PLACES + 1].count() > PLACES:
         raise _wrong(gettext("It stands in more than %(count)d places: hide what is rarer.") % {"count": PLACES})
@@ -203,8 +206,40 @@ def _own_texts() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
 
 
+@cache
+def _own_words() -> frozenset[str]:
+    found = {word for text in _own_texts() for word in veil.words_of(veil.folded(text))}
+    return frozenset(word for word in found if len(word) >= PIECE and not word.isdecimal())
+
+
+def _is_of_the_log(letters: str) -> bool:
+    """A hash, an hour, or words of ours with numbers of records and keys: “restriction/26”, “editor-3”. With one of
+    them hidden, what was done in that hour, to that record or by that person would be told to nobody."""
+    rest = "".join(one for one in letters if not one.isdecimal())
+    numbered = not letters[0].isdecimal() and len(letters) - len(rest) < DIGITS
+    return _HASH_OR_HOUR.search(letters) is not None or (numbered and _is_made_of(rest, _own_words()))
+
+
+def _is_made_of(letters: str, words: frozenset[str]) -> bool:
+    """Of some of them, one behind the other, as a page or a row of the API has them: “Sites Acts”, “null began”."""
+    reached = {0}
+    for end in range(PIECE, len(letters) + 1):
+        if any(begin in reached and letters[begin:end] in words for begin in range(end - PIECE + 1)):
+            reached.add(end)
+    return len(letters) in reached
+
+
 def _names() -> Iterator[str]:
     for model in NAMES:
         for names in model._default_manager.order_by().values_list("name_kk", "name_ru", "name_en"):
             yield from names
-    yield from Network.objects.order_by().values_list("name", flat=True)
+    for name, brand, asn in Network.objects.order_by().values_list("name", "brand", "asn"):
+        yield from (name, brand, f"AS{asn}")
+
+
+def _shown_names() -> Iterator[str]:
+    """Of the entries, as far as they are shown: a part of one is what it is known by."""
+    rows = Resource.objects.exclude(display=Display.WITHHELD).only("type", "name", "host", "slug", "display").order_by()
+    for row in rows.iterator():
+        yield row.display_name
+        yield row.host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from checks.models import Episode, Network, Ruleset, Vantage, Wave
 from registry import dates, discretion, offers
 from registry.gathering import together
 from registry.models import (
+    STATE_REGISTER,
     Act,
     ActRole,
     Appeal,
@@ -206,11 +208,16 @@ def field(model: str, name: str) -> str:
     return str(_CODES[name][0]._meta.verbose_name) if name in _CODES else name.replace("_", " ")
 
 
+_PACK = re.compile(r"country pack (?P<country>\w+)(, SHA-256 (?P<sha256>[0-9a-f]{64}), agreed by (?P<by>\S+))?")
+
+
 def reason(text: str) -> str:
     """A program's reason in the reader's language; an editor's stands as it was written."""
-    pack = text.removeprefix("country pack ")
-    if pack != text:
-        return gettext("country pack %(country)s") % {"country": pack}
+    if pack := _PACK.fullmatch(text):
+        told = pack.groupdict()
+        if told["by"]:
+            return gettext("country pack %(country)s, SHA-256 %(sha256)s, agreed by %(by)s") % told
+        return gettext("country pack %(country)s") % told
     fixed = {"snapshot": gettext("snapshot"), "nobody confirmed it": gettext("nobody confirmed it")}
     return fixed.get(text, text)
 
@@ -334,7 +341,8 @@ def called(row: Any) -> str:
             about = next(one for one in FieldSource.ABOUT if getattr(row, f"{one}_id"))
             return field(about, row.field)
         case Snapshot():
-            return f"{row.list}, {_day(row.taken_on)}"
+            name = gettext("State register").lower() if row.list == STATE_REGISTER else row.list
+            return f"{name}, {_day(row.taken_on)}"
         case Episode():
             return f"{row.network}: {row.get_state_display()}"
         case Wave():

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from registry import receipts
-from registry.log import check_reason
+from registry.log import check_reason, says_nothing
 from registry.models import ProblemReport
 from registry.moderation import NotWaiting
 from registry.papers import personal
@@ -26,6 +26,10 @@ from registry.requests import PersonalData, refuse_personal
 TEXT_LIMIT = 2000  # characters; also of a reply
 SOURCE_LIMIT = 2000
 SOURCE = URLValidator(schemes=["http", "https"], message=_("Write an address that begins with https:// or http://."))
+
+
+class SaysNothing(ValueError):
+    """Spaces, dots, or signs that nobody sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Receipt:
 
 
 def receive(about: About, kind: str, text: str, *, source_url: str = "", at: datetime) -> Receipt:
-    """Keep what a reader says. Raises PersonalData: whoever shows that a number is public must not copy it here."""
+    """Keep what a reader says. Raises SaysNothing, and PersonalData: whoever shows that a number is public must not
+    copy it here."""
     check_text(text)
     check_source(source_url)
     code = receipts.new_code()
@@ -62,7 +67,9 @@ def receive(about: About, kind: str, text: str, *, source_url: str = "", at: dat
 
 
 def check_text(text: str) -> None:
-    """Raises PersonalData."""
+    """Raises SaysNothing, PersonalData."""
+    if says_nothing(text):
+        raise SaysNothing(gettext("Write what is wrong."))
     refuse_personal(text)
 
 

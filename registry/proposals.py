@@ -8,22 +8,26 @@ same transaction, and the log tells both. The database refuses it otherwise (reg
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from checks import packs as checks_packs
+from checks.packs import BadPack, Files
 from checks.vantages import Admission, NotAdmitted
 from registry import documents, editing, log, merging, moderation, packs
 from registry.editing import Changed, NotPossible
 from registry.ledger.tree import canonical
-from registry.models import Act, Approval, LogEntry, Proposal, PublicCopy, Resource, Trial
+from registry.models import Act, Approval, LogEntry, Prepared, Proposal, PublicCopy, Resource, Trial
 from registry.models.proposal import ANY
 from registry.models.withdrawal import Withdrawable
 from registry.moderation import key_id
@@ -45,8 +49,20 @@ OF_MANY: Mapping[Operation, str] = {
 }
 
 
+OF_A_PAPER = frozenset({Operation.PUBLISH, Operation.REDACT})
+
+
 class OwnProposal(NotPossible):
     """Who proposed it cannot approve it."""
+
+
+class Waits(NotPossible):
+    """It was proposed already, as `row`."""
+
+    def __init__(self, row: Proposal) -> None:
+        told = gettext("It was proposed already, as proposal %(number)d, which waits: decide on that one.")
+        super().__init__(told % {"number": row.pk})
+        self.row = row
 
 
 # --- proposing
@@ -65,14 +81,93 @@ def propose(
 
     `record`: the row that it changes, the table that it adds to, or None for more than one table. `seen`: the state
     that the author looked at (`editing.state_of`), where that may be older than this moment.
-    Raises NoReason, NotPossible, ValidationError by field.
+    Raises NoReason, Waits, NotPossible, ValidationError by field.
     """
     reason = editing.checked(reason)
+    fields, data = _drawn(operation, record, fields)
     with transaction.atomic():
-        row = _made(operation, record, fields, by, reason, seen)
-        tried(lambda: _carry_out(row, _hands(row)))
-        row.save()
+        return _put(_made(operation, record, fields, by, reason, seen), data)
+
+
+def _drawn(operation: Operation, record: Any, fields: Content) -> tuple[Content, bytes]:
+    """What is proposed; of a paper that is to be blackened with its copy as it would be, and the hash of that.
+
+    It takes seconds, so no transaction should wait for it.
+    """
+    if operation != Operation.REDACT:
+        return fields, b""
+    try:
+        made = documents.drawn(_copy(record), marks.of(fields["marks"]))
+    except documents.NotTaken as refused:
+        raise NotPossible(str(refused)) from refused
+    return {**fields, "copy": made.sha256}, made.data
+
+
+def _put(row: Proposal, data: bytes) -> Proposal:
+    """Inside a transaction, which what is raised ends."""
+    if row.operation in OF_A_PAPER and (same := _waiting_of(row)):
+        raise Waits(same)
+    row.save()
+    if data:
+        Prepared.objects.create(proposal=row, sha256=hashlib.sha256(data).hexdigest(), data=data)
+    tried(lambda: _carry_out(row, _hands(row)))
     return row
+
+
+def propose_pack(
+    country: str, root: Path, *, by: User | None, reason: str = ""
+) -> tuple[Proposal | None, packs.Loaded]:
+    """Put a country pack before others, with all that it would change, for which it is tried once.
+
+    No proposal where nothing would change; the one that waits where the very same files were proposed already.
+    Raises BadPack, NoReason.
+    """
+    files = checks_packs.files(country, root)
+    fields = {"country": country, "folder": str(root.resolve()), "sha256": packs.sha256_of(files)}
+    waiting = Proposal.objects.filter(operation=Operation.PACK, state=State.WAITING)
+    if same := next((one for one in waiting if one.told["fields"] == fields), None):
+        return same, changes_of(same)
+    reason = editing.checked(reason or f"country pack {country}")
+    with transaction.atomic():
+        row, moment = _made(Operation.PACK, None, fields, by, reason, ""), _moment()
+        loaded: packs.Loaded = tried(lambda: packs.load_files(country, files))
+        if not loaded.differences:
+            return None, loaded
+        row.save()
+        _keep(row, moment, loaded)
+    return row, loaded
+
+
+def changes_of(row: Proposal) -> packs.Loaded:
+    """What a pack would change if it were agreed to now: tried anew only where the record changed since that was done.
+
+    Raises Changed, NotPossible.
+    """
+    fields = row.told["fields"]
+    files = _files(fields)
+    moment = _moment()
+    kept = Prepared.objects.filter(proposal=row).first()
+    if kept and (found := json.loads(bytes(kept.data)))["moment"] == moment:
+        differences = [packs.Difference(**one) for one in found["differences"]]
+        return packs.Loaded(found["counts"], found["models"], differences)
+    loaded: packs.Loaded = tried(lambda: _loaded(fields["country"], files))
+    with transaction.atomic():
+        if Proposal.objects.select_for_update().filter(pk=row.pk, state=State.WAITING):
+            _keep(row, moment, loaded)
+    return loaded
+
+
+def _moment() -> str:
+    """Another one as soon as the record changed. Address ranges are in no entry of the log."""
+    last = LogEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return f"{last} {Proposal.objects.filter(operation=Operation.PACK, state=State.DONE).count()}"
+
+
+def _keep(row: Proposal, moment: str, loaded: packs.Loaded) -> None:
+    all_of_it = {"counts": loaded.counts, "models": loaded.models, "differences": list(map(vars, loaded.differences))}
+    data = json.dumps({"moment": moment, **all_of_it}).encode()
+    told = {"sha256": hashlib.sha256(data).hexdigest(), "data": data}
+    Prepared.objects.update_or_create(proposal=row, defaults=told)
 
 
 def preview(
@@ -170,6 +265,7 @@ def approve(proposal: Proposal, *, sha256: str, by: User) -> models.Model | None
     row.made_id = done.pk if done and row.record_id is None else None
     row.state, row.never_id, row.closed_at = State.DONE, None, timezone.now()
     row.save(update_fields=["state", "never", "made_id", "closed_at"])
+    Prepared.objects.filter(proposal=row).delete()
     return done
 
 
@@ -203,13 +299,16 @@ def take_over(proposal: Proposal, *, by: User) -> Proposal:
         raise NotPossible(gettext("Who proposed it is still an editor."))
     _check_unchanged(row)
     content = row.told
+    prepared = Prepared.objects.filter(proposal=row).first()
+    data = bytes(prepared.data) if prepared else b""
     _close(row, State.REFUSED, gettext("Taken over by another editor."))
-    return propose(Operation(row.operation), _record_of(row), content["fields"], by=by, reason=content["reason"])
+    return _put(_made(Operation(row.operation), _record_of(row), content["fields"], by, content["reason"], ""), data)
 
 
 def _close(row: Proposal, state: State, answer: str) -> None:
     row.state, row.answer, row.closed_at = state, answer, timezone.now()
     row.save(update_fields=["state", "answer", "closed_at"])
+    Prepared.objects.filter(proposal=row).delete()
 
 
 def _waiting(proposal: Proposal) -> Proposal:
@@ -268,6 +367,14 @@ def alike(model: type[models.Model], fields: Content) -> tuple[list[Act], list[P
     acts = list(Act.objects.standing().filter(same_day if fields.get("date") else Q(), number__iexact=number)[:5])
     waiting = Proposal.objects.filter(state=State.WAITING, operation=Operation.CREATE, record_type="act")
     return acts, [one for one in waiting if _same_number(one.told["fields"], number)]
+
+
+def _waiting_of(row: Proposal) -> Proposal | None:
+    """One to publish the same copy, or to make the same of it. Two who propose at once come here one by one."""
+    list(PublicCopy.objects.select_for_update().filter(pk=row.record_id or 0).values_list("pk"))
+    waiting = Proposal.objects.filter(state=State.WAITING, operation=row.operation, record_id=row.record_id)
+    made = row.told["fields"].get("copy")
+    return next((one for one in waiting if one.told["fields"].get("copy") == made), None)
 
 
 def _same_number(fields: Content, number: str) -> bool:
@@ -340,21 +447,57 @@ def _publish(record: Any, content: Content, by: str) -> models.Model:
 
 
 def _redact(record: Any, content: Content, by: str) -> models.Model:
-    copy = _copy(record)
-    drawn = marks.of(content["fields"]["marks"])
-    told: Mapping[str, Any] = {"seen": copy.sha256, "by": by, "reason": content["reason"], "at": timezone.now()}
+    copy, fields = _copy(record), content["fields"]
+    data = _prepared(fields.get("copy", ""))
+    told: Mapping[str, Any] = {"by": by, "reason": content["reason"], "at": timezone.now()}
     try:
-        return documents.blacken(copy.original, drawn, **told)
+        return documents.replace(copy, data, marks.of(fields["marks"]), **told)
     except documents.NotTaken as refused:
         raise NotPossible(str(refused)) from refused
 
 
+def _prepared(sha256: str) -> bytes:
+    """The very bytes that have this hash. Raises NotPossible."""
+    found = Prepared.objects.filter(sha256=sha256).first()
+    if found is None or hashlib.sha256(found.data).hexdigest() != sha256:
+        raise NotPossible(gettext("The blackened copy that was proposed is not there. Propose it anew."))
+    return bytes(found.data)
+
+
+def copy_of(row: Proposal) -> tuple[str, bytes]:
+    """Media type and bytes of the copy that the public would have if a paper's proposal were approved.
+
+    Raises Changed, NotPossible.
+    """
+    copy = _copy(_record_of(row))
+    if row.operation == Operation.REDACT:
+        return copy.media_type, _prepared(row.told["fields"].get("copy", ""))
+    if copy.data is None:
+        raise Changed(gettext("Somebody else blackened it meanwhile. Look at the new copy."))
+    return copy.media_type, bytes(copy.data)
+
+
 def _pack(record: None, content: Content, by: str) -> None:
-    fields = content["fields"]
-    country, root = fields["country"], Path(fields["folder"])
-    if packs.sha256_of(country, root) != fields["sha256"]:
+    country, sha256 = content["fields"]["country"], content["fields"]["sha256"]
+    _loaded(country, _files(content["fields"]), f"country pack {country}, SHA-256 {sha256}, agreed by {by}")
+
+
+def _files(fields: Content) -> Files:
+    """The files of a pack, as they are loaded then. Raises Changed, NotPossible."""
+    try:
+        found = checks_packs.files(fields["country"], Path(fields["folder"]))
+    except BadPack as refused:
+        raise NotPossible(str(refused)) from refused
+    if packs.sha256_of(found) != fields["sha256"]:
         raise Changed(gettext("The files of the pack are not the ones that were proposed."))
-    packs.load(country, root, reason=f"country pack {country}, SHA-256 {fields['sha256']}, agreed by {by}")
+    return found
+
+
+def _loaded(country: str, files: Files, reason: str = "") -> packs.Loaded:
+    try:
+        return packs.load_files(country, files, reason=reason)
+    except BadPack as refused:  # they were right when they were proposed; the program has changed since
+        raise NotPossible(str(refused)) from refused
 
 
 def _admit(record: None, content: Content, by: str) -> models.Model:
@@ -374,7 +517,7 @@ def _revoke(record: None, content: Content, by: str) -> models.Model:
 def _by_key(model: type[Act], keys: Iterable[str]) -> list[Act]:
     found = {one.key: one for one in model.objects.filter(key__in=list(keys))}
     if missing := [key for key in keys if key not in found]:
-        raise NotPossible(gettext("There is no act of this key: %(key)s.") % {"key": ", ".join(missing)})
+        raise ValidationError({"acts": gettext("There is no act of this key: %(key)s.") % {"key": ", ".join(missing)}})
     return list(found.values())
 
 

@@ -252,9 +252,13 @@ def _cuts(letters: str, at: int) -> set[str]:
     return {path, *(path[: one.start()] for one in _BREAK.finditer(path))} - {""}
 
 
+def words_of(letters: str) -> list[str]:
+    return _WORD.findall(letters)
+
+
 def letters_of(letters: str) -> str:
     """The letters and digits of a folded text, without what stands between."""
-    return "".join(_WORD.findall(letters))
+    return "".join(words_of(letters))
 
 
 def _pattern(letters: str) -> re.Pattern[str]:

@@ -39,6 +39,22 @@ CHROMIUM_FLAGS = [
 ]
 
 
+# Files of few tests that take minutes: begun first, or in the end one worker would wait for the other.
+LONG = [
+    "tests/test_demo.py",
+    "tests/web/test_nothing_leaks.py",
+    "tests/web/test_every_page.py",
+    "tests/web/test_hidings.py",
+    "tests/test_journey.py",
+    "tests/registry/test_load_country.py",
+]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.location[0]) if item.location[0] in LONG else len(LONG))
+
+
 def _skip(reason: str) -> None:
     """Skip, except where CI promised that nothing is missing."""
     if os.environ.get("TIZILIM_NO_SKIP"):

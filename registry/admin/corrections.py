@@ -29,7 +29,7 @@ from django.utils.translation import gettext_lazy as _
 from checks.admin import ReadOnly
 from checks.models import Network
 from registry import editing, labels, proposals
-from registry.admin.decisions import WIDE, DecisionForm, resources_meant
+from registry.admin.decisions import WIDE, DecisionForm, check_typed, resources_meant
 from registry.dates import PartialDateField, PartialTimeField
 from registry.models import Authority, Event, Ground, Region, Resource, Restriction, Source
 from registry.models.withdrawal import Withdrawable
@@ -292,8 +292,6 @@ class Change:
 
 
 class WithdrawForm(DecisionForm):
-    """What takes something away asks for its name, so that no click alone does it."""
-
     typed = forms.CharField(required=False, max_length=2048, widget=forms.TextInput(attrs=WIDE))
     field_order = ["reason", "typed"]
 
@@ -303,11 +301,8 @@ class WithdrawForm(DecisionForm):
         self.fields["typed"].label = gettext("Type %(name)s") % {"name": name}
 
     def clean_typed(self) -> str:
-        typed = str(self.cleaned_data["typed"]).strip()
-        if typed != self._name:
-            raise ValidationError(
-                gettext("Type exactly %(name)s, to show that it is the one you mean.") % {"name": self._name}
-            )
+        typed: str = self.cleaned_data["typed"]
+        check_typed(typed, self._name)
         return typed
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.admin import ReadOnly
@@ -24,6 +25,13 @@ from registry.models import Resource
 WIDE = {"class": "vLargeTextField"}
 AT_ONCE = 100  # rows in one decision
 CANDIDATES = 6  # resources offered where a text fits several
+
+
+def check_typed(typed: str, name: str) -> None:
+    """What takes something away asks for its name, so that no click alone does it. Raises ValidationError."""
+    if typed.strip() != name:
+        told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
+        raise ValidationError(told % {"name": name})
 
 
 class DecisionForm(forms.Form):

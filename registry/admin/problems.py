@@ -23,7 +23,7 @@ from registry.labels import TABLES
 from registry.models import Erratum, ProblemReport
 from registry.models.problem import urgency
 from registry.problem_reports import About
-from registry.requests import PersonalData
+from registry.requests import PersonalData, refuse_personal
 from registry.web import about
 
 BEGINNING = 100  # characters shown in a list
@@ -46,7 +46,7 @@ class AnswerForm(DecisionForm):
     def clean_reply(self) -> str:
         reply: str = self.cleaned_data["reply"]
         try:
-            problem_reports.check_text(reply)
+            refuse_personal(reply)
         except PersonalData as refused:
             raise forms.ValidationError(str(refused)) from None
         return reply

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -18,10 +19,17 @@ from rest_framework.response import Response
 
 from registry.api import paging, parsers, problems, serializers, throttles, views
 
+_ONE = Lock()
 
-@cache
+
 def schema() -> dict[str, Any]:
     """OpenAPI 3.1."""
+    with _ONE:  # a view's own part of the generator is shared: two at once lose components to each other
+        return _generated()
+
+
+@cache
+def _generated() -> dict[str, Any]:
     with translation.override("en"):
         return dict(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
 

@@ -1062,6 +1062,8 @@ def _without_numbers(check: Callable[[str], None], text: str) -> str:
         check(text)
     except PersonalData as refused:
         raise serializers.ValidationError(str(refused), code="personal") from refused
+    except problem_reports.SaysNothing as refused:
+        raise serializers.ValidationError(str(refused), code="blank") from refused
     return text
 
 

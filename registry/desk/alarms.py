@@ -18,6 +18,7 @@ from registry import alarms, leases, log, status
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Alarm, Appeal, Restriction
+from registry.moderation import NotWaiting
 
 Status = Restriction.Status
 
@@ -29,8 +30,8 @@ def alarm(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(work.rows(), pk=pk)
     wrong, subject = "", log.subject_of(row)
     try:
-        holding.act(request, subject)
-    except (leases.Held, log.NoReason) as refused:
+        holding.act(request, work, row)
+    except (leases.Held, log.NoReason, NotWaiting) as refused:
         wrong = str(refused)
     context = {
         "row": row,

@@ -31,6 +31,7 @@ class HideForm(DecisionForm):
         label=_("Words"),
         required=False,
         max_length=core.LONGEST,
+        error_messages={"max_length": _("Write %(limit_value)d characters at most: only the words themselves.")},
         help_text=_(
             "Exactly as they stand: a name, a number, an address. Capitals and what stands between words do not "
             "matter, endings do: hide each form by itself."
@@ -42,10 +43,16 @@ class HideForm(DecisionForm):
         label=_("Document"),
         required=False,
         to_field_name="key",
+        error_messages={"invalid_choice": _("The register has no document of this key.")},
         help_text=_("Or the key of a document whose copy nobody may read for now."),
         widget=_SHORT,
     )
-    kind = forms.ChoiceField(label=_("Why it is hidden"), choices=Hiding.Kind.choices, widget=forms.RadioSelect)
+    kind = forms.ChoiceField(
+        label=_("Why it is hidden"),
+        choices=Hiding.Kind.choices,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), _("Say why it is hidden.")),
+        widget=forms.RadioSelect,
+    )
     field_order = ["words", "document", "kind", "reason"]
 
 

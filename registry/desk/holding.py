@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from registry import leases
+from registry import leases, log
+from registry.desk.work import Work
 from registry.models import Lease
-
-ACTS = frozenset({"claim", "let_go", "relieve"})
+from registry.moderation import NotWaiting
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,36 @@ def of(request: HttpRequest, subject: str) -> Hold:
     return Hold(leases.of([subject]).get(subject), person(request), timezone.now())
 
 
-def act(request: HttpRequest, subject: str) -> bool:
-    """Do what a button of `desk/_hold.html` asks for; False where another was pressed. Raises Held, NoReason."""
-    by, at = person(request), timezone.now()
+def act(request: HttpRequest, work: Work, row: Any) -> bool:
+    """Do what a button of `desk/_hold.html` asks for; False where another was pressed.
+
+    Raises Held, NoReason, and NotWaiting where there is nothing left to claim.
+    """
+    by, at, subject = person(request), timezone.now(), log.subject_of(row)
     match request.POST.get("do"):
         case "claim":
-            leases.claim(subject, by=by, at=at)
+            claim(work, row, by=by, at=at)
         case "let_go":
             leases.release(subject, by=by)
         case "relieve":
+            _refuse_decided(work, row)
             holder = request.POST.get("holder", "")
             number = int(holder) if holder.isascii() and holder.isdecimal() and len(holder) < 19 else 0
             leases.take_over(subject, holder=number, by=by, reason=request.POST.get("why", ""), at=at)
         case _:
             return False
     return True
+
+
+def claim(work: Work, row: Any, *, by: User, at: datetime) -> None:
+    """Raises Held, NotWaiting."""
+    _refuse_decided(work, row)
+    leases.claim(log.subject_of(row), by=by, at=at)
+
+
+def _refuse_decided(work: Work, row: Any) -> None:
+    if not work.waits(row):
+        raise NotWaiting(gettext("It was decided already: someone was faster."))
 
 
 def person(request: HttpRequest) -> User:

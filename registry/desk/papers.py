@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from registry import documents, editing, log, proposals
 from registry.admin.decisions import WIDE, DecisionForm
-from registry.desk import holding
-from registry.models import Act, Original, Proposal, PublicCopy
+from registry.desk import copies, holding
+from registry.models import Original, Proposal, PublicCopy
 from registry.models.document import Language
 from registry.moderation import key_id
 from registry.papers import marks
@@ -25,7 +25,6 @@ from registry.papers.limits import FILE_LIMIT
 from registry.papers.marks import Mark
 from registry.papers.refusals import Reason, Refused
 from registry.proposals import Operation, State
-from registry.web.documents import HEADERS
 
 ON_A_PAGE = 40
 MARKS = 500  # at once
@@ -77,11 +76,7 @@ class PublishForm(DecisionForm):
     field_order = ["key", "title", "language", "acts", "despite_found", "reason"]
 
     def clean_acts(self) -> list[str]:
-        keys: list[str] = self.cleaned_data["acts"].split()
-        known = set(Act.objects.filter(key__in=keys).values_list("key", flat=True))
-        if missing := [key for key in keys if key not in known]:
-            raise ValidationError(gettext("There is no act of this key: %(key)s.") % {"key": missing[0]})
-        return keys
+        return str(self.cleaned_data["acts"]).split()
 
 
 def papers(request: HttpRequest) -> HttpResponse:
@@ -165,11 +160,7 @@ def copy(request: HttpRequest, sha256: str) -> HttpResponse:
     row: Any = PublicCopy.objects.filter(sha256=sha256, data__isnull=False).first()
     if row is None:
         raise Http404
-    answer = HttpResponse(bytes(row.data), content_type=row.media_type)
-    for name, value in HEADERS.items():
-        answer[name] = value
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return copies.served(row.media_type, bytes(row.data))
 
 
 def _check_allowed(request: HttpRequest) -> None:

@@ -35,7 +35,7 @@ def problem(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, gettext("It is decided."))
             return redirect("desk:problems")
         if do and do not in DECISIONS:
-            holding.act(request, subject)
+            holding.act(request, work, row)
     except moderation.NotWaiting:
         wrong = gettext("It was decided already: someone was faster.")
         row.refresh_from_db()

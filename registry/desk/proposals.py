@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from checks.models import Vantage
 from registry import editing, labels, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
+from registry.admin.decisions import check_typed
 from registry.admin.signing_in import agreed, ask_again
-from registry.desk import holding, papers, previews
+from registry.desk import holding, packs, papers, previews
+from registry.desk.work import KINDS
 from registry.log import NoReason
 from registry.models import Proposal, PublicCopy
 from registry.models.proposal import ANY
+from registry.moderation import NotWaiting
 from registry.papers import marks
 from registry.proposals import Operation, State
 
 PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
+PAGES = 5  # of a paper, shown at once
+PLACES = 30  # on one page of it, told one by one
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
 
 
@@ -41,20 +50,22 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         if not may:
             raise PermissionDenied
         try:
-            if not holding.act(request, subject) and (request.POST.get("do") not in PUBLISHES or agreed(code_form)):
+            held = holding.act(request, KINDS["proposals"], row)
+            if not held and (request.POST.get("do") not in PUBLISHES or agreed(code_form)):
                 return _decided(request, row, subject)
         except ValidationError as refused:
             wrong += refused.messages
-        except (editing.NotPossible, NoReason, leases.Held) as refused:
+        except (editing.NotPossible, NoReason, leases.Held, NotWaiting) as refused:
             wrong.append(str(refused))
         row.refresh_from_db()
     waiting = row.state == State.WAITING
-    preview, hindrance = _preview(row) if waiting else ([], "")
+    preview, pack, hindrance = _preview(row, may) if waiting else ([], [], "")
     record = record_of(row)
     context = {
         "row": row,
         "content": row.told,
         "record": record,
+        "called": (record.original.document or record) if isinstance(record, PublicCopy) else record,
         "record_url": _address(record),
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
@@ -62,8 +73,9 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "left": core.has_left(row),
         "may": may,
         "preview": preview,
+        "pack": pack,
         "asked": _asked(row),
-        "copy": row.told["record"].partition("/")[0] == "publiccopy" and record,
+        "paper": _paper(request, row, record) if waiting and may and not hindrance else None,
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
@@ -80,10 +92,8 @@ def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
     by, at = holding.person(request), timezone.now()
     match request.POST.get("do"):
         case "approve":
-            name = name_to_type(row)
-            if name and request.POST.get("typed", "").strip() != name:
-                told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
-                raise ValidationError(told % {"name": name})
+            if name := name_to_type(row):
+                check_typed(request.POST.get("typed", ""), name)
             with leases.deciding(subject, by=by, at=at):
                 done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
             row.refresh_from_db()
@@ -102,17 +112,43 @@ def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
     return redirect("desk:proposal", row.pk)
 
 
-def _preview(row: Proposal) -> tuple[list[Told], str]:
-    """What the log would tell if it were approved now, or what keeps it from that."""
+@dataclass(frozen=True)
+class Shown:
+    """One page of a copy, and what is blackened on it."""
+
+    number: int
+    places: list[str]
+    more: int  # places that only the picture shows
+
+
+def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> dict[str, Any] | None:
+    """The pages of a paper as they would be published, those that are blackened first."""
+    if row.operation not in core.OF_A_PAPER or not isinstance(record, PublicCopy):
+        return None
+    fields = row.told["fields"]
+    places: dict[int, list[str]] = defaultdict(list)
+    for mark in marks.of(fields.get("marks", [])):
+        places[mark.page].append(marks.typed(mark))
+    numbers = sorted(range(1, record.pages + 1), key=lambda number: (number not in places, number))
+    page = Paginator(numbers, PAGES).get_page(request.GET.get("page"))
+    shown = [Shown(one, places[one][:PLACES], max(len(places[one]) - PLACES, 0)) for one in page]
+    told = "" if "copy" in fields else record.sha256  # of what is blackened it is among what is proposed
+    return {"page": page, "shown": shown, "sha256": told, "pages": record.pages}
+
+
+def _preview(row: Proposal, may: bool) -> tuple[list[Told], list[packs.Table], str]:
+    """What the log would tell if it were approved now, of a pack what would change; or what keeps it from that."""
     try:
+        if row.operation == Operation.PACK:
+            return [], packs.overview(core.changes_of(row)) if may else [], ""
         if core.is_outdated(row):
             raise editing.Changed(gettext("The entry was changed since. Look at it, and propose what is still right."))
         model = apps.get_model("registry", row.record_type) if row.record_type != ANY else None
-        return [Told(model or _model_of(one), one) for one in core.told_of(row)], ""
+        return [Told(model or _model_of(one), one) for one in core.told_of(row)], [], ""
     except ValidationError as refused:
-        return [], " ".join(refused.messages)
+        return [], [], " ".join(refused.messages)
     except (editing.NotPossible, NoReason) as refused:
-        return [], str(refused)
+        return [], [], str(refused)
 
 
 def _asked(row: Proposal) -> list[tuple[Any, str]]:
@@ -121,12 +157,15 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
         return []
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
+    names["copy"] = gettext("SHA-256 of the blackened copy")
+    if row.operation == Operation.PACK:
+        names |= {"country": _("Country"), "folder": _("Folder on the server"), "sha256": _("SHA-256 of all its files")}
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
 
 
 def _in_words(name: str, value: Any) -> str:
     if name == "marks":
-        return "; ".join(map(marks.typed, marks.of(value)))
+        return "; ".join([*map(marks.typed, marks.of(value[:PLACES])), *(["…"] if len(value) > PLACES else [])])
     return labels.value("document", name, value, labels.Records([]))
 
 

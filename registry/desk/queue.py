@@ -24,6 +24,7 @@ from registry.desk import holding
 from registry.desk.holding import Hold
 from registry.desk.work import KINDS, Work
 from registry.models import Lease
+from registry.moderation import NotWaiting
 
 ON_A_PAGE = 25
 _SEARCH = forms.TextInput(attrs={"type": "search"})
@@ -114,9 +115,11 @@ def _page(request: HttpRequest, work: Work, counts: dict[str, int]) -> HttpRespo
         "tabs": [(one, reverse(f"desk:{one.name}"), counts[one.name]) for one in _seen(request)],
         "form": form,
         "page": page,
-        "may_decide": work.may_decide(me),
         "lines": [
-            (one, reverse(f"desk:{work.one}", args=[one.row.pk]), Hold(held.get(log.subject_of(one.row)), me, at))
+            (
+                *(one, reverse(f"desk:{work.one}", args=[one.row.pk]), Hold(held.get(log.subject_of(one.row)), me, at)),
+                work.may_decide(me) and work.waits(one.row),
+            )
             for one in told
         ],
     }
@@ -130,7 +133,7 @@ def _claimed(request: HttpRequest, work: Work) -> HttpResponse:
         row = work.table._default_manager.filter(pk=int(asked)).first()
         try:
             if row:
-                leases.claim(log.subject_of(row), by=holding.person(request), at=timezone.now())
-        except leases.Held as refused:
+                holding.claim(work, row, by=holding.person(request), at=timezone.now())
+        except (leases.Held, NotWaiting) as refused:
             messages.warning(request, str(refused))
     return redirect(request.get_full_path())

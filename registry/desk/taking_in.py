@@ -25,6 +25,7 @@ from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Candidate, Category, Report, Resource
+from registry.models.resource import readable
 
 RESEMBLING = 6  # resources that are offered
 TOLD = 5  # addresses, and restrictions, of one resource
@@ -107,7 +108,7 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
     code_form = ask_again(request)
     wrong = ""
     try:
-        if do and not holding.act(request, subject):
+        if do and not holding.act(request, work, row):
             form = TakingForm(request.POST, joins=do == "join")
             if agreed(code_form) and form.is_valid():
                 decision = DECISIONS[type(row)].of(do, form.cleaned_data)
@@ -127,6 +128,7 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
         form.initial["into"] = str(chosen.pk)
     context |= {
         "work": work,
+        "title": readable(context["name"]),
         "row": row,
         "waiting": row.state == row.State.NEW,
         "form": form,

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path, re_path
 
-from registry.desk import alarms, hidings, papers, problems, proposals, queue, taking_in
+from registry.desk import alarms, copies, hidings, packs, papers, passwords, problems, proposals, queue, taking_in
 from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
@@ -11,10 +11,14 @@ app_name = "desk"
 _door = admin.site.admin_view
 urlpatterns = [
     path("", _door(queue.first), name="queue"),
+    path("password_change/", _door(passwords.ChangePassword.as_view()), name="password"),
     path("tables/", _door(admin.site.index), name="tables"),
     *(path(f"{name}/", _door(queue.kind(work)), name=name) for name, work in KINDS.items()),
     path("proposals/<int:pk>/", _door(proposals.proposal), name="proposal"),
     path("proposals/<int:pk>/preview/", _door(preview), name="preview"),
+    path("proposals/<int:pk>/pack/<str:table>/", _door(packs.changes), name="pack"),
+    path("proposals/<int:pk>/copy", _door(copies.copy), name="proposed_copy"),
+    path("proposals/<int:pk>/copy/<int:number>", _door(copies.page), name="proposed_page"),
     path("reports/<int:pk>/", _door(taking_in.report), name="report"),
     path("candidates/<int:pk>/", _door(taking_in.candidate), name="candidate"),
     path("papers/", _door(papers.papers), name="papers"),

@@ -20,6 +20,7 @@ from registry.labels import Records, Reference
 from registry.models import Alarm, Candidate, Hiding, ProblemReport, Proposal, Report
 from registry.models.problem import urgency
 from registry.models.proposal import ANY
+from registry.models.resource import readable
 from registry.proposals import OF_MANY
 
 Words = str | Promise
@@ -56,6 +57,10 @@ class Work:
 
     def may_decide(self, person: Any) -> bool:
         return bool(person.has_perm(f"registry.change_{self.one}"))
+
+    def waits(self, row: Any) -> bool:
+        """What does not is not claimed."""
+        return bool(row.state in (Report.State.NEW, Proposal.State.WAITING))
 
     def rows(self) -> QuerySet[Any]:
         """With all that a line tells."""
@@ -133,7 +138,7 @@ class Reports(Work):
     states = tuple((one.value, one.label) for one in Report.State)
 
     def told(self, rows: Iterable[Any]) -> list[Told]:
-        return [Told(row, row.name, _day(row.received_on), row.get_state_display()) for row in rows]
+        return [Told(row, readable(row.name), _day(row.received_on), row.get_state_display()) for row in rows]
 
 
 class Candidates(Work):
@@ -150,7 +155,7 @@ class Candidates(Work):
         return super().with_text(rows, text).distinct()
 
     def told(self, rows: Iterable[Any]) -> list[Told]:
-        return [Told(row, row.url, _first_day(row), row.get_state_display()) for row in rows]
+        return [Told(row, readable(row.url), _first_day(row), row.get_state_display()) for row in rows]
 
 
 def _first_day(row: Candidate) -> str:
@@ -167,6 +172,9 @@ class Alarms(Work):
     def may_decide(self, person: Any) -> bool:
         """An alarm closes by itself: who may correct the record may take care of it."""
         return bool(person.has_perm("registry.change_restriction"))
+
+    def waits(self, row: Any) -> bool:
+        return row.closed_on is None
 
     def rows(self) -> QuerySet[Any]:
         return Alarm.objects.select_related("resource", "act")
@@ -199,9 +207,16 @@ class Problems(Work):
     states = tuple((one.value, one.label) for one in ProblemReport.State)
 
     def told(self, rows: Iterable[Any]) -> list[Told]:
+        rows = list(rows)
+        about = {row.pk: Reference(row.subject.partition("/")[0], "pk", row.subject.partition("/")[2]) for row in rows}
+        records = Records(one for one in about.values() if one.table in labels.TABLES)
+
         def what(row: ProblemReport) -> str:
-            first = f"{gettext('read first')}: " if row.is_urgent else ""
-            return first + f"{row}: {Truncator(row.text).chars(80)}"
+            record = records.get(about[row.pk])
+            name = f"{labels.table(about[row.pk].table)} {labels.called(record)}" if record else row.subject or row.page
+            first = gettext("read first") if row.is_urgent else ""
+            text = Truncator(row.text).chars(80)
+            return capfirst(": ".join(filter(None, (first, row.get_kind_display(), name, text))))
 
         return [Told(row, what(row), _day(row.received_on), row.get_state_display()) for row in rows]
 
@@ -219,6 +234,9 @@ class Hidings(Work):
         return bool(person.has_perm("registry.add_hiding"))
 
     def may_decide(self, person: Any) -> bool:
+        return False
+
+    def waits(self, row: Any) -> bool:
         return False
 
     def rows(self) -> QuerySet[Any]:

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checks.models import Episode, Network, Ruleset, Vantage, Verdict
-from registry import appeals, log, status
+from registry import appeals, discretion, log, status
 from registry.appeals import Step
 from registry.gathering import together
 from registry.models import (
@@ -39,6 +39,7 @@ CARDS = 2  # restrictions there, each with some of its acts
 ACTS = 3
 STEPS = 6  # of their courses, the newest of each
 STATEMENTS = 4
+ERRATA = 4
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Evidence:
     witnesses: tuple[Witness, ...]
     passed_over: int  # witnesses beyond the limit
     verdicts: tuple[Verdict, ...]  # of the witnesses, under every ruleset
+    told_errata: frozenset[str]  # whose words may be told, by what they are about
     entries: tuple[LogEntry, ...]  # oldest first
     all_entries: int
 
@@ -95,6 +97,7 @@ def gather(resource: Resource, *, at: datetime, entries: int = ENTRIES) -> Evide
     judged = tuple(verdicts.select_related("vantage").order_by("measurement", "ruleset"))
     current = Ruleset.objects.current()
     of = {one.measurement: one for one in judged if one.ruleset == current}
+    righted = {row.subject for row in beside["errata"]}
     changes = LogEntry.objects.filter(subject__in=[*recorded, *_subjects(found, beside)])
     return Evidence(
         status=found,
@@ -104,6 +107,7 @@ def gather(resource: Resource, *, at: datetime, entries: int = ENTRIES) -> Evide
         witnesses=tuple(Witness(one.id, one.network, one.decides, of.get(one.id)) for one in chosen),
         passed_over=passed_over,
         verdicts=judged,
+        told_errata=frozenset(righted - discretion.of_subjects(righted).keys()),
         entries=tuple(reversed(changes.order_by("-pk")[:entries])),
         all_entries=changes.count(),
     )
@@ -176,6 +180,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
     restrictions = found.status.restrictions[: CARDS if paper else None]
     steps = STEPS // max(len(restrictions), 1) if paper else None
     statements = found.status.statements[: STATEMENTS if paper else None]
+    errata = found.beside["errata"][: ERRATA if paper else None]
     long = (found.status.networks, found.beside["listings"], found.beside["documents"], found.witnesses, found.episodes)
     return {
         "found": found,
@@ -190,6 +195,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
         "networks": found.status.networks[:rows],
         "restrictions": restrictions,
         "statements": statements,
+        "errata": [(one, one.told if one.subject in found.told_errata else None) for one in errata],
         "most": most,
         "steps": steps,
         "shortened": rows is not None
@@ -197,6 +203,7 @@ def page(found: Evidence, *, rows: int | None = None) -> dict[str, Any]:
             max(found.all_entries, *map(len, long)) > rows
             or len(restrictions) < len(found.status.restrictions)
             or len(statements) < len(found.status.statements)
+            or len(errata) < len(found.beside["errata"])
             or any(len(one.acts.all()) > ACTS or len(one.sources.all()) > ACTS for one in restrictions)
             or any(len(found.courses.get(one.pk, ())) > (steps or 0) for one in restrictions)
         ),

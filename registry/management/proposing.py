@@ -22,6 +22,8 @@ def propose(operation: Operation, record: models.Model | None, fields: Mapping[s
     """Answers with what is to be done next. Raises CommandError."""
     try:
         row = proposals.propose(operation, record, fields, by=None, reason=reason)
+    except proposals.Waits as error:
+        raise CommandError(f"{error} {_address(error.row)}") from None
     except (NotPossible, NoReason) as error:
         raise CommandError(str(error)) from None
     except ValidationError as error:
@@ -30,5 +32,8 @@ def propose(operation: Operation, record: models.Model | None, fields: Mapping[s
 
 
 def next_step(row: Proposal) -> str:
-    address = settings.SITE_URL + reverse("desk:proposal", args=[row.pk])
-    return f"Proposed: it is done when {proposals.needed(row)} editors have agreed to it at {address}"
+    return f"Proposed: it is done when {proposals.needed(row)} editors have agreed to it at {_address(row)}"
+
+
+def _address(row: Proposal) -> str:
+    return f"{settings.SITE_URL}{reverse('desk:proposal', args=[row.pk])}"

@@ -21,7 +21,7 @@ from registry.models.listing import Listing
 from registry.models.log import LogEntry, PrivatePart
 from registry.models.notice import Notice
 from registry.models.problem import ProblemReport
-from registry.models.proposal import Approval, Proposal, Trial
+from registry.models.proposal import Approval, Prepared, Proposal, Trial
 from registry.models.report import Decision, Report
 from registry.models.request import InformationRequest, RequestStep
 from registry.models.resource import Coverage, Resource
@@ -64,6 +64,7 @@ __all__ = [
     "Notice",
     "OfficialFigure",
     "Original",
+    "Prepared",
     "PrivatePart",
     "ProblemReport",
     "Proposal",

@@ -85,6 +85,28 @@ class Proposal(models.Model):
         return content
 
 
+class Prepared(models.Model):
+    """What would come of a proposal, made once for whoever is to agree.
+
+    Of a paper that is blackened the copy, of a country pack the differences (JSON). Not public; it goes when the
+    proposal is decided.
+    """
+
+    proposal = models.OneToOneField(
+        Proposal, verbose_name=_("proposal"), on_delete=models.PROTECT, related_name="prepared"
+    )
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    data = models.BinaryField(_("bytes"))
+
+    class Meta:
+        verbose_name = _("preparation")
+        verbose_name_plural = _("preparations")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
 class Approval(models.Model):
     proposal = models.ForeignKey(
         Proposal, verbose_name=_("proposal"), on_delete=models.PROTECT, related_name="approvals"

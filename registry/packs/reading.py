@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django.db import models
 
 from checks.engine.names import BadName, Name, parse
-from checks.packs import Folder, Problem, Row
+from checks.packs import Files, Folder, Problem, Row
 from registry.models import (
     Act,
     ActRole,
@@ -93,9 +92,9 @@ class Pack:
     categories: categories.Categories
 
 
-def read(root: Path, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
+def read(files: Files, country: str, asns: Collection[str], problems: list[Problem]) -> Pack:
     """The law side of a pack; what is wrong in it is added to `problems`."""
-    folder = Folder(root, root / "registry" / "countries" / country, problems)
+    folder = Folder(files, f"registry/countries/{country}", problems)
     keys: dict[str, list[Row]] = {
         "grounds": folder.rows("grounds.csv", ("code", *GROUND), key="code"),
         "regions": folder.rows("regions.csv", ("iso", *NAMES), key="iso"),

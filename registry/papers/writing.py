@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+_PICTURE = re.compile(
+    rb"\d+ 0 obj\n<< /Type /XObject /Subtype /Image /Width (\d+) /Height (\d+) /ColorSpace /Device(Gray|RGB) "
+    rb"/BitsPerComponent 8 /Filter /(DCT|Flate)Decode [^\n]*?/Length (\d+) >>\nstream\n"
+)
 
 
 class Packing(StrEnum):
@@ -52,6 +60,31 @@ def pdf(pages: Sequence[Page]) -> bytes:
             _stream(page.dictionary(), page.data),
         ]
     return _file(objects)
+
+
+def picture(data: bytes, number: int) -> tuple[str, bytes]:
+    """One page, counted from 1, of what `pdf` wrote: media type and bytes of its picture. Not a pixel is made anew.
+
+    Raises ValueError where it is none of `pdf`, LookupError where it has no such page.
+    """
+    table = int(data[data.rindex(b"startxref\n") :].split(b"\n")[1])
+    places = data[table : data.rindex(b"trailer\n")].split(b"\n")[2:]  # of the objects, by their numbers; 0 is none
+    if not 1 <= number <= (len(places) - 3) // 3:
+        raise LookupError(number)
+    found = _PICTURE.match(data, int(places[2 + 3 * number].split()[0]))
+    if not found:
+        raise ValueError("another program wrote it")
+    width, height, length = (int(found[group]) for group in (1, 2, 5))
+    packed = data[found.end() : found.end() + length]
+    if found[4] == b"DCT":
+        return "image/jpeg", packed
+    head = struct.pack(">IIBBBBB", width, height, 8, 0 if found[3] == b"Gray" else 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", packed), (b"IEND", b""))
+    return "image/png", b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _tree(pages: int) -> bytes:

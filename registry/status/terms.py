@@ -74,7 +74,7 @@ class Situation(TextChoices):
     ORDERED_REACHABLE = "ordered_reachable", _("ordered, but it opens")
     ORDERED_DOWN = "ordered_down", _("the site is down, the order stays")
     UNEXPLAINED = "unexplained", _("unreachable, no act known")
-    LISTED_BLOCKED = "listed_blocked", _("unreachable, in the state register, no act known")
+    LISTED_BLOCKED = "listed_blocked", _("unreachable, in the state register, no act in force known")
     LISTED_REACHABLE = "listed_reachable", _("in the state register, but it opens")
     REVERSED_BLOCKED = "reversed_blocked", _("unreachable, though the act was reversed")
     LIFTED_STILL_BLOCKED = "lifted_still_blocked", _("lifted or expired, still unreachable")

@@ -75,10 +75,12 @@ _MECHANISMS = {
 def state_tag(state: str | None) -> SafeString:
     """The state of a site on a network; None is a network where nobody has measured it."""
     if not state:
-        return format_html('<span class="tag tag-none"><span aria-hidden="true">–</span> {}</span>', _("not measured"))
+        return format_html(
+            '<span class="tag tag-none"><span aria-hidden="true">–</span>&nbsp;{}</span>', _("not measured")
+        )
     known = State(state)
     return format_html(
-        '<span class="tag tag-{}"><span aria-hidden="true">{}</span> {}</span>', known, _GLYPHS[known], known.label
+        '<span class="tag tag-{}"><span aria-hidden="true">{}</span>&nbsp;{}</span>', known, _GLYPHS[known], known.label
     )
 
 

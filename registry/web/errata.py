@@ -99,7 +99,7 @@ class Newest(feeds.Told):
 
     def item_title(self, item: Line) -> str:
         day = dates.shown(item.erratum.righted_on)
-        return f"{day}: {capfirst(item.named.what)} {item.named.name}" if item.named else day
+        return f"{day}. {capfirst(item.named.what)}: {item.named.name}" if item.named else day
 
     def item_description(self, item: Line) -> str:
         if item.told is None:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from registry import discretion, problem_reports, veil
 from registry.models import ProblemReport
-from registry.problem_reports import About
+from registry.problem_reports import About, SaysNothing
 from registry.requests import PersonalData
 from registry.web import about
 from registry.web.guards import Guarded, Note, asked, forgotten, grouped
@@ -58,10 +58,10 @@ class ProblemForm(Guarded):
         self.unknown = unknown
 
     def clean_text(self) -> str:
-        return _without_numbers(problem_reports.check_text, self.cleaned_data["text"])
+        return _checked(problem_reports.check_text, self.cleaned_data["text"])
 
     def clean_source_url(self) -> str:
-        return _without_numbers(problem_reports.check_source, self.cleaned_data["source_url"])
+        return _checked(problem_reports.check_source, self.cleaned_data["source_url"])
 
     def clean(self) -> dict[str, Any]:
         if self.unknown:
@@ -69,10 +69,10 @@ class ProblemForm(Guarded):
         return super().clean()
 
 
-def _without_numbers(check: Any, text: str) -> str:
+def _checked(check: Any, text: str) -> str:
     try:
         check(text)
-    except PersonalData as refused:
+    except (SaysNothing, PersonalData) as refused:
         raise ValidationError(str(refused)) from None
     return text
 

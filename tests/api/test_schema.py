@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import pytest
 import schemathesis
@@ -77,3 +82,19 @@ def test_whatever_is_asked_is_answered_as_the_schema_says(label: str, mode: Gene
         case.call_and_validate(headers={"Host": "localhost"}, checks=CHECKS)
 
     ask()
+
+
+def test_two_who_ask_for_the_first_time_at_once_get_the_same_whole_schema() -> None:
+    """The generator keeps a view's part of the schema where two at once lose it to each other."""
+    reference._generated.cache_clear()
+    both = Barrier(2)
+
+    def ask(_number: int) -> dict[str, Any]:
+        both.wait()
+        return reference.schema()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, range(2))
+    assert first is second
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(first, default=str)))
+    assert named == set(first["components"]["schemas"])

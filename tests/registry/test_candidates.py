@@ -113,10 +113,10 @@ def test_the_desk_shows_each_candidate_with_its_lists(desk: Client, candidate: C
     assert "orda.kz" not in page
     assert "exclusive.kz" not in desk.get(f"{QUEUE}?stands=no").content.decode()
     detail = desk.get(f"{QUEUE}{candidate.pk}/change/").content.decode()
-    assert "state-register: 2025 ж. 17 наурыз – қазір де бар" in detail
+    assert "state-register: 2025\u00a0ж. 17\u00a0наурыз – қазір де бар" in detail
     make.snapshot(make.entry(2, "orda.kz"), on="2025-03-18")
     detail = desk.get(f"{QUEUE}{candidate.pk}/change/").content.decode()
-    assert "state-register: 2025 ж. 17 наурыз – 2025 ж. 18 наурыз" in detail
+    assert "state-register: 2025\u00a0ж. 17\u00a0наурыз – 2025\u00a0ж. 18\u00a0наурыз" in detail
 
 
 @pytest.mark.parametrize(

@@ -441,6 +441,8 @@ def test_the_commands_take_a_paper_in_and_publish_it(client: Client, tmp_path: P
     said = told("publish_document", sha256, *common, "--mark", mark)
     assert "Proposed: it is done when 2 editors have agreed to it" in said
     assert not Document.objects.exists()
+    with pytest.raises(CommandError, match=r"/desk/proposals/\d+/"):
+        told("publish_document", documents.current(Original.objects.get()).sha256, *common)
     make.agreed()
     document = Document.objects.get()
     assert get(client, document.sha256).status_code == 200

@@ -14,7 +14,7 @@ from django.utils import timezone
 from registry import documents, hiding, log, tasks, veil
 from registry.editing import NotPossible
 from registry.ledger.tree import canonical, commitment
-from registry.models import Hiding, LogEntry
+from registry.models import Display, Hiding, LogEntry
 from registry.models.hiding import TERM
 from tests import make
 
@@ -198,16 +198,38 @@ def test_how_much_is_hidden_at_a_time_is_bounded(ann: User, ben: User) -> None:
         "KAZAKHTELECOM-AS",
         "orda.kz",
         "ORDA.KZ",
+        "Kavkaz Center",
+        "the-long-path",
+        "beeline",
+        "Sites Acts",
+        "Ресурсы Акты",
+        "null, began",
+        "kind adminis trative",
+        "restriction/4711",
+        "editor-4711",
+        "2026-11-27T16",
+        "ab" * 32,
+        "AS9198",
     ],
 )
 def test_what_the_register_could_not_do_without_is_not_hidden(ann: User, words: str) -> None:
     make.authority(name_ru="Министерство культуры и информации")
-    make.network(9198, name="KAZAKHTELECOM-AS")
-    make.resource("orda.kz")
+    make.network(9198, name="KAZAKHTELECOM-AS", brand="Beeline Kazakhstan")
+    for name in ("orda.kz", "kavkazcenter.com", "https://example.kz/the-long-path"):
+        make.resource(name)
     with pytest.raises(ValidationError) as refused:
         hide(ann, words)
     assert list(refused.value.message_dict) == ["words"]
     assert not Hiding.objects.exists()
+
+
+def test_what_is_not_shown_of_a_name_is_hidden_elsewhere_too(ann: User) -> None:
+    make.resource("https://example.kz/erzhan-qaliev", display=Display.DOMAIN_ONLY)
+    make.resource("qaliev-shop.kz", display=Display.WITHHELD)
+    hide(ann, "Erzhan Qaliev")
+    hide(ann, "Qaliev shop")
+    with pytest.raises(ValidationError):
+        hide(ann, "example.kz")
 
 
 def test_what_stands_in_hundreds_of_places_is_not_hidden(ann: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +241,12 @@ def test_what_stands_in_hundreds_of_places_is_not_hidden(ann: User, monkeypatch:
     hide(ann, "of the Caspian shore")
     with pytest.raises(ValidationError):
         hide(ann, "of the Karaganda steppe")
+
+
+@pytest.mark.parametrize("words", ["N12345678", "8 701 234 56 78", "Phone 87012345678", "777 ABC 02", "Абай 12, кв. 5"])
+def test_numbers_of_people_are_hidden_whatever_stands_before_them(ann: User, words: str) -> None:
+    hide(ann, words)
+    assert hidden(words)
 
 
 @pytest.mark.parametrize("words", ["(a+)+$|[Ержан]{6}", "Abai <b>street</b> 7", "O'Brien & Sons \\1", "100% Қалиев _"])

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from checks import packs as checks_packs
 from checks.models import AddressRange, Network
-from registry import log, packs
+from registry import log, packs, proposals
 from registry.editing import Changed
 from registry.models import (
     Act,
@@ -20,15 +24,18 @@ from registry.models import (
     Document,
     Event,
     FieldSource,
+    Ground,
     LogEntry,
     Notice,
     OfficialFigure,
+    Prepared,
     Proposal,
     Resource,
     Restriction,
     RestrictionRole,
     Source,
 )
+from registry.papers import personal
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -319,7 +326,7 @@ def test_a_file_that_is_no_table_is_told(folder, data, told):
 
 def test_a_missing_file_is_told(folder):
     path(folder, "listings.csv").unlink()
-    assert "listings.csv:1: -: the file cannot be read: No such file or directory" in complaint(folder)
+    assert "listings.csv:1: -: there is no such file" in complaint(folder)
     assert nothing_is_loaded()
 
 
@@ -370,12 +377,98 @@ def test_a_pack_is_proposed_once_by_its_hash_and_loaded_only_as_it_was(folder: P
     for out in told:
         call_command("load_country", "kz", folder=folder, stdout=out)
     [row] = Proposal.objects.all()
-    assert row.told["fields"]["sha256"] == packs.sha256_of("kz", folder)
+    assert row.told["fields"]["sha256"] == packs.sha256_of(checks_packs.files("kz", folder))
     assert all(f"/desk/proposals/{row.pk}/" in out.getvalue() for out in told)
     change(folder, "grounds.csv", "art. 41-1", "art. 41-2")
     with pytest.raises(Changed):
         make.agreed()
     assert nothing_is_loaded()
+
+
+def test_a_pack_is_loaded_from_the_very_bytes_that_were_hashed(folder: Path) -> None:
+    read = checks_packs.files("kz", folder)
+    sha256 = packs.sha256_of(read)
+    change(folder, "grounds.csv", "art. 41-1", "art. 41-2")
+    packs.load_files("kz", read)
+    assert Ground.objects.get().law_ref == "art. 41-1"
+    assert packs.sha256_of(checks_packs.files("kz", folder)) != sha256
+
+
+def test_a_pack_is_tried_once_when_it_is_proposed(folder: Path) -> None:
+    """One that is there already takes as many queries as loading it once: the second time nothing is written."""
+    load(folder)
+    with CaptureQueriesContext(connection) as once:
+        packs.load("kz", folder)
+    change(folder, "grounds.csv", "art. 41-1", "art. 41-2")
+    with CaptureQueriesContext(connection) as proposed:
+        call_command("load_country", "kz", folder=folder, stdout=io.StringIO())
+    reads = [sum('FROM "registry_act"' in one["sql"] for one in asked.captured_queries) for asked in (once, proposed)]
+    assert reads[0] == reads[1] > 0
+
+
+def test_a_hash_that_looks_like_a_number_of_a_person_keeps_no_pack_from_being_proposed(folder: Path) -> None:
+    for number in range(300):  # one of them has an IIN in its hash: twelve digits with a right sum
+        (path(folder, "grounds.csv").parent / "NOTES.md").write_text(str(number))
+        text = f"country pack kz, SHA-256 {packs.sha256_of(checks_packs.files('kz', folder))}"
+        if personal.find(text):
+            break
+    assert personal.find(text)
+    row, _loaded = proposals.propose_pack("kz", folder, by=None)
+    assert row is not None
+    assert row.told["reason"] == "country pack kz"
+    make.agreed()
+    assert Restriction.objects.count() == 2
+
+
+def test_what_a_pack_would_change_is_told_field_by_field_and_follows_the_record(folder: Path) -> None:
+    load(folder)
+    change(folder, "cases.csv", "It failed.,high", "It failed for all.,high")
+    change(folder, "acts.csv", "act-2,court_decision,8", "act-2,court_decision,9")
+    change(folder, "authorities.csv", "old,Е,С,Old", "elder,Е,С,Elder,,2000,,,\nold,Е,С,Old")
+    change(folder, "address_ranges.csv", "2.132.0.0,2.135.255.255", "2.132.0.0,2.133.255.255")
+    row, loaded = proposals.propose_pack("kz", folder, by=None)
+    assert row is not None
+
+    def told(loaded: packs.Loaded) -> set[Any]:
+        return {(one.table, one.done, one.name, *one.before.items(), *one.after.items()) for one in loaded.differences}
+
+    ends = [("first", "2.132.0.0"), ("last", "2.135.255.255"), ("asn", "9198"), ("name", "JSC Kazakhtelecom")]
+    now = [ends[0], ("last", "2.133.255.255"), *ends[2:]]
+    elder = {"code": "elder", "name_kk": "Е", "name_ru": "С", "name_en": "Elder", "valid_from": "2000"}
+    case = ("restrictions", "changed", "x-1", ("fact", "It failed."), ("fact", "It failed for all."))
+    rest = {
+        ("acts", "changed", "act-2", ("number", "8"), ("number", "9")),
+        ("authorities", "created", "elder", *elder.items()),
+        ("address ranges", "created", "2.132.0.0", *now),
+        ("address ranges", "removed", "2.132.0.0", *ends),
+    }
+    assert told(loaded) == {case} | rest
+    assert told(proposals.changes_of(row)) == {case} | rest
+    orda = Restriction.objects.get(pack_key="x-1")
+    log.append("correct", orda, after={"fact": "An editor knows better."}, reason="A letter.", by="editor-1")
+    after = proposals.changes_of(row)
+    assert told(after) == rest
+    assert after.counts["restrictions"] == {"kept": 1, "unchanged": 1}
+    make.agreed()
+    assert not Prepared.objects.exists()
+    assert Authority.objects.filter(code="elder").exists()
+
+
+def test_what_a_pack_would_change_is_found_once_and_then_read(folder: Path) -> None:
+    row, loaded = proposals.propose_pack("kz", folder, by=None)
+    assert row is not None
+    with CaptureQueriesContext(connection) as asked:
+        assert proposals.changes_of(row).differences == loaded.differences
+    assert not [one for one in asked.captured_queries if not one["sql"].startswith("SELECT")]
+
+
+def test_a_ground_that_shows_less_tells_which_names_are_shown_less(folder: Path) -> None:
+    load(folder)
+    change(folder, "grounds.csv", "art. 41-1,full", "art. 41-1,withheld")
+    _row, loaded = proposals.propose_pack("kz", folder, by=None)
+    assert [(one.name, one.before, one.after) for one in loaded.differences if one.table == packs.DISPLAYS] == [
+        ("orda.kz", {"display": "full"}, {"display": "withheld"})
+    ]
 
 
 @pytest.mark.parametrize("file", ["cases.csv", "networks.csv"])

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from checks.models import Vantage
 from registry import proposals
-from registry.models import Act, Proposal
+from registry.models import Act, Event, Original, Proposal, Region
 from registry.proposals import Operation
 from tests import make
 
@@ -26,13 +26,22 @@ FORGED = (
 
 @pytest.fixture
 def done(django_db_setup: dict[str, str]) -> Proposal:
-    """Two acts, one of a proposal that was approved; two events, a probe location, the log; and the guards."""
+    """Two acts, one of a proposal that was approved; two events, one with links, a paper and a sealed original that
+    waits for one, a hiding, a probe location, the log; and the guards."""
     ann, ben = User.objects.create_superuser("ann"), User.objects.create_superuser("ben")
     row = proposals.propose(Operation.CREATE, Act, {"key": "one", "type": "order"}, by=ann, reason="A letter says so.")
     proposals.approve(row, sha256=row.sha256, by=ben)
     make.act(key="two")
     for key in ("one", "two"):
         make.event(key=key)
+    event = Event.objects.get(key="one")
+    event.networks.add(make.network(2))
+    event.sources.add(make.source())
+    event.authorities.add(make.authority())
+    event.regions.add(Region.objects.create(iso="KZ-75", name_kk="x", name_ru="x", name_en="x"))
+    make.document()
+    Original.objects.create(hash="cd" * 32, size=4, box=b"box", keys=["a key"], taken_on=make.AT.date(), taken_by="e")
+    make.hiding("Qzxvan Petroff")
     Vantage.objects.create(name="astana", network=make.network(1), role="probe", source="own", public_key="00" * 32)
     with connection.cursor() as cursor:
         for statement in django_db_setup.values():
@@ -102,13 +111,58 @@ def test_no_row_takes_the_place_of_another(shell: sqlite3.Connection) -> None:
     columns = [one[1] for one in shell.execute("PRAGMA table_info(checks_vantage)")]
     told = ", ".join("'ooni'" if one == "source" else one for one in columns)
     refused(shell, f"INSERT OR REPLACE INTO checks_vantage SELECT {told} FROM checks_vantage")
+    for table in ("original", "event_networks", "event_sources", "event_authorities", "hiding"):
+        refused(shell, f"INSERT OR REPLACE INTO registry_{table} SELECT * FROM registry_{table}")
+    other = "SELECT l.id, e.id, l.network_id FROM registry_event_networks l, registry_event e WHERE e.key = 'two'"
+    refused(shell, f"INSERT OR REPLACE INTO registry_event_networks (id, event_id, network_id) {other}")
 
 
 def test_the_number_of_a_record_or_of_a_proposal_does_not_change(done: Proposal) -> None:
     """What points at it would point at another."""
-    for table in ("registry_act", "registry_event", "checks_vantage", "registry_proposal"):
+    for table in ("registry_act", "registry_event", "checks_vantage", "registry_proposal", "registry_original"):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"UPDATE {table} SET id = id + 1000")
+
+
+ORIGINAL = "hash, size, box, keys, taken_on, taken_by"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"UPDATE registry_original SET hash = '{'ef' * 32}'",
+        "UPDATE registry_original SET box = (SELECT CAST('other' AS {bytes}))",
+        "UPDATE registry_original SET taken_by = 'another'",
+        "UPDATE registry_original SET document_id = (SELECT max(id) FROM registry_document)",
+        f"INSERT INTO registry_original ({ORIGINAL}, document_id) "
+        f"SELECT {ORIGINAL}, (SELECT max(id) FROM registry_document) FROM registry_original",
+        "DELETE FROM registry_original",
+        "UPDATE registry_hiding SET words = 'Another Person'",
+        "DELETE FROM registry_hiding",
+        *(f"DELETE FROM registry_event_{name}" for name in ("authorities", "regions", "networks", "sources")),
+        *(
+            f"UPDATE registry_event_{name} SET event_id = (SELECT max(id) FROM registry_event)"
+            for name in ("authorities", "regions", "networks", "sources")
+        ),
+        *(
+            f"INSERT INTO registry_event_{name} (event_id, {column}) "
+            f"SELECT (SELECT max(id) FROM registry_event), {column} FROM registry_event_{name}"
+            for name, column in (("authorities", "authority_id"), ("regions", "region_id"))
+        ),
+    ],
+)
+def test_originals_hidings_and_links_of_events_stay_as_they_are(done: Proposal, statement: str) -> None:
+    told = statement.format(bytes="blob" if connection.vendor == "sqlite" else "bytea")
+    with pytest.raises(DatabaseError, match=r"two people|waiting|a hiding"), transaction.atomic():
+        connection.cursor().execute(told)
+
+
+def test_one_person_takes_a_paper_in_and_adds_what_is_seen_to_an_event(done: Proposal) -> None:
+    event = Event.objects.get(key="one")
+    event.networks.add(*event.networks.all(), make.network(3, watched=False))
+    event.sources.add(*event.sources.all(), make.source("Another"))
+    assert (event.networks.count(), event.sources.count()) == (2, 2)
+    Original.objects.create(hash="ab" * 32, size=4, box=b"box", keys=[], taken_on=make.AT.date(), taken_by="e")
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL alone")
@@ -128,6 +182,8 @@ def test_a_temporary_table_does_not_stand_for_the_tables_of_proposals(done: Prop
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL alone")
 def test_what_two_people_keep_is_not_emptied(done: Proposal) -> None:
     connection.check_constraints()  # what still waits for the end of a transaction would refuse it first
-    for table in ("registry_restriction_acts", "registry_approval", "registry_proposal", "registry_erratum"):
+    links = [f"registry_event_{name}" for name in ("authorities", "regions", "networks", "sources")]
+    kept = ("registry_approval", "registry_proposal", "registry_erratum", "registry_original", "registry_hiding")
+    for table in ("registry_restriction_acts", *kept, *links):
         with pytest.raises(DatabaseError, match="two people"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE {table} CASCADE")

@@ -221,9 +221,9 @@ def test_the_sharpest_sentence_comes_out() -> None:
     )
     said = {
         "en": "Unreachable on 6 of 7 networks since 4 January 2026; no act is known; the ministry denies it.",
-        "ru": "С 4 января 2026 г. недоступен в 6 из 7 сетей; официальный акт неизвестен; "
+        "ru": "С 4\u00a0января 2026\u00a0г. недоступен в 6 из 7 сетей; официальный акт неизвестен; "
         "the ministry отрицает ограничение доступа.",
-        "kk": "7 желі ішінен 6 желіде қолжетімсіз (басталған күні: 2026 ж. 4 қаңтар); "
+        "kk": "7 желі ішінен 6 желіде қолжетімсіз (басталған күні: 2026\u00a0ж. 4\u00a0қаңтар); "
         "бұғаттау туралы акт белгісіз; the ministry шектеу барын жоққа шығарады.",
     }
     for language, sentence in said.items():

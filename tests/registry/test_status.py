@@ -198,6 +198,18 @@ def test_a_denial_of_an_earlier_restriction_is_not_held_against_this_one() -> No
     assert "denies" not in found.sentence()
 
 
+def test_a_listed_site_whose_act_is_over_is_not_said_to_have_no_known_act() -> None:
+    resource = make.resource()
+    make.restriction(resource, make.act(), began="2018", ended="2019")
+    make.restriction(resource, began="2020")  # without an act
+    make.listing(resource)
+    seen(resource, "blocked")
+    found = status.of(resource, at=AT)
+    assert found.acts
+    assert found.situation.label == "unreachable, in the state register, no act in force known"
+    assert "no act in force is known" in found.sentence()
+
+
 def test_an_entry_of_the_state_register_is_named_but_is_no_act() -> None:
     resource = make.resource()
     make.listing(resource)

@@ -269,7 +269,7 @@ def test_an_editor_dismisses_a_wave_in_a_real_browser(live_server: Any, chromium
         page.fill("#id_code", make.code_of(editor))
         page.click("input[type=submit]")
         page.click(".object-tools >> text=Make an event of it")  # looked at only: what the log holds stays
-        assert page.input_value("#id_name_ru") == "Одновременная недоступность многих сайтов, 1 марта 2026 г."
+        assert page.input_value("#id_name_ru") == "Одновременная недоступность многих сайтов, 1\u00a0марта 2026\u00a0г."
         page.click("text=Back")
         page.wait_for_selector(".object-tools >> text=Dismiss it")
         browser.close()

@@ -102,6 +102,15 @@ def test_a_denial_stands_beside_what_the_networks_do_now(client: Client) -> None
         assert "It does not block the site." in page
 
 
+def test_a_russian_date_before_a_source_has_one_full_stop(client: Client) -> None:
+    row = make.restriction(make.resource(), began="2018-04", kind="production", kind_reason="They deny it.", fact="So.")
+    row.sources.add(make.source())
+    make.statement(row)
+    page = client.get("/ru/statements/contradictions/").content.decode()
+    assert "апрель 2018\u00a0г. · Источник:" in page
+    assert "г.." not in page
+
+
 def test_the_words_about_a_name_that_is_not_shown_are_not_shown(client: Client) -> None:
     resource = make.resource("secret.kz", display=Resource.Display.WITHHELD)
     row = make.restriction(resource, make.act())

@@ -157,7 +157,7 @@ def test_a_correction_is_shown_before_it_is_done(desk: Client) -> None:
     where = address("correct", row)
     sent = shown(desk.get(where).content.decode()) | WHY | {"number": "2-b"}
     page = desk.post(where, sent).content.decode()
-    assert re.search(r"<del>1</del></td><td><ins>2-b</ins>", page)
+    assert re.search(r"<del>1</del></td><td[^>]*><ins>2-b</ins>", page)
     assert Act.objects.get().number == "1"
     confirmed = shown(page) | {"confirm": "Propose it"}
     again = desk.post(where, confirmed | {"number": "3"}).content.decode()
@@ -331,5 +331,5 @@ def test_a_preview_speaks_of_a_record_as_it_is_and_in_words(desk: Client) -> Non
     where = address("correct", basis)
     sent = shown(desk.get(where).content.decode()) | WHY | {"kind": "unknown", "kind_reason": ""}
     looked = desk.post(where, sent).content.decode()
-    assert "<td><del>court</del></td><td><ins>kind not known</ins></td>" in looked
+    assert re.search(r"<del>court</del></td><td[^>]*><ins>kind not known</ins></td>", looked)
     assert f"<p><bdi>{basis}</bdi></p>" in looked

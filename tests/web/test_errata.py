@@ -53,6 +53,14 @@ def test_an_error_is_told_put_right_and_found_from_the_record(client: Client) ->
     assert (row["subject"], row["since"], row["entry"]) == (f"restriction/{basis.pk}", "2025-01", entry.pk)
 
 
+def test_what_a_record_is_stands_apart_from_its_name(client: Client) -> None:
+    """Russian and Kazakh bend a word that follows another: “Акт решение суда” would be a mistake."""
+    decided = make.act()
+    make.erratum(decided)
+    assert "Акт: <bdi>решение суда" in client.get("/ru/errata/").content.decode()
+    assert "История: акт&nbsp;– <bdi>решение суда" in client.get(f"/ru/history/act/{decided.pk}/").content.decode()
+
+
 def test_the_page_has_the_newest_first_in_parts_and_by_record(client: Client) -> None:
     assert "No erratum is in the register yet" in client.get("/en/errata/").content.decode()
     one = make.resource("orda.kz")
@@ -195,7 +203,9 @@ def test_of_what_is_withheld_the_words_are_told_nowhere_and_the_log_commits_to_t
         assert answer.status_code == 200, page
         assert b"shop Q" not in text, page
         assert b"qzxv" not in text, page
-    assert f"name withheld ({one.pk})" in client.get("/en/errata/").content.decode()
+    for language, name in (("en", "name withheld"), ("ru", "название не показывается"), ("kk", "атауы жарияланбайды")):
+        told = client.get(f"/{language}/errata/").content.decode()
+        assert f": <bdi>{name} ({one.pk})</bdi></h2>" in told  # a name that is a sentence stands apart
     assert "was put right on" in client.get(f"/en/resources/{one.pk}/").content.decode()
 
 

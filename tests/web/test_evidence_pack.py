@@ -134,6 +134,18 @@ def test_what_was_done_against_an_act_is_on_paper_too(client: Client) -> None:
     assert told in unpacked(client)["page.html"].decode()
 
 
+def test_what_was_wrong_in_the_register_is_on_paper_too(client: Client) -> None:
+    one = whole()
+    for address in (f"{ADDRESS}/", f"/kk/resources/{facts.HOST}/evidence/"):
+        page = client.get(address).content.decode()
+        assert '<q lang="en">The date was that of the letter.</q> → <q lang="en">It is the date of' in page
+    assert "that of the letter" in unpacked(client)["page.html"].decode()
+    Resource.objects.update(display="withheld")
+    hidden = client.get(f"/en/resources/{one.pk}/evidence/").content.decode()
+    assert "<h2>Errata</h2>" in hidden
+    assert "that of the letter" not in hidden
+
+
 def test_records_and_controls_come_as_they_are_stored(client: Client) -> None:
     row = measured(whole(), 9198, visits=1)[0]
     files = unpacked(client)
@@ -275,7 +287,7 @@ def test_the_page_to_print_is_small_and_leads_to_the_pack(client: Client, langua
     assert page.content.decode().count('<td class="whole">AS') == evidence.ON_PAPER
 
 
-SHEET, PACK = 18, 61  # queries
+SHEET, PACK = 20, 63  # queries
 
 
 def test_queries_do_not_grow_with_what_is_known(client: Client) -> None:

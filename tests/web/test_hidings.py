@@ -51,6 +51,7 @@ def text(client: Client, address: str, code: int = 200) -> str:
 # --- words
 
 
+@pytest.mark.walk
 def test_hidden_words_stand_on_no_page_in_no_table_export_feed_log_or_pack(client: Client) -> None:
     User.objects.create_user("editor")
     fill(make.resource("orda.kz"), WORDS)
@@ -296,7 +297,9 @@ def test_confirming_and_lifting_ask_for_a_fresh_code_and_hiding_does_not() -> No
 def test_what_cannot_be_hidden_is_refused_in_words_and_stays_in_the_form(fields: dict[str, str]) -> None:
     answer = person("ann", "add_hiding").post(NEW, {"kind": "danger", "reason": WHY, **fields})
     assert answer.status_code == 400
-    assert "This was not sent yet" in answer.content.decode()
+    page = answer.content.decode()
+    assert "This was not sent yet" in page
+    assert all(f'id="{anchor}"' in page for anchor in re.findall(r'<li><a href="#([^"]*)"', page))
     assert not Hiding.objects.exists()
     assert not LogEntry.objects.exists()
 

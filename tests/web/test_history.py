@@ -412,3 +412,13 @@ def test_the_history_tells_of_every_table_that_can_be_edited(client: Client) -> 
     row = editing.create(Source, {"title": "A letter", "date": "2026-02"}, by="editor-1", reason="An editor has it.")
     for page in ("/en/history/", f"/en/history/source/{row.pk}/", "/history.atom?lang=en"):
         assert "A letter" in text(client, page), page
+
+
+@pytest.mark.parametrize(("language", "said"), [("kk", "келіскендер"), ("ru", "согласовали"), ("en", "agreed by")])
+def test_who_agreed_to_a_country_pack_is_told_in_the_readers_language(client: Client, language: str, said: str) -> None:
+    reason = f"country pack kz, SHA-256 {'0' * 64}, agreed by editor-1+editor-2"
+    log.append("create", make.act(), after={}, reason=reason, by="pack:kz")
+    page = client.get(f"/{language}/history/").content.decode()
+    assert f"{'0' * 64}, {said}" in page
+    assert "editor-1+editor-2" in page
+    assert ("agreed by" in page) is (language == "en")

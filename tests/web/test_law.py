@@ -150,6 +150,20 @@ def test_an_authority_shows_who_it_was_before_and_what_it_said(client: Client) -
     assert "February 2019" in read(client, "authorities/mic/")
 
 
+def test_an_authority_that_no_act_names_is_not_said_to_be_named_by_none(client: Client) -> None:
+    body = make.authority()
+    assert "No act of this authority is known." in read(client, "authorities/mki/")
+    assert "0 acts" not in read(client, "authorities/mki/")
+    make.act(by=body)
+    assert "1 act in the register names it." in read(client, "authorities/mki/")
+
+
+def test_an_act_on_which_nothing_rests_is_not_said_to_bear_zero_restrictions(client: Client) -> None:
+    page = read(client, f"acts/{make.act().key}/")
+    assert "0 restrictions" not in page
+    assert "No restriction" in page
+
+
 def test_what_is_not_public_is_neither_named_nor_counted(client: Client) -> None:
     body, happening, act, reason = make.authority(), event(), make.act(), ground()
     hidden = make.restriction(make.resource("secret.kz"), act, public=False, event=happening)
@@ -160,14 +174,14 @@ def test_what_is_not_public_is_neither_named_nor_counted(client: Client) -> None
         page = read(client, path)
         assert "secret.kz" not in page
         assert "Kept to ourselves." not in page
-    assert "<td>0</td>" in read(client, "grounds/")
+    assert 'Restrictions">0</td>' in read(client, "grounds/")
 
 
 def test_grounds_are_counted_in_restrictions(client: Client) -> None:
     reason = ground()
     for name in ("orda.kz", "vlast.kz"):
         make.restriction(make.resource(name)).grounds.add(reason)
-    assert "<td>2</td>" in read(client, "grounds/")
+    assert 'Restrictions">2</td>' in read(client, "grounds/")
 
 
 @pytest.mark.parametrize(
@@ -243,10 +257,10 @@ def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     ("language", "number", "date", "title"),
     [
         ("kk", "2-1204", "2026-01-04", "Сот шешімі №\u00a02-1204"),
-        ("kk", "", "2026-01-04", "Сот шешімі, 2026 ж. 4 қаңтар"),
-        ("kk", "", "2026-01", "Сот шешімі, 2026 ж. қаңтар"),
+        ("kk", "", "2026-01-04", "Сот шешімі, 2026\u00a0ж. 4\u00a0қаңтар"),
+        ("kk", "", "2026-01", "Сот шешімі, 2026\u00a0ж. қаңтар"),
         ("ru", "2-1204", "2026-01-04", "Решение суда №\u00a02-1204"),
-        ("ru", "", "2026-01-04", "Решение суда, 4 января 2026 г."),
+        ("ru", "", "2026-01-04", "Решение суда, 4\u00a0января 2026\u00a0г."),
         ("ru", "", "", "Решение суда"),
         ("en", "2-1204", "", "Court decision 2-1204"),
         ("en", "", "2026-01", "Court decision, January 2026"),

@@ -232,12 +232,14 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("registry.api.throttles.Exports.rate", "10000/hour")
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("_editor")
 @pytest.mark.parametrize("through", ["own choice", "category", "ground"])
 def test_a_withheld_name_stands_nowhere_even_where_it_was_logged_before(client: Client, through: str) -> None:
     one = make.resource(f"{SECRET}.kz")
     fill(one, f"{SECRET}.kz")
-    assert any("evidence.zip/" in place for place in leaks(client, SECRET))  # the walk would see it, in packs too
+    if through == "own choice":  # the walk would see it, in packs too
+        assert any("evidence.zip/" in place for place in leaks(client, SECRET))
     if through == "own choice":
         displays.choose(one, Display.WITHHELD, by="editor-1", reason="It sells drugs.")
     elif through == "category":
@@ -252,6 +254,7 @@ def test_a_withheld_name_stands_nowhere_even_where_it_was_logged_before(client: 
     assert f"name withheld ({one.pk})" in page.content.decode()
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("_editor")
 def test_of_a_page_whose_domain_alone_is_shown_the_path_stands_nowhere(client: Client) -> None:
     one = make.resource(f"https://shop.kz/{PATH}")
@@ -262,6 +265,7 @@ def test_of_a_page_whose_domain_alone_is_shown_the_path_stands_nowhere(client: C
     assert "shop.kz" in client.get(f"/en/resources/{one.pk}/").content.decode()
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("_editor")
 def test_an_app_that_is_withheld_is_named_nowhere(client: Client) -> None:
     one = make.resource("Qzxv Market", type="app")

@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
@@ -75,7 +76,7 @@ def address(row: Any) -> str:
 
 
 def names(answer: Any) -> list[str]:
-    return [one.what for one, _url, _hold in answer.context["lines"]]
+    return [one.what for one, *_rest in answer.context["lines"]]
 
 
 # --- the queue
@@ -203,6 +204,26 @@ def test_a_lease_is_let_go_and_one_that_ran_out_keeps_nobody_away(desk: Client, 
     assert desk.post(address(report), {**WHY, "do": "reject", "display": "full"}).status_code == 302
 
 
+def test_what_is_decided_is_not_claimed(desk: Client, ann: User, ben: User) -> None:
+    proposal = proposals.propose(Operation.CREATE, Act, {"key": "act-9", "type": "order"}, by=ben, reason="A letter.")
+    proposals.refuse(proposal, by=ann, reason="It is not so.")
+    report, alarm = a_report(), make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
+    moderation.reject(report, by=ann, reason="It opens everywhere.")
+    Alarm.objects.update(closed_on="2026-03-02")
+    for row in (proposal, report, alarm):
+        kind = f"/desk/{row._meta.model_name}s/"
+        page = desk.get(f"{kind}?state=all")
+        assert names(page)
+        assert 'name="row"' not in page.content.decode()
+        told = desk.post(kind, {"row": row.pk}, follow=True)
+        assert "It was decided already" in text_of(told)
+        for sent in ({"do": "claim"}, {"do": "relieve", "holder": ben.pk, "why": "It is urgent."}):
+            answer = desk.post(address(row), sent)
+            assert answer.status_code == 409
+            assert "It was decided already" in text_of(answer)
+    assert not Lease.objects.exists()
+
+
 def test_a_proposal_that_another_holds_is_not_agreed_to(desk: Client, ann: User, ben: User) -> None:
     row = proposals.propose(Operation.CREATE, Act, {"key": "act-9", "type": "order"}, by=ben, reason="A letter.")
     leases.claim(log.subject_of(row), by=an_editor("cyd"), at=timezone.now())
@@ -308,6 +329,38 @@ def test_who_is_slower_is_told_so_and_sees_what_was_decided(desk: Client, ben: U
     assert "someone was faster" in told
     assert "ben: It opens everywhere." in told
     assert not Resource.objects.exists()
+
+
+def test_names_and_records_are_told_as_people_call_them(desk: Client, ann: User) -> None:
+    ann.user_permissions.add(*Permission.objects.filter(codename="change_problemreport"))
+    report, basis = a_report("новости.қаз"), make.restriction(make.resource("orda.kz"))
+    assert names(desk.get("/desk/reports/")) == ["https://новости.қаз/"]
+    page = desk.get(address(report)).content.decode()
+    assert "<h1><bdi>https://новости.қаз/</bdi></h1>" in page
+    assert f"<code>{report.name}</code>" in page  # letters may look like others
+    make.problem(basis, kind="danger", text="Her name is there.")
+    make.problem(page="/matrix/")
+    first, second = names(desk.get("/desk/problems/"))
+    assert re.fullmatch(r"Read first: .+: restriction orda\.kz: Her name is there\.", first)
+    assert re.fullmatch(r".+: /matrix/: It began a year earlier\.", second)
+
+
+def test_the_page_of_the_tables_is_small_and_names_each_once() -> None:
+    chief = User.objects.create_superuser("cyd")
+    for language in ("kk", "ru", "en"):
+        page = at_the_desk(chief, language).get("/desk/tables/")
+        assert len(page.content) < 20_000
+        links = re.findall(r'href="(/desk/(?:registry|checks|auth)/\w+/)"', page.content.decode())
+        assert len(links) == len(set(links)) > 40
+
+
+def test_the_tables_lead_to_the_page_at_the_desk() -> None:
+    desk = at_the_desk(User.objects.create_superuser("cyd"))
+    for row in (a_report(), a_candidate(), make.problem(make.resource("orda.kz"))):
+        name = row._meta.model_name
+        door = reverse(f"desk:{name}", args=[row.pk])
+        assert f'href="{door}"' in desk.get(f"/desk/registry/{name}/{row.pk}/change/").content.decode()
+        assert desk.get(door).status_code == 200
 
 
 # --- one alarm

@@ -367,6 +367,51 @@ def test_who_changes_her_password_stays_and_her_other_sessions_end(desk: Client,
     assert (is_in(desk), is_in(elsewhere)) == (True, False)
 
 
+def test_no_password_is_changed_without_a_fresh_code(desk: Client, editor: User) -> None:
+    page, new = "/desk/password_change/", "quite another password"
+    fields = {"old_password": make.PASSWORD, "new_password1": new, "new_password2": new}
+    assert "one_time_code" not in desk.get(page).content.decode()
+    make.stale(desk)
+    assert 'name="one_time_code"' in desk.get(page).content.decode()
+    for more in ({}, {"one_time_code": wrong(make.code_of(editor))}):
+        answer = desk.post(page, fields | more, headers=ENGLISH)
+        assert answer.status_code == 400
+        assert new not in answer.content.decode()
+        assert User.objects.get(pk=editor.pk).check_password(make.PASSWORD)
+    TOTPDevice.objects.update(throttling_failure_count=0)
+    mistaken = desk.post(page, {**fields, "new_password2": "else", "one_time_code": make.code_of(editor)})
+    assert mistaken.status_code == 400
+    assert "one_time_code" not in mistaken.content.decode()  # the code was not given in vain
+    assert "Your password is changed." in desk.post(page, fields, follow=True, headers=ENGLISH).content.decode()
+    assert User.objects.get(pk=editor.pk).check_password(new)
+
+
+def test_what_is_wrong_with_a_new_password_is_said_in_the_language_of_the_page(desk: Client) -> None:
+    good = {"old_password": make.PASSWORD, "new_password1": "quite another", "new_password2": "quite another"}
+    english = []
+    for language in ("en", "kk", "ru"):
+        desk.cookies["django_language"] = language
+        for mistake in (
+            {"old_password": "x"},
+            {"new_password2": "quite other"},
+            {"new_password1": "short", "new_password2": "short"},
+            {"new_password1": "qwerty123456", "new_password2": "qwerty123456"},
+            {"new_password1": ""},
+        ):
+            answer = desk.post("/desk/password_change/", good | mistake)
+            assert answer.status_code == 400
+            told = " ".join(*answer.context["form"].errors.values())
+            assert told in answer.content.decode()
+            english += [told] if language == "en" else []
+            assert language == "en" or not re.search("[a-z]", told)
+    assert english == [
+        "This is not your password.",
+        "The two are not the same.",
+        *["At least 12 characters, and none of the passwords that many use."] * 2,
+        "Fill this in.",
+    ]
+
+
 # --- the code anew
 
 

@@ -61,6 +61,15 @@ def test_listed_and_blocked_are_crossed_in_four_numbers_that_lead_to_their_sites
     assert "b.kz" in read(client, link[1].replace("&amp;", "&"))
 
 
+def test_the_history_calls_the_state_register_as_its_reader_does(client: Client) -> None:
+    made = make.snapshot(make.entry(1, "orda.kz"))
+    for language, name in (("kk", "мемлекеттік тізілім"), ("ru", "государственный реестр"), ("en", "state register")):
+        for page in ("history/", f"history/snapshot/{made.pk}/"):
+            told = client.get(f"/{language}/{page}").content.decode()
+            assert f"{name}, " in told
+            assert "state-register, " not in told
+
+
 def test_a_snapshot_shows_what_it_added_removed_and_changed_before_and_after(client: Client) -> None:
     make.resource("orda.kz")
     entries = [make.entry(1, "orda.kz"), make.entry(2, "https://exclusive.kz/secret"), make.entry(3, "x.kz")]

@@ -94,6 +94,7 @@ def one() -> Resource:
     return one
 
 
+@pytest.mark.walk
 @pytest.mark.usefixtures("one", "_no_throttle")
 @pytest.mark.parametrize("language", ["kk", "ru", "en"])
 def test_no_page_that_links_lead_to_has_it(client: Client, language: str) -> None:

@@ -1,12 +1,12 @@
-"""Dates in Kazakh: 2026 ж. 22 қараша."""
+"""Dates in Kazakh: 2026 ж. 22 қараша, and no line ends before its “ж.” or after the day."""
 
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-DATE_FORMAT = "Y ж. j E"
-DATETIME_FORMAT = "Y ж. j E, H:i"
-YEAR_MONTH_FORMAT = "Y ж. E"
-YEAR_FORMAT = "Y ж."  # our own: of a date of which no more is known
-MONTH_DAY_FORMAT = "j E"
+DATE_FORMAT = "Y\u00a0ж. j\u00a0E"
+DATETIME_FORMAT = "Y\u00a0ж. j\u00a0E, H:i"
+YEAR_MONTH_FORMAT = "Y\u00a0ж. E"
+YEAR_FORMAT = "Y\u00a0ж."  # our own: of a date of which no more is known
+MONTH_DAY_FORMAT = "j\u00a0E"
 DECIMAL_SEPARATOR = ","  # Django knows no Kazakh formats
 
 # Django writes Kazakh months with a capital. Our own catalogue writes these, of a date, without one.

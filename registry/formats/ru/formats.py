@@ -1,12 +1,12 @@
-"""Dates in Russian: 22 ноября 2026 г."""
+"""Dates in Russian: 22 ноября 2026 г., and no line ends before its “г.” or after the day."""
 
 from django.utils.translation import gettext_lazy
 
-DATE_FORMAT = "j E Y г."
-DATETIME_FORMAT = "j E Y г., H:i"
-YEAR_MONTH_FORMAT = "F Y г."
-YEAR_FORMAT = "Y г."  # our own: of a date of which no more is known
-MONTH_DAY_FORMAT = "j E"
+DATE_FORMAT = "j\u00a0E Y\u00a0г."
+DATETIME_FORMAT = "j\u00a0E Y\u00a0г., H:i"
+YEAR_MONTH_FORMAT = "F Y\u00a0г."
+YEAR_FORMAT = "Y\u00a0г."  # our own: of a date of which no more is known
+MONTH_DAY_FORMAT = "j\u00a0E"
 
 # Django writes Russian months that stand alone with a capital. Our own catalogue writes them without one.
 MONTHS_ALONE = (

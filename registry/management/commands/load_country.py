@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from checks.packs import BadPack
-from registry import packs, proposals
+from registry import proposals
+from registry.editing import NotPossible
 from registry.management import proposing
-from registry.models import Proposal
-from registry.proposals import Operation, State
 
 
 class Command(BaseCommand):
@@ -33,18 +31,14 @@ class Command(BaseCommand):
         if not (folder / "registry" / "countries" / country).is_dir():
             raise CommandError(f"There is no pack of “{country}” in {folder / 'registry' / 'countries'}.")
         try:
-            counts: dict[str, Counter[str]] = proposals.tried(lambda: packs.load(country, folder))
+            row, loaded = proposals.propose_pack(country, folder, by=None)
         except BadPack as error:
             raise CommandError(f"{error}\nNothing was proposed.") from None
-        for table, done in counts.items():
+        except NotPossible as error:
+            raise CommandError(str(error)) from None
+        for table, done in loaded.counts.items():
             self.stdout.write(f"{table}: " + ", ".join(f"{number} {what}" for what, number in done.items() if number))
-        if not any(done["created"] + done["changed"] + done["removed"] for done in counts.values()):
+        if row is None:
             self.stdout.write(f"Nothing would change: the pack of {country} was loaded before.")
-            return
-        fields = {"country": country, "folder": str(folder.resolve()), "sha256": packs.sha256_of(country, folder)}
-        waiting = Proposal.objects.filter(operation=Operation.PACK, state=State.WAITING)
-        known = next((row for row in waiting if row.told["fields"] == fields), None)
-        reason = f"country pack {country}, SHA-256 {fields['sha256']}"
-        self.stdout.write(
-            proposing.next_step(known) if known else proposing.propose(Operation.PACK, None, fields, reason)
-        )
+        else:
+            self.stdout.write(proposing.next_step(row))
