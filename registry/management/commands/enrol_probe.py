@@ -25,6 +25,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"On the probe, once and until {timezone.localtime() + vantages.INVITED:%Y-%m-%d}:\n"
-            f"  python -m checks.probe --enrol {settings.SITE_URL} --token {token}\n"
+            f"  python -m checks.probe --enrol {settings.SITE_URL} --token {token} --name {options['name']}"
+            f" --asn {options['asn']}{' --control' if options['role'] == Vantage.Role.CONTROL else ''}\n"
             "Then two editors admit it at the desk."
         )
