@@ -15,11 +15,12 @@ from celery import Celery
 from django.conf import settings
 from django.db import DatabaseError
 
+from checks import tasks
 from checks.models import Vantage
 from config.celery import app as whole
 
 RESULTS = "results"
-RECORD = "record"
+RECORD = tasks.record.name
 FOLLOW = 5.0  # seconds between two looks for vantages that were admitted
 
 log = logging.getLogger(__name__)

@@ -110,8 +110,11 @@ class Postgres(Part):
         self.url = self._server.get_uri(database="chaos")
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
-        await_(lambda: psycopg.connect(self.url, connect_timeout=3).close(), self.name)
+        await_(self._up, self.name)
+
+    def _up(self) -> None:
+        self._server.ensure_postgres_running()  # which gives up sooner than a recovery on a busy disk may take
+        psycopg.connect(self.url, connect_timeout=3).close()
 
     def tree(self) -> list[psutil.Process]:
         try:

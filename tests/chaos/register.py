@@ -29,6 +29,7 @@ from tests.conftest import free_port
 
 LEFT_OUT = {"kraken.com"}  # swallowed on the way: three seconds each, in which nothing happens
 VANTAGES = ("control-1", "control-2", "a-1", "c-1", "d-1")
+LEASE, LEASE_PER_TARGET = 30.0, 0.5  # seconds: a run has less than a minute
 QUEUED = ("control-1", "a-1")  # by our Redis, each with an account of its own; the others come through the door
 OPEN_SITES = ("https://linkedin.com/", "https://geo.kz/", "https://www.torproject.org/", "https://open.example.org/")
 
@@ -127,15 +128,15 @@ class Register:
             "TIZILIM_SPREAD": "0",
             "TIZILIM_RETESTS": "",
             "TIZILIM_BATCH": str(self.size.batch),
-            "TIZILIM_LEASE": "15",
-            "TIZILIM_LEASE_PER_TARGET": "1",
+            "TIZILIM_LEASE": str(LEASE),
+            "TIZILIM_LEASE_PER_TARGET": str(LEASE_PER_TARGET),
             "PYTHONUNBUFFERED": "1",
         }
 
     @property
     def lease(self) -> float:
         """Seconds, of one run."""
-        return 15.0 + self.size.batch
+        return LEASE + LEASE_PER_TARGET * self.size.batch
 
     def _broker(self, account: str, port: int | None = None) -> str:
         return f"rediss://{account}:{self._passwords[account]}@127.0.0.1:{port or self._redis_port}/0"
