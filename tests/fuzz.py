@@ -13,6 +13,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def measurement(data: bytes) -> None:
 
 def batch(data: bytes) -> None:
     with contextlib.suppress(messages.BadMessage):
-        messages.read(messages.BATCH, data, Batch)
+        messages.read(messages.BATCH, zlib.compress(data), Batch)
 
 
 _VISIT = Measurement(
