@@ -188,7 +188,8 @@ class Spool:
     def forget(self, run: SpooledRun, refused: str = "") -> None:
         """The register has it, or will never take it: such a run is set aside with the reason."""
         with self._lock:
-            self._runs.pop(_key(run.order), None)
+            if self._runs.pop(_key(run.order), None) is None:
+                return
         if refused:
             self._set_aside(run.folder, refused)
         else:
