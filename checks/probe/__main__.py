@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _supervise(config, options)
     except (BadConfig, NotReached, worker.Busy) as error:
         print(f"tizilim: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"tizilim: the state cannot be kept: {error}", file=sys.stderr)
     return WRONG
 
 
@@ -123,6 +125,7 @@ def _work(config: Config) -> int:
 
 def _supervise(config: Config, options: argparse.Namespace) -> None:
     """Become the supervisor, which has nothing of all this in its memory."""
+    worker.only_one(config.state).close()  # or say so before we are one of two
     python = [sys.executable, "-m"]
     itself = ["checks.probe", "--work", *(["--config", str(options.config)] if options.config else [])]
     stop = ["--stop-with-stdin"] if options.stop_with_stdin else []

@@ -120,8 +120,12 @@ class Errands(threading.Thread):
         if due is not None and self._home.waits(vantage):  # what was sent lies there still: more of it helps nobody
             due.rest()
             return
-        receipt = self._home.send(vantage, self._batch(vantage, run).sealed_with(run.lines(), vantage.key))
+        try:
+            sealed = self._batch(vantage, run).sealed_with(run.lines(), vantage.key)
+        except FileNotFoundError:
+            return  # the receipt for what was sent before came this moment
         self._sent.setdefault(run, _Due()).rest()
+        receipt = self._home.send(vantage, sealed)
         _reached(line)
         if receipt is not None:
             self.receive(receipt)

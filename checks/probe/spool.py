@@ -188,11 +188,14 @@ class Spool:
     def forget(self, run: SpooledRun, refused: str = "") -> None:
         """The register has it, or will never take it: such a run is set aside with the reason."""
         with self._lock:
-            self._runs.pop(_key(run.order), None)
+            if self._runs.pop(_key(run.order), None) is None:
+                return
         if refused:
             self._set_aside(run.folder, refused)
         else:
-            shutil.rmtree(run.folder, ignore_errors=True)
+            gone = _partial(run.folder)  # whole or not at all, too: whoever dies meanwhile leaves no half of it
+            run.folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
     def close(self) -> None:
         """When all that was appended is on the disk."""
@@ -201,7 +204,7 @@ class Spool:
 
     def _load(self, folder: Path) -> None:
         if folder.name.startswith("."):
-            shutil.rmtree(folder)  # it was being made when we ended, and nobody was told of it
+            shutil.rmtree(folder)  # it was being made, or deleted, when we ended
             return
         try:
             kept = msgspec.json.decode((folder / _ORDER).read_bytes(), type=_Kept)
@@ -215,7 +218,7 @@ class Spool:
 
     def _create(self, run: SpooledRun, lines: Iterable[bytes]) -> None:
         """Whole or not at all: made under another name, and renamed when all of it is on the disk."""
-        partial = run.folder.with_name(f".{run.folder.name}")
+        partial = _partial(run.folder)
         run.folder.parent.mkdir(exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
@@ -262,6 +265,10 @@ class Spool:
         (place / "reason.txt").write_text(reason + "\n", encoding="utf-8")
         for old in sorted(self._refused.iterdir())[:-_REFUSED]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}")
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 import certifi
 import msgspec
@@ -128,8 +128,7 @@ def _transport(config: Config) -> dict[str, Any]:
 
 def work(config: Config) -> int:
     """Until told to stop: 0. Or until Celery's worker ends by itself, as it does when its broker dies: 1."""
-    config.state.mkdir(parents=True, exist_ok=True)
-    with _only_one(config.state):
+    with only_one(config.state):
         _cap(config.memory)
         raise_file_limit()
         probe = Probe(config)
@@ -176,8 +175,12 @@ class _Told:
         os._exit(0)
 
 
-def _only_one(folder: Path) -> Any:
-    """Two processes would spoil one spool. Raises Busy."""
+def only_one(folder: Path) -> IO[str]:
+    """Two processes would spoil one spool: hold what is returned. Raises Busy, after the time that one may take to end.
+
+    Raises OSError where nothing can be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     lock = (folder / "lock").open("w")
     until = time.monotonic() + LOCK
     while True:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.probe import worker
 from checks.probe.config import Config, make_key
 from tests.probe.probes import Probe, Sites, workers
 
@@ -109,6 +110,22 @@ def test_check_says_what_this_place_can_prove(tmp_path):
     assert "unfit: must_allow" in unfit.stdout
 
 
+def test_a_place_where_nothing_can_be_kept_is_one_sentence(tmp_path):
+    make_key(tmp_path / "a.key")
+    document = {"broker": BROKER, "state": "/proc/here", "vantages": [{"name": "a", "key": "a.key"}]}
+    (tmp_path / "probe.json").write_text(json.dumps(document))
+    done = run("--config", str(tmp_path / "probe.json"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "the state cannot be kept" in done.stderr
+
+
+def test_two_probes_cannot_work_with_one_state(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "LOCK", 0.3)
+    with worker.only_one(tmp_path), pytest.raises(worker.Busy, match="another probe works with the state in"):
+        worker.only_one(tmp_path)
+    worker.only_one(tmp_path).close()
+
+
 def test_status_of_a_probe_that_never_ran(tmp_path):
     make_key(tmp_path / "a.key")
     document = {"broker": BROKER, "vantages": [{"name": "a", "key": "a.key"}]}
@@ -127,9 +144,9 @@ def test_a_probe_may_open_as_many_sockets_as_the_machine_allows_and_has_no_more_
     ) as probe:
         limits, caps = set(), set()
         for _ in range(300):
-            for worker in workers(tmp_path / "probe.json"):
-                limits.add(_limit(worker, "Max open files"))
-                caps.add(_limit(worker, "Max data size")[0])
+            for one in workers(tmp_path / "probe.json"):
+                limits.add(_limit(one, "Max open files"))
+                caps.add(_limit(one, "Max data size")[0])
             if ((400, 400) in limits and 300 * 2**20 in caps) or probe.poll() is not None:
                 break
             time.sleep(0.1)

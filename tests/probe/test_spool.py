@@ -190,6 +190,17 @@ def test_only_the_last_refused_runs_are_kept(opened: Callable[..., Spool], tmp_p
     assert reasons == [f"reason {number}\n" for number in range(10, 30)]
 
 
+def test_nothing_is_half_deleted(opened: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = opened()
+    run = spool.take(order("http://a.kz/"), at=AT)
+    with monkeypatch.context() as killed:  # while it deletes
+        killed.setattr("checks.probe.spool.shutil.rmtree", lambda path, **_: (path / "visits.jsonl").unlink())
+        spool.forget(run)
+    assert opened().runs() == []
+    assert not (tmp_path / "refused").exists()
+    assert list(run.folder.parent.iterdir()) == []
+
+
 def test_a_closed_spool_has_all_that_was_appended(opened: Callable[..., Spool]) -> None:
     spool = opened()
     run = spool.take(order(*(f"http://{number}.kz/" for number in range(200))), at=AT)
