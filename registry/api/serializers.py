@@ -819,6 +819,13 @@ class NetworkStateField(serializers.Serializer[status.NetworkState]):
     conclusive = serializers.IntegerField()
     runs = serializers.IntegerField()
     vantages = serializers.IntegerField()
+    places = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="Which vantage saw what: measurements by verdict, by its name",
+    )
+    split = serializers.BooleanField(
+        help_text="The vantages disagree: one finds it blocked by itself, another finds it open."
+    )
     verdicts = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by verdict")
     rules = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by the rule that decided")
     counted_from = serializers.DateTimeField(allow_null=True, help_text="What is counted began at or after this.")
