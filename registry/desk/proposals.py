@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from checks.models import Vantage
+from checks.vantages import Resting, resting_on
 from registry import editing, labels, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
@@ -28,7 +29,7 @@ from registry.proposals import Operation, State
 
 PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
-DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
+DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT, Operation.REVOKE})
 
 
 def proposal(request: HttpRequest, pk: int) -> HttpResponse:
@@ -64,6 +65,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "preview": preview,
         "asked": _asked(row),
         "copy": row.told["record"].partition("/")[0] == "publiccopy" and record,
+        "resting": _resting(row) if waiting else None,
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
@@ -124,6 +126,14 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
 
 
+def _resting(row: Proposal) -> Resting | None:
+    """What would no longer count if it were approved, of a vantage that is to be revoked."""
+    if row.operation != Operation.REVOKE:
+        return None
+    vantage = Vantage.objects.select_related("network").filter(name=row.told["fields"]["vantage"]).first()
+    return resting_on(vantage) if vantage else None
+
+
 def _in_words(name: str, value: Any) -> str:
     if name == "marks":
         return "; ".join(map(marks.typed, marks.of(value)))
@@ -146,6 +156,8 @@ def record_of(row: Proposal) -> models.Model | None:
 
 def name_to_type(row: Proposal) -> str:
     """Of what takes something away. Empty: nothing has to be typed."""
+    if row.operation == Operation.REVOKE:
+        return str(row.told["fields"]["vantage"])
     record = record_of(row) if row.operation in DESTRUCTIVE else None
     if isinstance(record, PublicCopy):
         record = record.original.document
