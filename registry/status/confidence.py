@@ -136,8 +136,8 @@ def _of_seeing(found: Conclusion) -> Iterator[str]:
         yield _("Other addresses of it do something else.")
     if split := sum(one.split for one in deciding):
         yield ngettext(
-            "On %(number)d network the places that measure disagree: one finds it blocked, another finds it open.",
-            "On %(number)d networks the places that measure disagree: one finds it blocked, another finds it open.",
+            "On %(number)d network the places that measure disagree: one finds it unreachable, another finds it open.",
+            "On %(number)d networks the places that measure disagree: one finds it unreachable, another finds it open.",
             split,
         ) % {"number": split}
     if any(one.disputed for one in deciding):

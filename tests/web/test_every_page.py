@@ -234,7 +234,17 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         law = ("authorities/mki/", "requests/", asked, counted)
         changed = ("history/", f"history/act/{Act.objects.first().pk}/")
         wrong = ("errata/", f"problem/?about=/{language}/matrix/")
-        for name in (*pages, *claims, *law, *changed, *wrong, "episodes/", f"episodes/{episode.pk}/", *listed):
+        for name in (
+            *pages,
+            *claims,
+            *law,
+            *changed,
+            *wrong,
+            "vantages/",
+            "episodes/",
+            f"episodes/{episode.pk}/",
+            *listed,
+        ):
             page.goto(f"{live_server.url}/{language}/{name}")
             look(name)
         page.goto(f"{live_server.url}/{language}/report/?q=no+name")

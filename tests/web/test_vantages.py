@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import sync_playwright
 
 from checks import health, intake, parking, storing
 from checks.models import Cell, Measurement, Parked, Round, Run, Trouble, Vantage
@@ -18,7 +20,9 @@ from registry.models import LogEntry, Proposal
 from registry.proposals import Operation
 from tests import make
 from tests.checks.conftest import Probe, probe, visit
+from tests.conftest import CHROMIUM_FLAGS
 from tests.verdict import make as facts
+from tests.web.test_every_page import RULES
 from tests.web.test_queue import an_editor, at_the_desk, text_of
 
 __all__ = ["probe"]
@@ -205,7 +209,7 @@ def test_the_desk_shows_how_far_the_sweeps_are_without_a_script(desk: Client, pl
     assert "Nothing is planned." in text_of(desk.get("/desk/sweeps/"))
     make.run(place, state=Run.State.READY, due_at=make.AT)
     answer = desk.get("/desk/sweeps/")
-    assert "daily astana-1 0 0 1 0 0 0 1 1 March 2026, 17:00" in text_of(answer)
+    assert "daily astana-1 0 0 1 0 0 0 1 01.03.2026 17:00" in text_of(answer)
     assert 'href="/desk/sweeps/">Look again' in answer.content.decode()
     assert "http-equiv" not in answer.content.decode()
 
@@ -282,3 +286,40 @@ def test_nobody_but_an_administrator_sees_parked_work(desk: Client) -> None:
         assert client.post("/desk/parked/", {"row": 1}).status_code == 403
         assert "Parked work" not in text_of(client.get("/desk/vantages/"))
     assert proposals.OF_MANY[Operation.REVOKE] == "checks.change_ruleset"
+
+
+# --- in a browser
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("language", "scheme"), [("kk", "light"), ("ru", "dark"), ("en", "light")])
+def test_the_desks_pages_are_open_to_everybody_and_sweeps_are_told_anew(
+    live_server: Any, chromium: str, place: Vantage, language: str, scheme: Any
+) -> None:
+    row = quiet(place, timezone.now())
+    Parked.objects.create(kind="judge", key="7", failures=5, failed_at=make.AT, traceback="Traceback " + "x" * 300)
+    person = an_editor("ann", "view_vantage", "change_ruleset", "change_parked")
+    cookies = {"sessionid": at_the_desk(person).cookies["sessionid"].value, "django_language": language}
+    found: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        tab = browser.new_page(color_scheme=scheme)
+        tab.context.add_cookies(
+            [{"name": name, "value": value, "url": live_server.url} for name, value in cookies.items()]
+        )
+        tab.on("pageerror", lambda error: found.append(str(error)))
+        here = ("vantages/", f"vantages/{place.pk}/", "troubles/", f"troubles/{row.pk}/", "parked/", "sweeps/")
+        for where in here:
+            tab.goto(f"{live_server.url}/desk/{where}")
+            answer = Axe().run(tab, options={"runOnly": sorted(RULES)})
+            found.extend(f"{where}: {one['id']} {one['nodes'][0]['html']}" for one in answer.response["violations"])
+            for width in (360, 1280):
+                tab.set_viewport_size({"width": width, "height": 800})
+                if tab.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    found.append(f"{where} is wider than {width} px")
+        assert tab.locator("tbody tr").count() == 1
+        make.run(make.vantage(name="another"), state=Run.State.READY)
+        tab.wait_for_selector("text=another", timeout=20_000)
+        browser.close()
+    assert not found
