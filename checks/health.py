@@ -34,6 +34,8 @@ TESTS = 3  # self-tests in a row that say the same
 CLOCK_TESTS = 2
 COMPARED = 10  # sites: of fewer nobody can tell whether a vantage sees otherwise
 AGREEING = 0.8  # of them, as the others on its network
+ENDED = 4  # runs a day: of fewer no share is told
+FAILING = 0.5  # of them
 VERDICTS = 20  # a day: of fewer no share is told
 INCONCLUSIVE = 0.5  # of them, and …
 JUMP = 0.3  # … so much more than the day before
@@ -116,6 +118,8 @@ class Health:
             yield Kind.QUIET, Found(self.seen_at, {})
         elif self.oldest_due and self.oldest_due <= self.at - BEHIND:
             yield Kind.BEHIND, Found(self.oldest_due, {"runs": self.backlog})
+        if not self.is_quiet and self.ended >= ENDED and self.failed >= FAILING * self.ended:
+            yield Kind.FAILING, Found(self.at, {"failed": self.failed, "ended": self.ended})
         yield from self._of_tests()
         if self.compared >= COMPARED and self.agreeing < AGREEING * self.compared:
             yield (
@@ -173,6 +177,7 @@ def sentence(trouble: Trouble) -> str:
 
 _SENTENCES = {
     Kind.QUIET: gettext_lazy("Nothing has come from it since %(since)s, though it was asked."),
+    Kind.FAILING: gettext_lazy("Of %(ended)d runs of the last day %(failed)d failed."),
     Kind.SELF_TEST: gettext_lazy("Its last self-tests failed."),
     Kind.CLOCK: gettext_lazy("Its clock is off by %(seconds)d s."),
     Kind.MUST_BLOCK: gettext_lazy("In its last self-tests names opened that must be blocked there."),

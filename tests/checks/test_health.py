@@ -213,6 +213,20 @@ def test_lag_is_the_median_of_the_last_day_and_failed_runs_are_a_share(place: Va
     assert (found.lag, found.recorded, found.failed, found.failed_share) == (2 * HOUR, 3, 1, 0.25)
 
 
+@pytest.mark.parametrize(("failed", "home", "odd"), [(2, 2, True), (3, 0, False), (2, 3, False)])
+def test_odd_is_of_whom_half_of_the_runs_fail_though_it_is_heard_of(
+    place: Vantage, failed: int, home: int, odd: bool
+) -> None:
+    Vantage.objects.update(seen_at=AT - MINUTE)
+    for hours in range(failed):
+        asked(place, ago=(hours + 2) * HOUR, state=FAILED, attempt=3, lease_until=None)
+    for hours in range(home):
+        came(place, ago=(hours + 2) * HOUR)
+    assert kinds(place) == ({"failing"} if odd else set())
+    Vantage.objects.update(seen_at=AT - 9 * HOUR)
+    assert kinds(place) == {"quiet"}
+
+
 def test_thirty_vantages_take_as_many_queries_as_one(place: Vantage, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(7):
         health.of([place], at=AT)
@@ -252,7 +266,7 @@ def test_of_a_revoked_vantage_nothing_is_told_any_more(place: Vantage) -> None:
 
 
 def test_every_kind_has_a_sentence_in_every_language(place: Vantage) -> None:
-    told = {"runs": 3, "seconds": 90, "compared": 10, "differing": 4, "percent": 70}
+    told = {"runs": 3, "failed": 4, "ended": 5, "seconds": 90, "compared": 10, "differing": 4, "percent": 70}
     for language in ("kk", "ru", "en"):
         with translation.override(language):
             texts = {health.sentence(Trouble(vantage=place, kind=kind, told=told, since=AT)) for kind in Kind}

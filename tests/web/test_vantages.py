@@ -198,6 +198,15 @@ def test_two_people_revoke_a_place_and_see_what_rests_on_it(desk: Client, place:
     assert "Propose to revoke it" not in text_of(desk.get(address))
 
 
+def test_of_a_control_the_runs_that_were_judged_beside_it_are_told(desk: Client, place: Vantage) -> None:
+    control = make.vantage(make.network(24940, watched=False), name="control-1", role="control")
+    make.run(control, recorded_at=make.AT)
+    make.run(place, recorded_at=make.AT + HOUR / 2, judged_at=make.AT + HOUR)
+    make.run(place, recorded_at=make.AT + 2 * HOUR, judged_at=make.AT + 2 * HOUR)
+    assert "will be judged again 1" in text_of(desk.get(f"/desk/vantages/{control.pk}/"))
+    assert "will be judged again" not in text_of(desk.get(f"/desk/vantages/{place.pk}/"))
+
+
 def test_to_propose_it_asks_for_a_code_anew(desk: Client, place: Vantage) -> None:
     make.stale(desk)
     asked = {"typed": "astana-1", "reason": "It lies."}
