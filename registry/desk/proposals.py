@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from checks.models import Vantage
@@ -123,6 +124,7 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
         return []
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
+    names["vantage"] = capfirst(gettext("vantage"))
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
 
 
