@@ -63,6 +63,19 @@ def _taken(vantage: Vantage, batch: Batch, sealed: Sealed, at: datetime) -> Rece
     return receipt
 
 
+def try_again(parked: Parked) -> str:
+    """Take up again what was put aside; why not, where it fails once more. Raises Refused.
+
+    A batch is received from what was kept of it, as of the moment when it came: its probe was told to forget it, and
+    its clock was right then. If it fails, it stays aside.
+    """
+    if parked.kind != Parked.Kind.BATCH or parked.body is None:
+        parking.try_again(parked)
+        return ""
+    sealed = from_text(parked.body["body"], parked.body["signature"])
+    return receive(parked.body["vantage"], sealed, at=parked.failed_at).reason
+
+
 def as_text(vantage_name: str, sealed: Sealed) -> dict[str, str]:
     """A batch as the queue carries it."""
     return {

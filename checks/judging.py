@@ -310,6 +310,8 @@ def refresh(
         conclusive=counted.n_conclusive,
         runs=counted.n_runs,
         vantages=counted.n_vantages,
+        places=_places(counted),
+        split=counted.split,
         usual=usual,
         fewer=rules_of_state.is_fewer(lately, usual),
         witnesses=list(running.witnesses) if running else [],
@@ -317,6 +319,12 @@ def refresh(
         checkpoint=_stored(history.last, basis),
     )
     return str(state)
+
+
+def _places(counted: rules_of_state.CellState) -> dict[str, dict[str, int]]:
+    """By the names that pages and tables tell."""
+    names = Vantage.objects.filter(pk__in=counted.by_vantage).values_list("pk", "name") if counted.by_vantage else ()
+    return {name: {str(k): count for k, count in counted.by_vantage[str(pk)].items()} for pk, name in sorted(names)}
 
 
 def state_under(ruleset: str, target: Target, network: Network, *, at: datetime) -> State:

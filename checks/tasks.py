@@ -11,7 +11,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from checks import intake, judging, planning, runs, waves
+from checks import health, intake, judging, planning, runs, waves
 from checks.models import Vantage
 from checks.probe.messages import Order, Receipt
 from checks.runs import Refused
@@ -31,12 +31,19 @@ def dispatch() -> None:
     for_a_while(judging.recount(at=at))
     planning.forget_first_checks(at)
     runs.forget_nonces(at)
+    health.tick("dispatch", at=at)
 
 
 @shared_task(name="find_waves", acks_late=True, ignore_result=True)
 def find_waves() -> None:
     """Beat's slower tick: what changed together, and which networks fell silent."""
     waves.refresh(at=timezone.now())
+
+
+@shared_task(name="find_troubles", acks_late=True, ignore_result=True)
+def find_troubles() -> None:
+    """Beat's slowest tick: which probe locations went quiet, fell behind or turned odd."""
+    health.refresh(at=timezone.now())
 
 
 @shared_task(name="record", acks_late=True, ignore_result=True)

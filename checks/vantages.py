@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from checks import planning, runs
-from checks.models import Enrolment, Network, Plan, Recount, Run, Vantage, Verdict
+from checks.models import Cell, Enrolment, Measurement, Network, Plan, Recount, Run, Vantage, Verdict
 from checks.probe import messages
 from checks.probe.messages import BadMessage, Enrol, Sealed
 
@@ -150,10 +150,32 @@ def revoke(vantage: Vantage, *, at: datetime) -> None:
     cells = Verdict.objects.published().filter(vantage=vantage).order_by().values_list("target", "network").distinct()
     Recount.objects.ask(cells, at=at)
     if vantage.role == Vantage.Role.CONTROL:
-        beside = Run.objects.filter(
-            vantage=vantage,
-            recorded_at__gte=OuterRef("recorded_at") - _MAY_REST_ON_IT,
-            recorded_at__lte=OuterRef("recorded_at") + _MAY_REST_ON_IT,
-        )
-        judged = Run.objects.filter(state=Run.State.RECORDED, judged_at__isnull=False, vantage__source="own")
-        judged.filter(Exists(beside), vantage__role=Vantage.Role.ACCESS).update(judged_at=None)
+        judged_beside(vantage).update(judged_at=None)
+
+
+def judged_beside(control: Vantage) -> QuerySet[Run]:
+    """Runs that may have been judged with what this control measured."""
+    beside = Run.objects.filter(
+        vantage=control,
+        recorded_at__gte=OuterRef("recorded_at") - _MAY_REST_ON_IT,
+        recorded_at__lte=OuterRef("recorded_at") + _MAY_REST_ON_IT,
+    )
+    judged = Run.objects.filter(state=Run.State.RECORDED, judged_at__isnull=False, vantage__source="own")
+    return judged.filter(Exists(beside), vantage__role=Vantage.Role.ACCESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """What rests on a vantage, and would no more if it were revoked."""
+
+    measurements: int
+    cells: int  # whose state now counts a measurement of it
+    runs: int  # of a control: judged beside it, and to be judged again
+
+
+def resting_on(vantage: Vantage) -> Resting:
+    return Resting(
+        measurements=Measurement.objects.published().filter(vantage=vantage).count(),
+        cells=Cell.objects.filter(network=vantage.network, places__has_key=vantage.name).count(),
+        runs=judged_beside(vantage).count() if vantage.role == Vantage.Role.CONTROL else 0,
+    )

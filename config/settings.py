@@ -148,6 +148,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_FOLDER / "control"),
         "polling_interval": 0.1,
     }
+# Whoever sends it as a bearer token may read /metrics; without one, only this machine may.
+METRICS_TOKEN = env.str("TIZILIM_METRICS_TOKEN", default="")
 # A run: at most so many targets, and how long it may take before it goes out again, in seconds.
 BATCH = env.int("TIZILIM_BATCH", default=200)
 LEASE = env.float("TIZILIM_LEASE", default=300.0)
@@ -163,6 +165,7 @@ PLANNING_SEED = (
 # How often beat looks for due plans and for leases that ran out, in seconds.
 TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
+TROUBLES_TICK = 3600.0  # public pages tell what is found, and must not tell it to the minute
 ALARMS_TICK = 3600.0  # they rest on states, which change after two rounds at the earliest
 ENDS_TICK = 3600.0  # what is hidden ends without it; it tells the log, which tells hours
 CELERY_BEAT_SCHEDULE = {
@@ -170,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
     "count_standings": {"task": "count_standings", "schedule": TICK, "options": {"expires": TICK}},
     "find_alarms": {"task": "find_alarms", "schedule": ALARMS_TICK, "options": {"expires": ALARMS_TICK}},
     "log_ends_of_hidings": {"task": "log_ends_of_hidings", "schedule": ENDS_TICK, "options": {"expires": ENDS_TICK}},
+    "find_troubles": {
+        "task": "find_troubles",
+        "schedule": TROUBLES_TICK,
+        "options": {"expires": TROUBLES_TICK},
+    },
     "find_waves": {"task": "find_waves", "schedule": WAVES_TICK, "options": {"expires": WAVES_TICK}},
 }
 

@@ -6,11 +6,12 @@ from django.urls import include, path, re_path
 from django.views.i18n import set_language
 
 from registry.api import probe_door
-from registry.web import documents, errata, history, requests, views
+from registry.web import documents, errata, history, metrics, requests, views
 
 urlpatterns = [
     path("", views.choose_language, name="root"),
     path("healthz", views.healthy, name="healthy"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("requests.ics", requests.calendar, name="requests_calendar"),
     path("history.atom", history.feed, name="history_feed"),
     path("errata.atom", errata.feed, name="errata_feed"),

@@ -26,7 +26,7 @@ from django_otp.models import Device
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from checks.models import Plan, Ruleset, Wave
+from checks.models import Parked, Plan, Ruleset, Wave
 from registry.editing import EDITABLE
 from registry.models import Candidate, Dispute, Hiding, InformationRequest, ProblemReport, Report, Resource
 
@@ -51,10 +51,10 @@ DECIDES_ON: Mapping[Role, tuple[type[models.Model], ...]] = {
     Role.REPORTER: (Report, Candidate, ProblemReport),
     Role.LEGAL: (*EDITABLE, Resource, InformationRequest),
     Role.MEASUREMENT: (Wave, Ruleset, Dispute),
-    Role.ADMINISTRATOR: (Plan,),  # and on what the others decide on
+    Role.ADMINISTRATOR: (Plan, Parked),  # and on what the others decide on
 }
 # Not public, and nobody's business who does not decide on them. All else may be read by every editor.
-OWN: tuple[type[models.Model], ...] = (Report, Candidate, ProblemReport)
+OWN: tuple[type[models.Model], ...] = (Report, Candidate, ProblemReport, Parked)
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from checks.models.parked import Parked
 from checks.models.plan import Plan, Priority, Target
 from checks.models.run import Round, Run
 from checks.models.state import Cell, Episode, Recount, State
+from checks.models.trouble import Tick, Trouble
 from checks.models.vantage import Enrolment, Nonce, Vantage
 from checks.models.verdict import Ruleset, Verdict
 from checks.models.wave import Wave
@@ -30,6 +31,8 @@ __all__ = [
     "Run",
     "State",
     "Target",
+    "Tick",
+    "Trouble",
     "Vantage",
     "Verdict",
     "Wave",

@@ -41,6 +41,10 @@ class Cell(models.Model):
     conclusive = models.PositiveIntegerField(_("conclusive"), default=0)
     runs = models.PositiveIntegerField(_("runs"), default=0)
     vantages = models.PositiveIntegerField(_("vantages"), default=0)
+    # Which vantage saw what: its name → verdict → number.
+    places = models.JSONField(_("verdicts, by vantage"), default=dict)
+    # One says by itself that it is blocked, another that it opens.
+    split = models.BooleanField(_("vantages disagree"), default=False)
     # Measurements that a window used to have.
     usual = models.PositiveIntegerField(_("usual number of measurements"), null=True, blank=True)
     # The last one has less than half of that.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from checks.verdict.rules import Verdict
 
@@ -22,6 +23,7 @@ SUSTAINED_MEMORY = timedelta(days=14)
 SUSTAINED_MEASUREMENTS = 10
 SUSTAINED_SPAN = timedelta(days=3)
 SUSTAINED_VANTAGES = 2
+SAYS_MEASUREMENTS = 2  # conclusive ones, of which a vantage says something by itself
 WITNESSES = 5
 FEWER_PERCENT = 50  # of the usual volume: less is told
 USUAL_FLOOR = 3  # measurements a window; of a volume below this nobody can tell a drop
@@ -68,6 +70,8 @@ class CellState:
     since: datetime | None
     until: datetime | None
     witnesses: tuple[str, ...]  # ids of the measurements that decide it
+    by_vantage: Mapping[str, Mapping[Verdict, int]]  # which vantage saw what
+    split: bool  # one vantage says that it is blocked, another that it opens
 
 
 def class_of(state: State) -> State:
@@ -108,6 +112,9 @@ def state_of(
     else:
         state = State(winners[0].verdict.value)
         witnesses = _witnesses(winners)
+    by_vantage: defaultdict[str, Counter[Verdict]] = defaultdict(Counter)
+    for v in recent:
+        by_vantage[v.vantage][v.verdict] += 1
     return CellState(
         state=state,
         mechanism=mechanism,
@@ -121,7 +128,19 @@ def state_of(
         since=min((v.at for v in winners), default=None),
         until=max((v.at for v in winners), default=None),
         witnesses=witnesses,
+        by_vantage=by_vantage,
+        split={Verdict.BLOCKED, Verdict.ACCESSIBLE} <= {said_by(counts) for counts in by_vantage.values()},
     )
+
+
+def said_by(counts: Mapping[Any, int]) -> Verdict | None:
+    """What one vantage says of a cell by itself, from its verdicts by class; None: nothing that can be held to it."""
+    conclusive = {Verdict(verdict): count for verdict, count in counts.items() if verdict != Verdict.INCONCLUSIVE}
+    total = sum(conclusive.values())
+    if total < SAYS_MEASUREMENTS:
+        return None
+    verdict, most = max(conclusive.items(), key=lambda pair: pair[1])
+    return verdict if 100 * most >= MAJORITY_PERCENT * total else None
 
 
 def usual_volume(verdicts: Sequence[CellVerdict], *, now: datetime, plan_period: timedelta) -> int | None:

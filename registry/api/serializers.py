@@ -16,7 +16,8 @@ from rest_framework import serializers
 
 from checks.engine.ooni import export
 from checks.engine.records import Measurement as Record
-from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Vantage, Verdict
+from checks.health import Condition, condition_of
+from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Trouble, Vantage, Verdict
 from registry import alarms, claims, discretion, problem_reports, requests, status, submissions
 from registry.models import (
     Act,
@@ -536,15 +537,32 @@ class VantageRow(serializers.ModelSerializer[Vantage]):
 
     network = serializers.IntegerField(source="network.asn", read_only=True)
     seen_on = serializers.SerializerMethodField()
+    health = serializers.SerializerMethodField()
+    troubles = serializers.SerializerMethodField()
     imitated = serializers.BooleanField(source="network.imitated", read_only=True)
 
     class Meta:
         model = Vantage
-        fields = ["id", "name", "network", "region", "role", "state", "source", "seen_on", "imitated"]
+        fields = [
+            *("id", "name", "network", "region", "role", "state", "source", "seen_on", "health", "troubles", "imitated")
+        ]
 
     @extend_schema_field(serializers.DateField(allow_null=True))
     def get_seen_on(self, row: Vantage) -> str | None:
         return row.seen_at.date().isoformat() if row.seen_at else None
+
+    @extend_schema_field(
+        serializers.ChoiceField(
+            choices=Condition.choices, allow_null=True, help_text="Null: it is not asked to measure. Hourly."
+        )
+    )
+    def get_health(self, row: Vantage) -> str | None:
+        admitted = row.state == Vantage.State.ADMITTED
+        return condition_of({one.kind for one in row.troubles.all()}).value if admitted else None
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=Trouble.Kind.choices)))
+    def get_troubles(self, row: Vantage) -> list[str]:
+        return sorted(one.kind for one in row.troubles.all())
 
 
 class EchoAnswer(serializers.Serializer[Any]):
@@ -819,6 +837,13 @@ class NetworkStateField(serializers.Serializer[status.NetworkState]):
     conclusive = serializers.IntegerField()
     runs = serializers.IntegerField()
     vantages = serializers.IntegerField()
+    places = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="Which vantage saw what: measurements by verdict, by its name",
+    )
+    split = serializers.BooleanField(
+        help_text="The vantages disagree: one finds it blocked by itself, another finds it open."
+    )
     verdicts = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by verdict")
     rules = serializers.DictField(child=serializers.IntegerField(), help_text="Measurements by the rule that decided")
     counted_from = serializers.DateTimeField(allow_null=True, help_text="What is counted began at or after this.")

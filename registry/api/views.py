@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 
 from checks import judging
 from checks.engine.names import BadName, Name, parse
-from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Vantage, Verdict
+from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Trouble, Vantage, Verdict
 from registry import claims, clocks, discretion, log, problem_reports, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
@@ -434,7 +434,9 @@ class Networks(Table):
 class Vantages(Table):
     """Vantages: the locations that measure. Neither addresses nor keys are published."""
 
-    queryset = Vantage.objects.select_related("network")
+    queryset = Vantage.objects.select_related("network").prefetch_related(
+        Prefetch("troubles", Trouble.objects.running())
+    )
     serializer_class = serializers.VantageRow
     filterset_class = filters.Vantages
 

@@ -15,10 +15,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Vantage
+from checks.vantages import Resting, resting_on
 from registry import editing, labels, leases, log
 from registry import proposals as core
 from registry.admin.corrections import Told, name_of
@@ -37,7 +39,7 @@ PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
 PAGES = 5  # of a paper, shown at once
 PLACES = 30  # on one page of it, told one by one
-DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
+DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT, Operation.REVOKE})
 
 
 def proposal(request: HttpRequest, pk: int) -> HttpResponse:
@@ -76,6 +78,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "pack": pack,
         "asked": _asked(row),
         "paper": _paper(request, row, record) if waiting and may and not hindrance else None,
+        "resting": _resting(row) if waiting else None,
         "hindrance": hindrance,
         "name": name_to_type(row),
         "wrong": wrong,
@@ -160,7 +163,16 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
     names["copy"] = gettext("SHA-256 of the blackened copy")
     if row.operation == Operation.PACK:
         names |= {"country": _("Country"), "folder": _("Folder on the server"), "sha256": _("SHA-256 of all its files")}
+    names["vantage"] = capfirst(gettext("vantage"))
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
+
+
+def _resting(row: Proposal) -> Resting | None:
+    """What would no longer count if it were approved, of a vantage that is to be revoked."""
+    if row.operation != Operation.REVOKE:
+        return None
+    vantage = Vantage.objects.select_related("network").filter(name=row.told["fields"]["vantage"]).first()
+    return resting_on(vantage) if vantage else None
 
 
 def _in_words(name: str, value: Any) -> str:
@@ -185,6 +197,8 @@ def record_of(row: Proposal) -> models.Model | None:
 
 def name_to_type(row: Proposal) -> str:
     """Of what takes something away. Empty: nothing has to be typed."""
+    if row.operation == Operation.REVOKE:
+        return str(row.told["fields"]["vantage"])
     record = record_of(row) if row.operation in DESTRUCTIVE else None
     if isinstance(record, PublicCopy):
         record = record.original.document

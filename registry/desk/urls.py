@@ -3,7 +3,19 @@
 from django.contrib import admin
 from django.urls import path, re_path
 
-from registry.desk import alarms, copies, hidings, packs, papers, passwords, problems, proposals, queue, taking_in
+from registry.desk import (
+    alarms,
+    copies,
+    hidings,
+    packs,
+    papers,
+    passwords,
+    problems,
+    proposals,
+    queue,
+    taking_in,
+    vantages,
+)
 from registry.desk.previews import preview
 from registry.desk.work import KINDS
 
@@ -25,6 +37,11 @@ urlpatterns = [
     path("papers/<int:pk>/", _door(papers.paper), name="paper"),
     re_path(r"^papers/copies/(?P<sha256>[0-9a-f]{64})\Z", _door(papers.copy), name="copy"),
     path("alarms/<int:pk>/", _door(alarms.alarm), name="alarm"),
+    path("troubles/<int:pk>/", _door(vantages.trouble), name="trouble"),
+    path("vantages/", _door(vantages.all_of_them), name="vantages"),
+    path("vantages/<int:pk>/", _door(vantages.one), name="vantage"),
+    path("sweeps/", _door(vantages.sweeps), name="sweeps"),
+    path("parked/", _door(vantages.parked), name="parked"),
     path("problems/<int:pk>/", _door(problems.problem), name="problemreport"),
     path("hidings/new/", _door(hidings.new), name="hide"),
     path("hidings/<int:pk>/", _door(hidings.hiding), name="hiding"),

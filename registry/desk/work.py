@@ -15,6 +15,7 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from checks.models import Trouble
 from registry import alarms, dates, labels
 from registry.labels import Records, Reference
 from registry.models import Alarm, Candidate, Hiding, ProblemReport, Proposal, Report
@@ -198,6 +199,34 @@ class Alarms(Work):
         return [told(row) for row in rows]
 
 
+class Troubles(Work):
+    """Alarms about probe locations. They end by themselves too."""
+
+    name, title, none = "troubles", _("Alarms about places that measure"), _("Nothing is wrong with any of them.")
+    table = Trouble
+    searched = ("vantage__name", "vantage__network__name", "vantage__network__brand")
+    by_name = "vantage__name"
+    states = (("open", pgettext_lazy("of alarms", "open")), ("closed", pgettext_lazy("of alarms", "closed")))
+
+    def may_see(self, person: Any) -> bool:
+        return bool(person.has_perm("checks.view_vantage") or self.may_decide(person))
+
+    def may_decide(self, person: Any) -> bool:
+        return bool(person.has_perm(OF_MANY[Proposal.Operation.REVOKE]))
+
+    def rows(self) -> QuerySet[Any]:
+        return Trouble.objects.select_related("vantage__network")
+
+    def in_state(self, state: str, person: Any) -> QuerySet[Any]:
+        return self.rows().filter(closed_at__isnull=state == "open") if state else self.rows()
+
+    def told(self, rows: Iterable[Any]) -> list[Told]:
+        words = {value: str(label) for value, label in self.states}
+        return [
+            Told(row, str(row), _moment(row.opened_at), words["closed" if row.closed_at else "open"]) for row in rows
+        ]
+
+
 class Problems(Work):
     name, title, none = "problems", _("Problem reports"), _("No problem report waits for a decision.")
     table = ProblemReport
@@ -278,5 +307,5 @@ def _moment(at: datetime) -> str:
 
 
 KINDS: Mapping[str, Work] = {
-    one.name: one for one in (Proposals(), Problems(), Reports(), Candidates(), Alarms(), Hidings())
+    one.name: one for one in (Proposals(), Problems(), Reports(), Candidates(), Alarms(), Troubles(), Hidings())
 }

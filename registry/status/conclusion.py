@@ -29,6 +29,8 @@ class NetworkState:
     conclusive: int
     runs: int
     vantages: int
+    places: dict[str, dict[str, int]]  # which vantage saw what: its name → verdict → number
+    split: bool  # one of them says that it is blocked, another that it opens
     verdicts: dict[str, int]  # of the measurements, by class
     rules: dict[str, int]  # and by the rule that decided
     counted_from: datetime | None  # those that count began between these two moments

@@ -70,7 +70,7 @@ def _of_evidence(found: Conclusion) -> Sure:
 
 
 def _doubtful(one: NetworkState) -> bool:
-    return bool(one.disputed) or one.undecided or one.fewer
+    return bool(one.disputed) or one.undecided or one.fewer or one.split
 
 
 def _deciding(found: Conclusion) -> list[NetworkState]:
@@ -134,6 +134,12 @@ def _of_seeing(found: Conclusion) -> Iterator[str]:
             ) % {"number": likely}
     if _partly(found):
         yield _("Other addresses of it do something else.")
+    if split := sum(one.split for one in deciding):
+        yield ngettext(
+            "On %(number)d network the places that measure disagree: one finds it unreachable, another finds it open.",
+            "On %(number)d networks the places that measure disagree: one finds it unreachable, another finds it open.",
+            split,
+        ) % {"number": split}
     if any(one.disputed for one in deciding):
         yield _("Editors doubt an episode that this rests on.")
     if any(one.undecided for one in deciding):

@@ -232,6 +232,8 @@ class _Evidence:
             conclusive=cell.conclusive,
             runs=cell.runs,
             vantages=cell.vantages,
+            places=cell.places,
+            split=cell.split and state == cell.state,
             verdicts=cell.counts,
             rules=dict(sorted(cell.rules.items(), key=lambda pair: (-pair[1], pair[0]))),
             counted_from=cell.counted_from,

@@ -270,6 +270,7 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "record": record if shown.full else None,
         "told": [Told(one, _sentence(one, name_of(one))) for one in verdicts],
         "controls": controls,
+        "cell": Cell.objects.filter(target=row.target_id, network=row.network_id).defer("checkpoint").first(),
         "current": current,
         "theirs": f"{EXPLORER}{quote(origin['report'])}?{urlencode({'input': origin['input']})}"
         if shown.full and origin.get("report")

@@ -14,6 +14,7 @@ from registry.web import (
     stale,
     state_register,
     submit,
+    vantages,
 )
 
 urlpatterns = [
@@ -22,6 +23,7 @@ urlpatterns = [
     *law.urlpatterns,
     *claims.urlpatterns,
     *evidence.urlpatterns,
+    *vantages.urlpatterns,
     *stale.urlpatterns,
     *state_register.urlpatterns,
     *requests.urlpatterns,

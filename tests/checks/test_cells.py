@@ -197,6 +197,19 @@ def test_a_cell_shows_rules_window_and_what_is_on_its_way():
     )
 
 
+def test_a_cell_shows_which_place_saw_what_and_that_they_disagree():
+    grown = Grown()
+    grown.says("BBBBBBBB")
+    here = grown.vantage
+    assert (grown.cell.places, grown.cell.split) == ({here.name: {"blocked": 8}}, False)
+    grown.vantage = make.vantage(grown.network, name="a-second-place")
+    grown.comes_home("A", grown.at + HOUR)
+    grown.comes_home("A", grown.at + HOUR)
+    assert grown.cell.places == {"a-second-place": {"accessible": 2}, here.name: {"blocked": 8}}
+    assert grown.cell.split
+    assert grown.cell.state == State.LIKELY_BLOCKED
+
+
 def test_a_cell_shows_a_drop_in_volume():
     grown = Grown()
     for hours in range(24 * 5):

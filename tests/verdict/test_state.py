@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from checks.verdict.rules import Verdict
-from checks.verdict.state import CellState, CellVerdict, State, is_fewer, state_of, usual_volume
+from checks.verdict.state import CellState, CellVerdict, State, is_fewer, said_by, state_of, usual_volume
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -151,3 +151,30 @@ def test_the_usual_volume_is_that_of_a_window_before_this_one():
 )
 def test_less_than_half_the_usual_volume_is_a_drop(measurements, usual, fewer):
     assert is_fewer(measurements, usual) is fewer
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ({"blocked": 2}, "blocked"),
+        ({"blocked": 1}, None),
+        ({"blocked": 1, "inconclusive": 9}, None),
+        ({"blocked": 4, "accessible": 1}, "blocked"),
+        ({"blocked": 3, "accessible": 1}, None),
+        ({"inconclusive": 5}, None),
+        ({}, None),
+    ],
+)
+def test_a_place_says_by_itself_what_two_measurements_and_four_of_five_agree_on(counts, says):
+    assert said_by(counts) == says
+
+
+@pytest.mark.parametrize(
+    ("theirs", "split"),
+    [(["accessible"] * 2, True), (["accessible"], False), (["down"] * 2, False), (["blocked"] * 2, False), ([], False)],
+)
+def test_places_disagree_where_one_finds_it_blocked_and_another_open(theirs, split):
+    state = seen(*(one(n) for n in range(8)), *(one(n, what, vantage="b-2") for n, what in enumerate(theirs)))
+    assert state.split is split
+    assert state.by_vantage["b-1"] == {Verdict.BLOCKED: 8}
+    assert sum(state.by_vantage.get("b-2", {}).values()) == len(theirs)

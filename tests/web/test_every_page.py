@@ -237,7 +237,7 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         asked = f"requests/{InformationRequest.objects.first().key}/"
         counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
         law = ("acts/", "authorities/", "authorities/mki/", "grounds/", "events/", "requests/", asked, counted)
-        measured = ("networks/", f"networks/{NETWORKS[0]}/", "episodes/", f"episodes/{episode.pk}/")
+        measured = ("networks/", f"networks/{NETWORKS[0]}/", "episodes/", f"episodes/{episode.pk}/", "vantages/")
         read = ("method/", "method/rules/")
         changed = ("history/", f"history/act/{Act.objects.first().pk}/")
         wrong = ("errata/", f"problem/?about=/{language}/matrix/")

@@ -172,6 +172,21 @@ def test_each_state_on_a_networks_page_leads_to_its_evidence(client: Client) -> 
     assert f"/en/measurements/{cell.witnesses[0]}/" in read(client, "networks/9198/")
 
 
+def test_places_that_disagree_are_shown_wherever_the_evidence_is(client: Client) -> None:
+    resource, network = make.resource(), make.network(9198)
+    row = make.measurement(facts.unsecured("connection_reset"), resource, by=make.run(network.vantages.get()))
+    cell = make.cell(resource, network, places={"astana-1": {"blocked": 4}, "astana-2": {"accessible": 3}}, split=True)
+    pages = ("resources/orda.kz/", "networks/9198/", f"measurements/{row.pk}/")
+    for page in pages:
+        text = " ".join(re.sub(r"<[^>]+>", "", read(client, page)).split())
+        assert "disagree" in text, page
+        assert "astana-1: blocked 4; astana-2: accessible 3" in text, page
+    assert "On 1 network the places that measure disagree" in read(client, "resources/orda.kz/")
+    cell.split = False
+    cell.save()
+    assert not any("disagree" in read(client, page) for page in pages)
+
+
 def test_a_drop_in_volume_is_shown_wherever_the_state_is(client: Client) -> None:
     resource, network = make.resource(), make.network()
     make.cell(resource, network, State.ACCESSIBLE, usual=48, fewer=True)
