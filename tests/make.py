@@ -310,8 +310,10 @@ def run(by: Vantage | None = None, **fields: Any) -> Run:
 def measurement(record: Record, of: Resource | Target, *, by: Run | None = None, **fields: Any) -> Measurement:
     """A row for a record that the engine made."""
     by = by or run()
+    before = Measurement.objects.filter(run=by, target=_target_of(of)).count()
     fields = {
-        "attempt": 1,
+        "attempt": 1 + before,
+        "closing": not before,  # one of a run and a target counts
         "control": by.vantage.role == Vantage.Role.CONTROL,
         "started_at": AT - timedelta(hours=1),
         "imitated": by.vantage.network.imitated,

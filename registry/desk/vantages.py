@@ -27,6 +27,7 @@ from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Proposal
+from registry.moderation import NotWaiting
 from registry.proposals import OF_MANY, Operation, State
 
 ON_A_PAGE = 50
@@ -193,8 +194,8 @@ def trouble(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(work.rows(), pk=pk)
     wrong, subject = "", log.subject_of(row)
     try:
-        holding.act(request, subject)
-    except (leases.Held, log.NoReason) as refused:
+        holding.act(request, work, row)
+    except (leases.Held, log.NoReason, NotWaiting) as refused:
         wrong = str(refused)
     context = {
         "row": row,

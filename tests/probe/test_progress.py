@@ -56,8 +56,7 @@ def test_a_worker_that_leaves_work_lying_is_not(app: Celery, tmp_path: Path) -> 
     app.send_task("measure", queue="here:probe")
     assert waiting(app, ["here:probe", "elsewhere:probe"]) == 1
     with watched(app, tmp_path / "progress") as touched:
-        touched()  # for as long as its patience lasts
-        assert not touched()
+        assert any(not touched() for _ in range(5))  # once its patience is over, however late that is noticed
 
 
 def test_work_of_others_is_not_held_against_it(app: Celery, tmp_path: Path) -> None:
@@ -68,8 +67,7 @@ def test_work_of_others_is_not_held_against_it(app: Celery, tmp_path: Path) -> N
 
 def test_a_process_that_is_not_alive_in_another_way_is_not_well(app: Celery, tmp_path: Path) -> None:
     with watched(app, tmp_path / "progress", alive=lambda: False) as touched:
-        touched()
-        assert not touched()
+        assert any(not touched() for _ in range(5))
 
 
 def test_a_broker_that_is_away_is_not_held_against_its_worker(tmp_path: Path) -> None:

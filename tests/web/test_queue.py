@@ -414,7 +414,8 @@ def test_two_entries_are_seen_and_joined_by_two() -> None:
 def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> None:
     make.network(9198)
     place = {"name": "astana-1", "asn": 9198, "role": "access", "region": ""}
-    fields = {**place, "key": "ab" * 32, "takes_unreviewed": False}
+    agreed = {"consent_on": "2026-11-20", "consent_version": "1"}
+    fields = {**place, "key": "ab" * 32, "takes_unreviewed": False, **agreed}
     row = proposals.propose(Operation.ADMIT, None, fields, by=None, reason="A host.")
     where = f"/desk/proposals/{row.pk}/"
     other = at_the_desk(an_editor("legal"))
