@@ -215,7 +215,7 @@ def test_sites_of_the_lab_stand_for_what_the_register_holds_and_are_on_its_own_p
     described = {"vantages": [], "sites": [{"url": url, "name": urlsplit(url).hostname} for url in urls]}
     for _ in range(2):
         plan, _config = _enrol(described, tmp_path)
-    assert plan.name == planning.REGISTRY_PLAN
+    assert plan.name == planning.REGISTRY
     assert {one.url for one in domain.targets.all()} == {"https://vlast.kz/", "http://vlast.kz/"}
     assert [one.url for one in page.targets.all()] == ["https://www.torproject.org/ru/download"]
     assert [(one.target.url, one.canonical) for one in service.coverage.all()] == [("https://linkedin.com/", True)]
