@@ -25,8 +25,9 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
-from config.management.commands.demo import _editors, _enrol
+from config.management.commands.demo import _editors, _enrol, _sealing_key
 from registry.models import LogEntry
+from registry.papers import sealing
 from tests import make
 from tests.conftest import free_port
 
@@ -192,6 +193,15 @@ def test_two_editors_come_in_and_are_the_same_at_the_next_start(settings: Any, t
     User.objects.update(password="!")  # an older demo's, or one that somebody changed
     assert _editors() == editors
     assert TOTPDevice.objects.count() == 2
+
+
+def test_papers_are_sealed_for_a_key_of_the_demo_that_stays_the_same(tmp_path: Path) -> None:
+    public = _sealing_key(tmp_path / "demo")
+    assert _sealing_key(tmp_path / "demo") == public
+    private = tmp_path / "demo" / "sealing.key"
+    assert private.stat().st_mode & 0o777 == 0o600
+    box = sealing.seal(b"an order", [public]).box
+    assert sealing.unseal(box, [private.read_text()]).data == b"an order"
 
 
 def test_ctrl_c_before_anything_runs_prints_no_traceback(demo: Callable[..., Any]) -> None:
