@@ -25,9 +25,9 @@ from registry.admin.corrections import Told, name_of
 from registry.admin.decisions import check_typed
 from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding, packs, papers, previews
-from registry.desk.work import KINDS
+from registry.desk.work import KINDS, name_of_new
 from registry.log import NoReason
-from registry.models import Proposal, PublicCopy
+from registry.models import Act, Proposal, PublicCopy
 from registry.models.proposal import ANY
 from registry.moderation import NotWaiting
 from registry.papers import marks
@@ -61,11 +61,14 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     waiting = row.state == State.WAITING
     preview, pack, hindrance = _preview(row, may) if waiting else ([], [], "")
     record = record_of(row)
+    acts, others = _alike(row) if waiting else ([], [])
     context = {
         "row": row,
         "content": row.told,
         "record": record,
-        "called": (record.original.document or record) if isinstance(record, PublicCopy) else record,
+        "called": (record.original.document if isinstance(record, PublicCopy) else record) or name_of_new(row),
+        "acts": acts,
+        "others": others,
         "record_url": _address(record),
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
@@ -134,6 +137,14 @@ def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> 
     shown = [Shown(one, places[one][:PLACES], max(len(places[one]) - PLACES, 0)) for one in page]
     told = "" if "copy" in fields else record.sha256  # of what is blackened it is among what is proposed
     return {"page": page, "shown": shown, "sha256": told, "pages": record.pages}
+
+
+def _alike(row: Proposal) -> tuple[list[Act], list[Proposal]]:
+    """Of a new act what the register has by now, and what else waits, of the same number and day."""
+    if row.operation != Operation.CREATE:
+        return [], []
+    acts, others = core.alike(apps.get_model("registry", row.record_type), row.told["fields"])
+    return acts, [one for one in others if one != row]
 
 
 def _preview(row: Proposal, may: bool) -> tuple[list[Told], list[packs.Table], str]:

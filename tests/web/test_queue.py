@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,22 @@ from playwright.sync_api import sync_playwright
 
 from checks.models import Vantage
 from registry import leases, log, moderation, proposals, submissions
-from registry.models import Act, Alarm, Candidate, Category, Coverage, Display, Lease, LogEntry, Report, Resource
+from registry.desk.work import name_of_new
+from registry.models import (
+    Act,
+    Alarm,
+    Candidate,
+    Category,
+    Coverage,
+    Display,
+    Lease,
+    LogEntry,
+    Proposal,
+    Report,
+    Resource,
+    Restriction,
+)
+from registry.models.proposal import ANY
 from registry.proposals import Operation
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -101,11 +117,21 @@ def test_the_desk_begins_with_what_waits(desk: Client, ann: User, ben: User) -> 
 
 def test_a_proposal_waits_for_whoever_did_not_make_it(desk: Client, ann: User, ben: User) -> None:
     row = proposals.propose(Operation.CREATE, Act, {"key": "act-9", "type": "order"}, by=ben, reason="A letter.")
-    assert names(desk.get("/desk/")) == ["Add an entry: act"]
+    assert names(desk.get("/desk/")) == ["Add an entry: act: act-9"]
     assert names(at_the_desk(ben).get("/desk/proposals/")) == []
     assert len(names(at_the_desk(ben).get("/desk/proposals/?state=waiting"))) == 1
     proposals.approve(row, sha256=row.sha256, by=ann)
     assert names(desk.get("/desk/proposals/?state=done"))[0].startswith("Add an entry: act: ")
+
+
+def test_what_is_not_there_yet_is_called_by_what_it_will_be(desk: Client, ben: User) -> None:
+    site = make.resource("gone.kz")
+    blocked = {"resource": site.pk, "kind": "court", "kind_reason": "A court decided it."}
+    proposals.propose(Operation.CREATE, Restriction, blocked, by=ben, reason="A court.")
+    fields = {"country": "kz", "folder": "", "sha256": "0" * 64}
+    row = Proposal(operation=Operation.PACK, record_type=ANY, content=json.dumps({"fields": fields}))
+    assert names(desk.get("/desk/")) == ["Add an entry: restriction: gone.kz"]
+    assert name_of_new(row) == "kz"
 
 
 def test_who_may_not_see_a_kind_finds_neither_its_tab_nor_its_pages(ben: User) -> None:
