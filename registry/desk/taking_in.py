@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -115,7 +116,8 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
                 by = holding.person(request)
                 with leases.deciding(subject, by=by, at=timezone.now()):
                     decision(row, by=by, reason=form.cleaned_data["reason"])
-                messages.success(request, gettext("%(name)s is decided.") % {"name": context["name"]})
+                told = gettext("%(name)s is decided.") % {"name": readable(context["name"])}
+                messages.success(request, format_html('<a href="{}">{}</a>', request.path, told))
                 return redirect(f"desk:{kind}")
     except moderation.NotWaiting:
         wrong = gettext("It was decided already: someone was faster.")

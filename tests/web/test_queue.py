@@ -312,10 +312,13 @@ def test_a_report_is_joined_rejected_or_taken_in(desk: Client) -> None:
     sent = {**WHY, "display": "full"}
     assert desk.post(address(joined), {**sent, "do": "join", "into": str(known.pk)}).status_code == 302
     assert desk.post(address(rejected), {**sent, "do": "reject"}).headers["Location"] == "/desk/reports/"
-    desk.post(address(taken), {**WHY, "do": "accept", "display": "withheld", "category": "DRUGS"})
+    accept = {**WHY, "do": "accept", "display": "withheld", "category": "DRUGS"}
+    queue = desk.post(address(taken), accept, follow=True).content.decode()
+    assert f'<a href="{address(taken)}">https://c.kz/ is decided.</a>' in queue
     assert {one.state for one in Report.objects.all()} == {"merged", "rejected", "accepted"}
     assert Coverage.objects.filter(resource=known).count() == 2
     new = Resource.objects.get(name="c.kz")
+    assert f'/desk/registry/restriction/new/?resource={new.pk}"' in desk.get(address(taken)).content.decode()
     assert (new.display, new.category) == ("withheld", "DRUGS")
     assert "c.kz" not in "".join(LogEntry.objects.values_list("payload", flat=True))  # withheld from the first
 
