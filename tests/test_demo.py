@@ -26,7 +26,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
 from config.management.commands.demo import _editors, _enrol, _sealing_key
-from registry.models import LogEntry
+from registry import proposals
+from registry.models import LogEntry, Proposal
+from registry.models.proposal import ANY
 from registry.papers import sealing
 from tests import make
 from tests.conftest import free_port
@@ -190,6 +192,8 @@ def test_two_editors_come_in_and_are_the_same_at_the_next_start(settings: Any, t
         assert desk.post("/desk/login/", fields, REMOTE_ADDR=make.address()).status_code == 302
         assert desk.get("/desk/registry/report/").status_code == 200
         assert desk.get("/desk/registry/act/new/").status_code == 200
+    admission = Proposal(operation=proposals.Operation.ADMIT, record_type=ANY)
+    assert all(one.has_perm(proposals.permission_for(admission)) for one in User.objects.all())
     User.objects.update(password="!")  # an older demo's, or one that somebody changed
     assert _editors() == editors
     assert TOTPDevice.objects.count() == 2
