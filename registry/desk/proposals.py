@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -37,6 +38,7 @@ PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
 PAGES = 5  # of a paper, shown at once
 PLACES = 30  # on one page of it, told one by one
+_OF_A_VANTAGE = {"key": "public_key"}  # fields that an admission calls otherwise
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT})
 
 
@@ -166,12 +168,22 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
     """What is proposed word for word, where no entry of the log would tell it so; by the names that the form has."""
     if row.record_type != ANY or row.operation == Operation.MERGE:
         return []
+    if row.operation == Operation.ADMIT:
+        return _admission({_OF_A_VANTAGE.get(name, name): value for name, value in row.told["fields"].items()})
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
     names["copy"] = gettext("SHA-256 of the blackened copy")
     if row.operation == Operation.PACK:
         names |= {"country": _("Country"), "folder": _("Folder on the server"), "sha256": _("SHA-256 of all its files")}
     return [(names.get(name, name), _in_words(name, value)) for name, value in row.told["fields"].items()]
+
+
+def _admission(fields: dict[str, Any]) -> list[tuple[Any, str]]:
+    records = labels.Records(labels.references("vantage", fields))
+    return [
+        (capfirst(labels.field("vantage", name)), labels.value("vantage", name, value, records))
+        for name, value in fields.items()
+    ]
 
 
 def _in_words(name: str, value: Any) -> str:

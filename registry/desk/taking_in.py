@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import BadName, parse
-from registry import candidates, leases, log, moderation, search, status, submissions
+from registry import candidates, labels, leases, log, moderation, search, status, submissions
 from registry.admin.candidates import AcceptForm
 from registry.admin.decisions import DecisionForm, MergeForm, resources_meant
 from registry.admin.reports import control_words
@@ -165,12 +165,17 @@ def _compared(name: str, category: str, one: Resource) -> list[tuple[str, str, l
     return [
         (gettext("Address"), name, [one.name]),
         (gettext("Type"), _type_of(name), [one.get_type_display()]),
-        (gettext("Category"), category or nothing, [one.category or nothing]),
+        (gettext("Category"), _category(category) or nothing, [_category(one.category) or nothing]),
         (gettext("How much of the name is shown"), nothing, [one.get_display_display()]),
         (gettext("Addresses that are measured"), name, targets or [nothing]),
         (gettext("Restrictions"), nothing, restrictions or [nothing]),
         (gettext("What is known"), nothing, [found.sentence()]),
     ]
+
+
+def _category(code: str) -> str:
+    named = {"category": code}
+    return labels.value("resource", "category", code, labels.Records(labels.references("resource", named)))
 
 
 def _type_of(name: str) -> str:

@@ -452,7 +452,10 @@ def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> Non
     for name in ("dan", "eve"):
         desk = at_the_desk(an_editor(name, "change_ruleset"))
         assert where in desk.get("/desk/proposals/").content.decode()
-        assert "astana-1" in text_of(desk.get(where))
+        told = text_of(desk.get(where))
+        for words in ("astana-1", "Public key", "Takes unreviewed names", "measures", "AS9198"):
+            assert words in told
+        assert "takes_unreviewed" not in told
         desk.post(where, {"do": "approve", "sha256": row.sha256})
     assert Vantage.objects.filter(name="astana-1").exists()
 
