@@ -134,6 +134,18 @@ def test_what_is_not_there_yet_is_called_by_what_it_will_be(desk: Client, ben: U
     assert name_of_new(row) == "kz"
 
 
+def test_the_author_of_what_is_outdated_is_not_told_to_wait_for_another(desk: Client, ann: User) -> None:
+    act = make.act("1")
+    row = proposals.propose(Operation.CORRECT, act, {"number": "2"}, by=ann, reason="A letter.")
+    where = f"/desk/proposals/{row.pk}/"
+    assert "Another person has to agree." in text_of(desk.get(where))
+    Act.objects.filter(pk=act.pk).update(number="3")
+    page = text_of(desk.get(where))
+    assert "Another person has to agree." not in page
+    assert "The entry was changed since." in page
+    assert "Take it back" in page
+
+
 def test_who_may_not_see_a_kind_finds_neither_its_tab_nor_its_pages(ben: User) -> None:
     report, alarm = a_report(), make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
     desk = at_the_desk(an_editor("cyd", "view_report"))
