@@ -37,7 +37,7 @@ def join(candidate: Candidate, into: Resource, *, by: User, reason: str) -> None
 
 @transaction.atomic
 def dismiss(candidate: Candidate, *, by: User, reason: str) -> None:
-    """It does not belong into the register. Another list that has it does not bring it back."""
+    """It does not belong in the register. Another list that has it does not bring it back."""
     _decide(candidate, Candidate.State.DISMISSED, by=by, reason=reason)  # not public: no LogEntry
 
 

@@ -251,6 +251,16 @@ SQLITE_RULES: tuple[tuple[str, str, str, str], ...] = (
     ),
 )
 
+_PUBLISHED = "EXISTS (SELECT 1 FROM registry_original WHERE id = OLD.original_id AND document_id IS NOT NULL)"
+# One person blackens a paper that nobody else sees yet. What the public has takes two, and no row is deleted.
+COPY_RULES: tuple[Rule, ...] = (
+    ("registry_publiccopy", "DELETE", "", "a copy goes, its hash stays"),
+    ("registry_publiccopy", "UPDATE", f"{_PUBLISHED} AND NOT ({_agreed('publiccopy', 'OLD.id')})", REFUSAL),
+)
+SQLITE_COPY_RULES: tuple[Rule, ...] = (
+    ("registry_publiccopy", "BEFORE INSERT", _taken("registry_publiccopy", "sha256", "previous_id"), REFUSAL),
+)
+
 
 class Rules(Operation):
     """What the database refuses: (table, act, when it is refused, what is then said). They are numbered by `name`.

@@ -25,8 +25,11 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
-from config.management.commands.demo import _editors, _enrol
-from registry.models import LogEntry
+from config.management.commands.demo import _editors, _enrol, _sealing_key
+from registry import proposals
+from registry.models import LogEntry, Proposal
+from registry.models.proposal import ANY
+from registry.papers import sealing
 from tests import make
 from tests.conftest import free_port
 
@@ -189,9 +192,20 @@ def test_two_editors_come_in_and_are_the_same_at_the_next_start(settings: Any, t
         assert desk.post("/desk/login/", fields, REMOTE_ADDR=make.address()).status_code == 302
         assert desk.get("/desk/registry/report/").status_code == 200
         assert desk.get("/desk/registry/act/new/").status_code == 200
+    admission = Proposal(operation=proposals.Operation.ADMIT, record_type=ANY)
+    assert all(one.has_perm(proposals.permission_for(admission)) for one in User.objects.all())
     User.objects.update(password="!")  # an older demo's, or one that somebody changed
     assert _editors() == editors
     assert TOTPDevice.objects.count() == 2
+
+
+def test_papers_are_sealed_for_a_key_of_the_demo_that_stays_the_same(tmp_path: Path) -> None:
+    public = _sealing_key(tmp_path / "demo")
+    assert _sealing_key(tmp_path / "demo") == public
+    private = tmp_path / "demo" / "sealing.key"
+    assert private.stat().st_mode & 0o777 == 0o600
+    box = sealing.seal(b"an order", [public]).box
+    assert sealing.unseal(box, [private.read_text()]).data == b"an order"
 
 
 def test_ctrl_c_before_anything_runs_prints_no_traceback(demo: Callable[..., Any]) -> None:

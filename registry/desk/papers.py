@@ -23,11 +23,13 @@ from registry.moderation import key_id
 from registry.papers import marks
 from registry.papers.limits import FILE_LIMIT
 from registry.papers.marks import Mark
+from registry.papers.personal import Kind
 from registry.papers.refusals import Reason, Refused
 from registry.proposals import Operation, State
 
 ON_A_PAGE = 40
 MARKS = 500  # at once
+FOUND = {Kind.IIN: _("IIN"), Kind.PHONE: _("phone number"), Kind.EMAIL: _("e-mail address")}
 
 
 class UploadForm(forms.Form):
@@ -132,6 +134,7 @@ def paper(request: HttpRequest, pk: int) -> HttpResponse:
         "copy": copy,
         "blacken": blacken,
         "publish": publish,
+        "found": [(one["page"], FOUND[Kind(one["kind"])]) for one in copy.found],
         "proposed": [one for one in waiting if one.told["record"] == log.subject_of(copy)],
     }
     return render(request, "desk/paper.html", context, status=400 if form.errors else 200)

@@ -27,9 +27,9 @@ from registry.admin.corrections import Told, name_of
 from registry.admin.decisions import check_typed
 from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding, packs, papers, previews
-from registry.desk.work import KINDS
+from registry.desk.work import KINDS, name_of_new
 from registry.log import NoReason
-from registry.models import Proposal, PublicCopy
+from registry.models import Act, Proposal, PublicCopy
 from registry.models.proposal import ANY
 from registry.moderation import NotWaiting
 from registry.papers import marks
@@ -39,6 +39,7 @@ PUBLISHES = frozenset({"approve"})  # for this a code is asked for anew
 _FORMS = {Operation.PUBLISH: papers.PublishForm, Operation.REDACT: papers.MarksForm}
 PAGES = 5  # of a paper, shown at once
 PLACES = 30  # on one page of it, told one by one
+_OF_A_VANTAGE = {"key": "public_key"}  # fields that an admission calls otherwise
 DESTRUCTIVE = frozenset({Operation.WITHDRAW, Operation.MERGE, Operation.REDACT, Operation.REVOKE})
 
 
@@ -63,11 +64,14 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
     waiting = row.state == State.WAITING
     preview, pack, hindrance = _preview(row, may) if waiting else ([], [], "")
     record = record_of(row)
+    acts, others = _alike(row) if waiting else ([], [])
     context = {
         "row": row,
         "content": row.told,
         "record": record,
-        "called": (record.original.document or record) if isinstance(record, PublicCopy) else record,
+        "called": (record.original.document if isinstance(record, PublicCopy) else record) or name_of_new(row),
+        "acts": acts,
+        "others": others,
         "record_url": _address(record),
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
@@ -139,6 +143,14 @@ def _paper(request: HttpRequest, row: Proposal, record: models.Model | None) -> 
     return {"page": page, "shown": shown, "sha256": told, "pages": record.pages}
 
 
+def _alike(row: Proposal) -> tuple[list[Act], list[Proposal]]:
+    """Of a new act what the register has by now, and what else waits, of the same number and day."""
+    if row.operation != Operation.CREATE:
+        return [], []
+    acts, others = core.alike(apps.get_model("registry", row.record_type), row.told["fields"])
+    return acts, [one for one in others if one != row]
+
+
 def _preview(row: Proposal, may: bool) -> tuple[list[Told], list[packs.Table], str]:
     """What the log would tell if it were approved now, of a pack what would change; or what keeps it from that."""
     try:
@@ -158,6 +170,8 @@ def _asked(row: Proposal) -> list[tuple[Any, str]]:
     """What is proposed word for word, where no entry of the log would tell it so; by the names that the form has."""
     if row.record_type != ANY or row.operation == Operation.MERGE:
         return []
+    if row.operation == Operation.ADMIT:
+        return _admission({_OF_A_VANTAGE.get(name, name): value for name, value in row.told["fields"].items()})
     form: Any = _FORMS.get(Operation(row.operation))
     names = {name: field.label for name, field in form.base_fields.items()} if form else {}
     names["copy"] = gettext("SHA-256 of the blackened copy")
@@ -173,6 +187,14 @@ def _resting(row: Proposal) -> Resting | None:
         return None
     vantage = Vantage.objects.select_related("network").filter(name=row.told["fields"]["vantage"]).first()
     return resting_on(vantage) if vantage else None
+
+
+def _admission(fields: dict[str, Any]) -> list[tuple[Any, str]]:
+    records = labels.Records(labels.references("vantage", fields))
+    return [
+        (capfirst(labels.field("vantage", name)), labels.value("vantage", name, value, records))
+        for name, value in fields.items()
+    ]
 
 
 def _in_words(name: str, value: Any) -> str:

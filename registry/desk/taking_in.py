@@ -13,11 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.engine.names import BadName, parse
-from registry import candidates, leases, log, moderation, search, status, submissions
+from registry import candidates, labels, leases, log, moderation, search, status, submissions
 from registry.admin.candidates import AcceptForm
 from registry.admin.decisions import DecisionForm, MergeForm, resources_meant
 from registry.admin.reports import control_words
@@ -115,7 +116,8 @@ def _page(request: HttpRequest, kind: str, row: Row, context: dict[str, Any]) ->
                 by = holding.person(request)
                 with leases.deciding(subject, by=by, at=timezone.now()):
                     decision(row, by=by, reason=form.cleaned_data["reason"])
-                messages.success(request, gettext("%(name)s is decided.") % {"name": context["name"]})
+                told = gettext("%(name)s is decided.") % {"name": readable(context["name"])}
+                messages.success(request, format_html('<a href="{}">{}</a>', request.path, told))
                 return redirect(f"desk:{kind}")
     except moderation.NotWaiting:
         wrong = gettext("It was decided already: someone was faster.")
@@ -163,12 +165,17 @@ def _compared(name: str, category: str, one: Resource) -> list[tuple[str, str, l
     return [
         (gettext("Address"), name, [one.name]),
         (gettext("Type"), _type_of(name), [one.get_type_display()]),
-        (gettext("Category"), category or nothing, [one.category or nothing]),
+        (gettext("Category"), _category(category) or nothing, [_category(one.category) or nothing]),
         (gettext("How much of the name is shown"), nothing, [one.get_display_display()]),
         (gettext("Addresses that are measured"), name, targets or [nothing]),
         (gettext("Restrictions"), nothing, restrictions or [nothing]),
         (gettext("What is known"), nothing, [found.sentence()]),
     ]
+
+
+def _category(code: str) -> str:
+    named = {"category": code}
+    return labels.value("resource", "category", code, labels.Records(labels.references("resource", named)))
 
 
 def _type_of(name: str) -> str:

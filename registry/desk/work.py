@@ -25,6 +25,8 @@ from registry.models.resource import readable
 from registry.proposals import OF_MANY
 
 Words = str | Promise
+# Fields that name a record, the one that says most first.
+NAMING = ("title", "key", "number", "name", "code", "resource", "country", "act", "quote", "url")
 
 
 class Told(NamedTuple):
@@ -111,14 +113,23 @@ class Proposals(Work):
         rows = list(rows)
         about = {row.pk: Reference(row.record_type, "pk", str(row.record_id or row.made_id or 0)) for row in rows}
         records = Records(one for one in about.values() if one.table in labels.TABLES)
+        new = Proposal.objects.in_bulk([row.pk for row in rows if not records.get(about[row.pk])])
 
         def what(row: Proposal) -> str:
             record = records.get(about[row.pk])
-            name = labels.called(record) if record else ""
+            name = labels.called(record) if record else name_of_new(new[row.pk])
             table = labels.table(row.record_type) if row.record_type != ANY else ""
             return ": ".join(filter(None, (capfirst(row.get_operation_display()), table, name)))
 
         return [Told(row, what(row), _moment(row.proposed_at), row.get_state_display()) for row in rows]
+
+
+def name_of_new(row: Proposal) -> str:
+    """What it will be called that is not there yet: the first of its fields by which somebody would know it."""
+    fields = row.told["fields"]
+    name = next((one for one in NAMING if fields.get(one)), "")
+    records = Records(labels.references(row.record_type, fields))
+    return labels.value(row.record_type, name, fields[name], records) if name else ""
 
 
 def _changed_by(person: Any) -> list[str]:

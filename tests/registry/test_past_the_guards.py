@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 
 from checks.models import Vantage
 from registry import proposals
-from registry.models import Act, Event, Original, Proposal, Region
+from registry.models import Act, Event, Original, Proposal, PublicCopy, Region
 from registry.proposals import Operation
 from tests import make
 
@@ -22,6 +23,8 @@ FORGED = (
     "SELECT {id}, 'pack', '*', '{{}}', sha256, proposed_at, 'waiting', '', author_id FROM registry_proposal "
     "WHERE id = {of}"
 )
+
+COPY: Any = {"media_type": "image/png", "size": 4, "pages": 1, "data": b"copy", "made_on": make.AT.date()}
 
 
 @pytest.fixture
@@ -39,8 +42,10 @@ def done(django_db_setup: dict[str, str]) -> Proposal:
     event.sources.add(make.source())
     event.authorities.add(make.authority())
     event.regions.add(Region.objects.create(iso="KZ-75", name_kk="x", name_ru="x", name_en="x"))
-    make.document()
-    Original.objects.create(hash="cd" * 32, size=4, box=b"box", keys=["a key"], taken_on=make.AT.date(), taken_by="e")
+    paper: Any = {"size": 4, "box": b"box", "keys": ["a key"], "taken_on": make.AT.date(), "taken_by": "e"}
+    published = Original.objects.create(document=make.document(), hash="12" * 32, **paper)
+    PublicCopy.objects.create(original=published, sha256="34" * 32, **COPY)
+    Original.objects.create(hash="cd" * 32, **paper)
     make.hiding("Qzxvan Petroff")
     Vantage.objects.create(name="astana", network=make.network(1), role="probe", source="own", public_key="00" * 32)
     with connection.cursor() as cursor:
@@ -111,7 +116,7 @@ def test_no_row_takes_the_place_of_another(shell: sqlite3.Connection) -> None:
     columns = [one[1] for one in shell.execute("PRAGMA table_info(checks_vantage)")]
     told = ", ".join("'ooni'" if one == "source" else one for one in columns)
     refused(shell, f"INSERT OR REPLACE INTO checks_vantage SELECT {told} FROM checks_vantage")
-    for table in ("original", "event_networks", "event_sources", "event_authorities", "hiding"):
+    for table in ("original", "publiccopy", "event_networks", "event_sources", "event_authorities", "hiding"):
         refused(shell, f"INSERT OR REPLACE INTO registry_{table} SELECT * FROM registry_{table}")
     other = "SELECT l.id, e.id, l.network_id FROM registry_event_networks l, registry_event e WHERE e.key = 'two'"
     refused(shell, f"INSERT OR REPLACE INTO registry_event_networks (id, event_id, network_id) {other}")
@@ -155,6 +160,24 @@ def test_originals_hidings_and_links_of_events_stay_as_they_are(done: Proposal, 
     told = statement.format(bytes="blob" if connection.vendor == "sqlite" else "bytea")
     with pytest.raises(DatabaseError, match=r"two people|waiting|a hiding"), transaction.atomic():
         connection.cursor().execute(told)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM registry_publiccopy",
+        "UPDATE registry_publiccopy SET data = NULL",
+        "UPDATE registry_publiccopy SET sha256 = '{other}', data = (SELECT CAST('other' AS {bytes}))",
+        "UPDATE registry_publiccopy SET original_id = (SELECT max(id) FROM registry_original)",
+    ],
+)
+def test_the_copy_of_a_published_paper_stays_and_of_one_that_waits_goes(done: Proposal, statement: str) -> None:
+    told = statement.format(bytes="blob" if connection.vendor == "sqlite" else "bytea", other="56" * 32)
+    with pytest.raises(DatabaseError, match=r"two people|its hash stays"), transaction.atomic():
+        connection.cursor().execute(told)
+    waiting = Original.objects.get(document=None)
+    copy = PublicCopy.objects.create(original=waiting, sha256="78" * 32, **COPY)
+    assert PublicCopy.objects.filter(pk=copy.pk).update(data=None) == 1
 
 
 def test_one_person_takes_a_paper_in_and_adds_what_is_seen_to_an_event(done: Proposal) -> None:

@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
-from registry import editing
+from registry import editing, proposals
 from registry.models import Act, Display, Document, LogEntry, Resource, Restriction, Source, Statement
 from registry.models.withdrawal import Withdrawable
+from registry.proposals import Operation
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
 from tests.web.test_every_page import RULES
@@ -257,6 +258,18 @@ def test_an_act_that_is_there_already_is_offered_to_be_joined(desk: Client) -> N
     page = desk.post(address("new", Act), sent).content.decode()
     assert "This may be an act that is there already." in page
     assert f'href="{address("change", act)}"' in page
+    ann, ben = (make.editor("view_act", "change_act", name=name) for name in ("ann", "ben"))
+    fields = {key: sent[key] for key in ("type", "number", "date")}
+    first, second = (
+        proposals.propose(Operation.CREATE, Act, {**fields, "key": key}, by=ann, reason="A letter.")
+        for key in ("act-9", "act-10")
+    )
+    make.signed_in(desk, ben)
+    page = desk.get(f"/desk/proposals/{second.pk}/").content.decode()
+    assert "This may be an act that is there already." in page
+    assert f'href="{address("change", act)}"' in page
+    assert f'href="/desk/proposals/{first.pk}/">act-9</a>' in page
+    assert f'href="/desk/proposals/{second.pk}/"' not in page
 
 
 @pytest.mark.parametrize("act", ["new", "correct", "withdraw", "restore"])

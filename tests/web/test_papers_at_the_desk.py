@@ -46,7 +46,7 @@ def test_a_paper_is_uploaded_blackened_and_published_by_two(desk: Client) -> Non
     act = make.act("7")
     address = upload(desk)
     page = desk.get(address).content.decode()
-    assert "page 2: iin" in page
+    assert "page 2: IIN" in page
     first = PublicCopy.objects.get()
     marks = re.search(r'<textarea name="marks"[^>]*>\s*(.*?)</textarea>', page, re.DOTALL)
     assert marks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,22 @@ from playwright.sync_api import sync_playwright
 
 from checks.models import Vantage
 from registry import leases, log, moderation, proposals, submissions
-from registry.models import Act, Alarm, Candidate, Category, Coverage, Display, Lease, LogEntry, Report, Resource
+from registry.desk.work import name_of_new
+from registry.models import (
+    Act,
+    Alarm,
+    Candidate,
+    Category,
+    Coverage,
+    Display,
+    Lease,
+    LogEntry,
+    Proposal,
+    Report,
+    Resource,
+    Restriction,
+)
+from registry.models.proposal import ANY
 from registry.proposals import Operation
 from tests import make
 from tests.conftest import CHROMIUM_FLAGS
@@ -101,11 +117,33 @@ def test_the_desk_begins_with_what_waits(desk: Client, ann: User, ben: User) -> 
 
 def test_a_proposal_waits_for_whoever_did_not_make_it(desk: Client, ann: User, ben: User) -> None:
     row = proposals.propose(Operation.CREATE, Act, {"key": "act-9", "type": "order"}, by=ben, reason="A letter.")
-    assert names(desk.get("/desk/")) == ["Add an entry: act"]
+    assert names(desk.get("/desk/")) == ["Add an entry: act: act-9"]
     assert names(at_the_desk(ben).get("/desk/proposals/")) == []
     assert len(names(at_the_desk(ben).get("/desk/proposals/?state=waiting"))) == 1
     proposals.approve(row, sha256=row.sha256, by=ann)
     assert names(desk.get("/desk/proposals/?state=done"))[0].startswith("Add an entry: act: ")
+
+
+def test_what_is_not_there_yet_is_called_by_what_it_will_be(desk: Client, ben: User) -> None:
+    site = make.resource("gone.kz")
+    blocked = {"resource": site.pk, "kind": "court", "kind_reason": "A court decided it."}
+    proposals.propose(Operation.CREATE, Restriction, blocked, by=ben, reason="A court.")
+    fields = {"country": "kz", "folder": "", "sha256": "0" * 64}
+    row = Proposal(operation=Operation.PACK, record_type=ANY, content=json.dumps({"fields": fields}))
+    assert names(desk.get("/desk/")) == ["Add an entry: restriction: gone.kz"]
+    assert name_of_new(row) == "kz"
+
+
+def test_the_author_of_what_is_outdated_is_not_told_to_wait_for_another(desk: Client, ann: User) -> None:
+    act = make.act("1")
+    row = proposals.propose(Operation.CORRECT, act, {"number": "2"}, by=ann, reason="A letter.")
+    where = f"/desk/proposals/{row.pk}/"
+    assert "Another person has to agree." in text_of(desk.get(where))
+    Act.objects.filter(pk=act.pk).update(number="3")
+    page = text_of(desk.get(where))
+    assert "Another person has to agree." not in page
+    assert "The entry was changed since." in page
+    assert "Take it back" in page
 
 
 def test_who_may_not_see_a_kind_finds_neither_its_tab_nor_its_pages(ben: User) -> None:
@@ -286,10 +324,13 @@ def test_a_report_is_joined_rejected_or_taken_in(desk: Client) -> None:
     sent = {**WHY, "display": "full"}
     assert desk.post(address(joined), {**sent, "do": "join", "into": str(known.pk)}).status_code == 302
     assert desk.post(address(rejected), {**sent, "do": "reject"}).headers["Location"] == "/desk/reports/"
-    desk.post(address(taken), {**WHY, "do": "accept", "display": "withheld", "category": "DRUGS"})
+    accept = {**WHY, "do": "accept", "display": "withheld", "category": "DRUGS"}
+    queue = desk.post(address(taken), accept, follow=True).content.decode()
+    assert f'<a href="{address(taken)}">https://c.kz/ is decided.</a>' in queue
     assert {one.state for one in Report.objects.all()} == {"merged", "rejected", "accepted"}
     assert Coverage.objects.filter(resource=known).count() == 2
     new = Resource.objects.get(name="c.kz")
+    assert f'/desk/registry/restriction/new/?resource={new.pk}"' in desk.get(address(taken)).content.decode()
     assert (new.display, new.category) == ("withheld", "DRUGS")
     assert "c.kz" not in "".join(LogEntry.objects.values_list("payload", flat=True))  # withheld from the first
 
@@ -424,7 +465,10 @@ def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> Non
     for name in ("dan", "eve"):
         desk = at_the_desk(an_editor(name, "change_ruleset"))
         assert where in desk.get("/desk/proposals/").content.decode()
-        assert "astana-1" in text_of(desk.get(where))
+        told = text_of(desk.get(where))
+        for words in ("astana-1", "Public key", "Takes unreviewed names", "measures", "AS9198"):
+            assert words in told
+        assert "takes_unreviewed" not in told
         desk.post(where, {"do": "approve", "sha256": row.sha256})
     assert Vantage.objects.filter(name="astana-1").exists()
 

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('checks', '0011_probe_locations'),
-        ('registry', '0022_prepared'),
+        ('registry', '0023_copies'),
     ]
 
     operations = [
