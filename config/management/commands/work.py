@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from checks.probe.progress import Progress
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from checks.probe.progress import Progress
 from config import workers
 
 
