@@ -236,6 +236,7 @@ def network(asn: int = 9198, *, watched: bool = True, **fields: Any) -> Network:
 def vantage(on: Network | None = None, **fields: Any) -> Vantage:
     number = next(_number)
     fields = {"name": f"vantage-{number}", "role": Vantage.Role.ACCESS, "public_key": f"{number:064x}", **fields}
+    fields = {"consent_on": "2026-01-01", "consent_version": "1", **fields}
     return Vantage.objects.create(network=on or network(), **fields)
 
 

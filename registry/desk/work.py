@@ -225,6 +225,9 @@ class Troubles(Work):
     def may_decide(self, person: Any) -> bool:
         return bool(person.has_perm(OF_MANY[Proposal.Operation.REVOKE]))
 
+    def waits(self, row: Any) -> bool:
+        return row.closed_at is None
+
     def rows(self) -> QuerySet[Any]:
         return Trouble.objects.select_related("vantage__network")
 

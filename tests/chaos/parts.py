@@ -86,16 +86,7 @@ class Part:
             except psutil.NoSuchProcess:
                 continue
 
-    def stop(self) -> None:
-        for process in self.tree():
-            try:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-            except psutil.NoSuchProcess:
-                continue
-        _gone, left = psutil.wait_procs(self.tree(), timeout=30)
-        for process in left:
-            process.kill()
+    def reap(self) -> None:
         if self._process:
             self._process.wait()
 
@@ -132,6 +123,22 @@ class Postgres(Part):
 
     def stop(self) -> None:
         self._server.cleanup()
+
+
+def end(parts: Sequence[Part]) -> None:
+    """All of them at once; what does not end by itself is killed."""
+    processes = [process for part in parts for process in part.tree()]
+    for process in processes:
+        for number in (signal.SIGCONT, signal.SIGTERM):
+            try:
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
+    _gone, left = psutil.wait_procs(processes, timeout=10)
+    for process in left:
+        process.kill()
+    for part in parts:
+        part.reap()
 
 
 def await_(answers: Callable[[], object], name: str) -> None:

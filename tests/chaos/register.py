@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from checks.probe.config import make_key
 from tests.chaos.lines import Clock, Line
-from tests.chaos.parts import ROOT, Part, Postgres, await_, python, redis_server
+from tests.chaos.parts import ROOT, Part, Postgres, await_, end, python, redis_server
 from tests.conftest import free_port
 
 LEFT_OUT = {"kraken.com"}  # swallowed on the way: three seconds each, in which nothing happens
@@ -47,7 +47,7 @@ class Size:
         return self.targets * self.sweeps * 6
 
 
-SIZES = {1_000: Size(28, 6, 14), 10_000: Size(168, 10, 42)}
+SIZES = {1_000: Size(56, 3, 28), 10_000: Size(168, 10, 42)}
 
 SETUP = """
 import json
@@ -235,17 +235,9 @@ class Register:
     def stop(self) -> None:
         for line in self.lines:
             line.stop()
-        for part in (
-            *self.probes.values(),
-            *self.beats,
-            self.recorder,
-            self.worker,
-            self.web,
-            self.lab,
-            self.redis,
-            self.postgres,
-        ):
-            part.stop()
+        ours = [*self.probes.values(), *self.beats, self.recorder, self.worker, self.web]
+        end([*ours, self.lab, self.redis])
+        self.postgres.stop()
 
 
 @contextmanager

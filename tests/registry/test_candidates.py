@@ -35,7 +35,7 @@ def candidate() -> Candidate:
 
 
 def measured() -> list[str]:
-    return list(Plan.objects.get(name=planning.REGISTRY_PLAN).targets.values_list("url", flat=True))
+    return list(Plan.objects.get(name=planning.REGISTRY).targets.values_list("url", flat=True))
 
 
 def test_an_accepted_candidate_is_a_resource_that_is_listed_and_measured(candidate: Candidate, editor: User) -> None:

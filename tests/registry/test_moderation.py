@@ -31,7 +31,7 @@ def a_report(text: str = "orda.kz") -> Report:
 
 
 def measured() -> set[str]:
-    return set(Target.objects.filter(plans__name=planning.REGISTRY_PLAN).values_list("url", flat=True))
+    return set(Target.objects.filter(plans__name=planning.REGISTRY).values_list("url", flat=True))
 
 
 def logged() -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def test_an_accepted_name_is_a_resource_that_every_vantage_measures(editor: User
     assert (report.state, report.resource) == (Report.State.ACCEPTED, resource)
     assert (resource.type, resource.name) == ("domain", "orda.kz")
     assert measured() == {"https://orda.kz/"}
-    assert list(Plan.objects.get(name=planning.REGISTRY_PLAN).vantages.all()) == [vantage]
+    assert list(Plan.objects.get(name=planning.REGISTRY).vantages.all()) == [vantage]
 
 
 def test_what_was_reported_without_encryption_stands_for_the_domain_beside_its_canonical_target(editor: User) -> None:
@@ -107,7 +107,8 @@ def test_a_rejection_is_kept_with_its_reason_and_stays_out_of_the_public_log(edi
 
 def admission(**fields: Any) -> Admission:
     make.network(9198, watched=False)
-    return Admission(**{"name": "astana-1", "asn": 9198, "role": "access", "key": "ab" * 32, **fields})
+    agreed = {"consent_on": "2026-11-20", "consent_version": "1"}
+    return Admission(**{"name": "astana-1", "asn": 9198, "role": "access", "key": "ab" * 32, **agreed, **fields})
 
 
 def admit(**fields: Any) -> Vantage:

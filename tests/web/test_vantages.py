@@ -144,7 +144,7 @@ def test_the_desk_tells_to_the_minute_sorts_and_finds_what_needs_attention(desk:
 def test_an_alarm_stands_in_the_queue_is_claimed_and_ends_by_itself(desk: Client, place: Vantage) -> None:
     row = quiet(place)
     shown = desk.get("/desk/troubles/")
-    [(one, address, _hold)] = shown.context["lines"]
+    [(one, address, *_rest)] = shown.context["lines"]
     assert one.what == "astana-1: nothing comes from it, though it is asked"
     assert "Nothing has come from it since 1 March 2026, 13:47, though it was asked." in text_of(desk.get(address))
     assert desk.post(address, {"do": "claim"}).status_code == 200
