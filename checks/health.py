@@ -290,7 +290,7 @@ def _verdicts(vantages: Sequence[Vantage], at: datetime) -> dict[int, dict[str, 
             inconclusive_before=Count("pk", filter=~lately & unclear),
         )
     )
-    return {row["vantage"]: {name: row[name] for name in _NO_VERDICTS} for row in counted}  # type: ignore[literal-required]
+    return {row["vantage"]: {name: row[name] for name in _NO_VERDICTS} for row in counted}  # type: ignore[literal-required]  # the names of its columns
 
 
 def _agreement(at: datetime) -> dict[str, tuple[int, int]]:

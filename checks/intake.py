@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from checks import judging, parking, runs
 from checks.models import Parked, Run, Vantage
 from checks.probe.batch import Batch
-from checks.probe.messages import BadMessage, Receipt, Sealed
+from checks.probe.messages import BadMessage, Claim, Receipt, Sealed
 from checks.runs import Refused
+
+M = TypeVar("M", Batch, Claim)
 
 SIZE_LIMIT = 24 * 1024 * 1024  # bytes of a batch as it travels, compressed
 
@@ -24,13 +28,19 @@ def receive(vantage_name: str, sealed: Sealed, *, at: datetime) -> Receipt:
     vantage = admitted(vantage_name)
     if len(sealed.body) > SIZE_LIMIT:
         raise Refused(f"larger than {SIZE_LIMIT} bytes")
+    batch = opened(vantage, lambda key: Batch.unsealed(sealed, key))
+    return _taken(vantage, batch, sealed, at)
+
+
+def opened(vantage: Vantage, unsealed: Callable[[str], M]) -> M:
+    """What a vantage signed, by its public key and in its own name. Raises Refused."""
     try:
-        batch = Batch.unsealed(sealed, str(vantage.public_key))
+        said = unsealed(str(vantage.public_key))
     except BadMessage as error:
         raise Refused(str(error)) from error
-    if batch.vantage != vantage.name:
-        raise Refused(f"signed for {batch.vantage!r}, sent as {vantage.name!r}")
-    return _taken(vantage, batch, sealed, at)
+    if said.vantage != vantage.name:
+        raise Refused(f"signed for {said.vantage!r}, sent as {vantage.name!r}")
+    return said
 
 
 def admitted(vantage_name: str) -> Vantage:
@@ -59,7 +69,7 @@ def _taken(vantage: Vantage, batch: Batch, sealed: Sealed, at: datetime) -> Rece
         why = "put aside for whoever keeps the register" if aside else "it could not be recorded: send it again"
         return Receipt(vantage.name, batch.run, batch.attempt, keep=not aside, reason=why)
     Vantage.objects.filter(pk=vantage.pk).exclude(said=batch.said.as_json()).update(said=batch.said.as_json())
-    judging.judge(recorded, at=at)
+    list(judging.judge(recorded, at=at))
     return receipt
 
 

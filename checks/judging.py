@@ -109,22 +109,23 @@ _CLASS = {
 }
 
 
-def judge(runs: Iterable[Run], *, at: datetime) -> None:
-    """Judge each; one that cannot be judged does not keep the others from it."""
+def judge(runs: Iterable[Run], *, at: datetime) -> Iterator[Run]:
+    """Judge one after the other; one that cannot be judged does not keep the others from it. Whoever is given a run
+    has it judged, or aside.
+    """
     aside = parking.aside(Parked.Kind.JUDGE)
     for run in runs:
         if str(run.pk) not in aside:
             with parking.parking(Parked.Kind.JUDGE, run.pk, at=at):
                 judge_run(run, at=at)
+        yield run
 
 
 def leftovers(*, at: datetime) -> Iterator[Run]:
     """Judge, one after the other, the runs that were recorded by a process that died before it judged them, and those
     whose control was revoked. Stop whenever you like: the others still wait.
     """
-    for run in Run.objects.unjudged().select_related("vantage__network", "round").order_by("pk"):
-        judge([run], at=at)
-        yield run
+    return judge(Run.objects.unjudged().select_related("vantage__network", "round").order_by("pk"), at=at)
 
 
 def rulesets(*, at: datetime) -> list[str]:

@@ -28,7 +28,7 @@ def parking(kind: Parked.Kind, key: object, *, at: datetime, body: Any = None) -
             yield
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
+    except Exception:  # whatever it is, the next piece of work must not wait for it; it is told with its traceback
         log.exception("%s failed: %s", kind.label, key)
         _note(kind, str(key), at, body)
     else:

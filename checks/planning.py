@@ -174,7 +174,8 @@ def retest(run: Run, targets: Sequence[Target], *, at: datetime, delays: Sequenc
 
     A re-test is not tested again, and neither is what has one waiting.
     """
-    if not targets or not delays or run.round.plan_id is None or run.round.plan.name == RETEST:  # type: ignore[union-attr]
+    of = run.round.plan
+    if not targets or not delays or of is None or of.name == RETEST:
         return []
     open_ = Run.objects.open().filter(vantage=run.vantage, round__plan__name=RETEST)
     waiting = set(chain.from_iterable(open_.values_list("targets", flat=True)))

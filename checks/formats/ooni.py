@@ -264,8 +264,14 @@ def _number(report: str) -> int:
 
 
 def _run(round_: Round, vantage: Vantage, targets: Iterable[int], at: datetime) -> Run:
-    made = {"targets": [], "state": Run.State.RECORDED, "due_at": round_.slot, "recorded_at": at, "judged_at": at}
-    made["attempt"] = 1
+    made = {
+        "targets": [],
+        "state": Run.State.RECORDED,
+        "due_at": round_.slot,
+        "recorded_at": at,
+        "judged_at": at,
+        "attempt": 1,
+    }
     Run.objects.get_or_create(round=round_, vantage=vantage, defaults=made)
     run = Run.objects.select_for_update().select_related("vantage", "round").get(round=round_, vantage=vantage)
     if more := sorted(set(targets) - set(run.targets)):

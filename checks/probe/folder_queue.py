@@ -26,7 +26,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc,unused-ignore]
 
     def _exchange_file(self, exchange: str) -> Any:
         """Celery names an exchange after its queue, and a vantage's queues have a colon, which kombu allows in none."""
-        file: Any = filesystem.Channel._exchange_file  # type: ignore[attr-defined,unused-ignore]
+        file: Any = filesystem.Channel._exchange_file  # type: ignore[attr-defined,unused-ignore]  # kombu's types lack it
         return file(self, exchange.replace(":", "."))
 
     def get_table(self, exchange: str) -> Any:

@@ -26,7 +26,7 @@ from kombu.exceptions import OperationalError
 from checks import intake, runs, tasks, vantages
 from checks.models import Vantage
 from checks.probe import messages
-from checks.probe.messages import BadMessage, Claim, Orders, Sealed
+from checks.probe.messages import Claim, Orders, Sealed
 from checks.runs import Refused
 from registry import proposals
 from registry.api.problems import MEDIA_TYPE
@@ -92,12 +92,8 @@ def _vantage(request: HttpRequest) -> Vantage:
 def claim(request: HttpRequest) -> Orders:
     """Work for one vantage: what is due and what it has room for."""
     vantage, at = _vantage(request), timezone.now()
-    try:
-        said = messages.unseal(messages.CLAIM, _sealed(request, SMALL), str(vantage.public_key), Claim)
-    except BadMessage as error:
-        raise Refused(str(error)) from error
-    if said.vantage != vantage.name:
-        raise Refused(f"signed for {said.vantage!r}, sent as {vantage.name!r}")
+    sealed = _sealed(request, SMALL)
+    said = intake.opened(vantage, lambda key: messages.unseal(messages.CLAIM, sealed, key, Claim))
     with transaction.atomic():
         runs.use_once(vantage, said.nonce, said.sent, at=at)
         Vantage.objects.filter(pk=vantage.pk).update(seen_at=at, said=said.said.as_json())

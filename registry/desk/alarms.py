@@ -5,48 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
 from checks.models import Network
-from registry import alarms, leases, log, status
+from registry import alarms, status
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Alarm, Appeal, Restriction
-from registry.moderation import NotWaiting
 
 Status = Restriction.Status
 
 
 def alarm(request: HttpRequest, pk: int) -> HttpResponse:
-    work = KINDS["alarms"]
-    if not (work.may_decide if request.method == "POST" else work.may_see)(request.user):
-        raise PermissionDenied
-    row = get_object_or_404(work.rows(), pk=pk)
-    wrong, subject = "", log.subject_of(row)
-    try:
-        holding.act(request, work, row)
-    except (leases.Held, log.NoReason, NotWaiting) as refused:
-        wrong = str(refused)
+    row, held = holding.alarm(request, KINDS["alarms"], pk)
     context = {
-        "row": row,
+        **held,
         "name": alarms.name(row),
         "told": alarms.sentence(row),
         "situation": status.of(row.resource, at=timezone.now()).sentence(),
         "networks": Network.objects.filter(asn__in=row.networks),
         "remedies": [] if row.closed_on else list(_remedies(row)),
         "restrictions": row.resource.restrictions.standing(),
-        "hold": holding.of(request, subject),
-        "may_decide": work.may_decide(request.user),
-        "wrong": wrong,
-        "typed": request.POST.get("why", ""),
     }
-    return render(request, "desk/alarm.html", context, status=409 if wrong else 200)
+    return render(request, "desk/alarm.html", context, status=409 if held["wrong"] else 200)
 
 
 def _remedies(row: Alarm) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -59,12 +61,37 @@ def act(request: HttpRequest, work: Work, row: Any) -> bool:
             leases.release(subject, by=by)
         case "relieve":
             _refuse_decided(work, row)
-            holder = request.POST.get("holder", "")
-            number = int(holder) if holder.isascii() and holder.isdecimal() and len(holder) < 19 else 0
-            leases.take_over(subject, holder=number, by=by, reason=request.POST.get("why", ""), at=at)
+            holder = number(request.POST.get("holder", ""))
+            leases.take_over(subject, holder=holder, by=by, reason=request.POST.get("why", ""), at=at)
         case _:
             return False
     return True
+
+
+def alarm(request: HttpRequest, work: Work, pk: int) -> tuple[Any, dict[str, Any]]:
+    """An alarm, after what was asked of its lease is done, and what every page of one tells of that.
+
+    Raises PermissionDenied, Http404.
+    """
+    if not (work.may_decide if request.method == "POST" else work.may_see)(request.user):
+        raise PermissionDenied
+    row, wrong = get_object_or_404(work.rows(), pk=pk), ""
+    try:
+        act(request, work, row)
+    except (leases.Held, log.NoReason, NotWaiting) as refused:
+        wrong = str(refused)
+    return row, {
+        "row": row,
+        "hold": of(request, log.subject_of(row)),
+        "may_decide": work.may_decide(request.user),
+        "wrong": wrong,
+        "typed": request.POST.get("why", ""),
+    }
+
+
+def number(text: str) -> int:
+    """Of a row, as a form gives it; 0, which no row has, for what is none or more than a database takes."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def claim(work: Work, row: Any, *, by: User, at: datetime) -> None:

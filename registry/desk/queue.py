@@ -128,12 +128,10 @@ def _page(request: HttpRequest, work: Work, counts: dict[str, int]) -> HttpRespo
 
 def _claimed(request: HttpRequest, work: Work) -> HttpResponse:
     """A row of the list is claimed, and the list shown again as it was."""
-    asked = request.POST.get("row", "")
-    if asked.isascii() and asked.isdecimal() and len(asked) < 19:
-        row = work.table._default_manager.filter(pk=int(asked)).first()
-        try:
-            if row:
-                holding.claim(work, row, by=holding.person(request), at=timezone.now())
-        except (leases.Held, NotWaiting) as refused:
-            messages.warning(request, str(refused))
+    row = work.table._default_manager.filter(pk=holding.number(request.POST.get("row", ""))).first()
+    try:
+        if row:
+            holding.claim(work, row, by=holding.person(request), at=timezone.now())
+    except (leases.Held, NotWaiting) as refused:
+        messages.warning(request, str(refused))
     return redirect(request.get_full_path())

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,13 +21,12 @@ from checks import health, intake, progress, vantages
 from checks.health import Condition, Health
 from checks.models import Parked, Trouble, Vantage
 from checks.runs import Refused
-from registry import editing, leases, log, proposals
-from registry.admin.decisions import DecisionForm
+from registry import editing, log, proposals
+from registry.admin.decisions import DecisionForm, check_typed
 from registry.admin.signing_in import agreed, ask_again
 from registry.desk import holding
 from registry.desk.work import KINDS
 from registry.models import Proposal
-from registry.moderation import NotWaiting
 from registry.proposals import OF_MANY, Operation, State
 
 ON_A_PAGE = 50
@@ -139,9 +138,7 @@ class RevokeForm(DecisionForm):
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"]
-        if typed != self.name:
-            told = gettext("Type exactly %(name)s, to show that it is the one you mean.")
-            raise ValidationError(told % {"name": self.name})
+        check_typed(typed, self.name)
         return typed
 
 
@@ -188,24 +185,9 @@ def _waiting(row: Vantage) -> Proposal | None:
 
 def trouble(request: HttpRequest, pk: int) -> HttpResponse:
     """One alarm about a vantage. It ends by itself; whoever holds it takes care of it."""
-    work = KINDS["troubles"]
-    if not (work.may_decide if request.method == "POST" else work.may_see)(request.user):
-        raise PermissionDenied
-    row = get_object_or_404(work.rows(), pk=pk)
-    wrong, subject = "", log.subject_of(row)
-    try:
-        holding.act(request, work, row)
-    except (leases.Held, log.NoReason, NotWaiting) as refused:
-        wrong = str(refused)
-    context = {
-        "row": row,
-        "told": health.sentence(row),
-        "hold": holding.of(request, subject),
-        "may_decide": work.may_decide(request.user),
-        "wrong": wrong,
-        "typed": request.POST.get("why", ""),
-    }
-    return render(request, "desk/trouble.html", context, status=409 if wrong else 200)
+    row, held = holding.alarm(request, KINDS["troubles"], pk)
+    context = {**held, "told": health.sentence(row)}
+    return render(request, "desk/trouble.html", context, status=409 if held["wrong"] else 200)
 
 
 def sweeps(request: HttpRequest) -> HttpResponse:
@@ -219,9 +201,7 @@ def parked(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("checks.change_parked"):
         raise PermissionDenied
     if request.method == "POST":
-        asked = request.POST.get("row", "")
-        number = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 19 else 0
-        row = get_object_or_404(Parked.objects.aside(), pk=number)
+        row = get_object_or_404(Parked.objects.aside(), pk=holding.number(request.POST.get("row", "")))
         try:
             refused = intake.try_again(row)
         except Refused as error:
