@@ -22,6 +22,7 @@ PATIENCE = 0.5
 
 @pytest.fixture
 def app(tmp_path: Path) -> Celery:
+    state.reset_state()  # of the process: a worker of another test may have left a task at work
     app = Celery("test", broker="filesystem://", set_as_current=False)
     app.conf.broker_transport_options = folder_queue.options(tmp_path / "queue")
     return app
