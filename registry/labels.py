@@ -1,4 +1,4 @@
-"""What a reader calls what the log names by a code: an operation, a table, a field, a value, a record."""
+"""What a reader calls what the log and measurements name by a code: a table, a field, a value, a record, a failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import FieldDoesNotExist
@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from checks.engine.failures import Failure
 from checks.models import Episode, Network, Ruleset, Vantage, Wave
 from registry import dates, discretion, offers
 from registry.gathering import together
@@ -99,6 +100,34 @@ ROLES = {
     "operator": _("the operator of the register"),
     "demo": _("the demo"),
     "clock": _("nobody: its time was over"),
+}
+
+# Why a visit failed, by its name in OONI's df-007.
+FAILURES = {
+    Failure.DNS_NXDOMAIN: _("there is no such name"),
+    Failure.DNS_NO_ANSWER: _("the name has no address"),
+    Failure.DNS_SERVFAIL: _("the resolver failed"),
+    Failure.DNS_REFUSED: _("the resolver refused to answer"),
+    Failure.DNS_MISBEHAVING: _("the resolver's answer could not be read"),
+    Failure.DNS_BOGON: _("its address is none of the public internet"),
+    Failure.DNS_WRONG_ID: _("the resolver answered another question"),
+    Failure.CONNECTION_REFUSED: _("the connection was refused"),
+    Failure.CONNECTION_RESET: _("the connection was reset"),
+    Failure.CONNECTION_ABORTED: _("the connection was broken off"),
+    Failure.CONNECTION_CLOSED: _("the connection was closed"),
+    Failure.EOF: _("the connection ended before the answer was whole"),
+    Failure.TIMEOUT: _("no answer in time"),
+    Failure.HOST_UNREACHABLE: _("there is no way to its address"),
+    Failure.NETWORK_UNREACHABLE: _("there is no way to its network"),
+    Failure.NETWORK_DOWN: _("the place of measurement was cut off"),
+    Failure.NETWORK_RESET: _("the place of measurement lost its connection"),
+    Failure.SSL_INVALID_HOSTNAME: _("the certificate is another name's"),
+    Failure.SSL_UNKNOWN_AUTHORITY: _("no known authority stands behind the certificate"),
+    Failure.SSL_INVALID_CERTIFICATE: _("the certificate is not valid"),
+    Failure.SSL_FAILED_HANDSHAKE: _("no secured connection came about"),
+    Failure.HTTP_REQUEST_FAILED: _("the answer could not be read"),
+    Failure.INTERRUPTED: _("the time for the visit ended first"),
+    Failure.UNKNOWN: _("for a reason that is not known"),
 }
 
 # Bodies by their part in an act or a restriction: no column of the record has them.
@@ -206,6 +235,11 @@ def field(model: str, name: str) -> str:
     if behind is not None:
         return str(getattr(behind, "verbose_name", name))
     return str(_CODES[name][0]._meta.verbose_name) if name in _CODES else name.replace("_", " ")
+
+
+def failure(name: str) -> str:
+    """Why a visit failed; a name that has no words yet stands for itself."""
+    return str(FAILURES.get(cast(Failure, name), name))
 
 
 _PACK = re.compile(r"country pack (?P<country>\w+)(, SHA-256 (?P<sha256>[0-9a-f]{64}), agreed by (?P<by>\S+))?")

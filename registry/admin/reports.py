@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from checks.models import Measurement, Verdict
-from registry import leases, log, moderation, submissions
+from registry import labels, leases, log, moderation, submissions
 from registry.admin.decisions import DecidesOnMany, DecisionForm, MergeForm
 from registry.models import Report
 
@@ -115,5 +115,5 @@ def control_words(failure: str | None) -> str:
     if failure is None:
         return gettext("not checked yet")
     if failure:
-        return gettext("the control did not open it: %(failure)s") % {"failure": failure}
+        return gettext("the control did not open it: %(failure)s") % {"failure": labels.failure(failure)}
     return gettext("the control opened it")

@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from registry import labels, proposals, veil
 from registry.editing import Changed, NotPossible
 from registry.log import NoReason
-from registry.models import Document, FieldSource, Proposal, Statement
+from registry.models import Document, FieldSource, Proposal, PublicCopy, Statement
 from registry.proposals import Operation, State
 from registry.web.history import address_of
 
@@ -75,7 +75,7 @@ def _tried(row: Proposal, request: HttpRequest, banner: Preview) -> bytes:
 
 def _visited(record: Any, request: HttpRequest, banner: Preview) -> bytes:
     """The page as a stranger would get it, looked through for names that are withheld as every page is."""
-    address = _page_of(record, request)
+    address = page_of(record, request)
     for _step in range(STEPS):
         asked = _as_a_stranger(address, request, banner)
         try:
@@ -97,7 +97,8 @@ def _made(asked: HttpRequest) -> Any:
     return answer.render() if isinstance(answer, SimpleTemplateResponse) else answer
 
 
-def _page_of(record: Any, request: HttpRequest) -> str:
+def page_of(record: Any, request: HttpRequest) -> str:
+    """The public page on which a record stands; empty where none does."""
     match record:
         case FieldSource():
             about = (getattr(record, one) for one in FieldSource.ABOUT)
@@ -106,6 +107,8 @@ def _page_of(record: Any, request: HttpRequest) -> str:
             return address_of(record.restriction or record.event, request)
         case Document():
             return address_of(record.acts.standing().first(), request)
+        case PublicCopy():
+            return page_of(record.original.document, request)
     return address_of(record, request)
 
 

@@ -73,6 +73,7 @@ def proposal(request: HttpRequest, pk: int) -> HttpResponse:
         "acts": acts,
         "others": others,
         "record_url": _address(record),
+        "page_url": previews.page_of(record, request) if row.state == State.DONE else "",
         "approvals": row.approvals.select_related("approver"),
         "waiting": waiting,
         "mine": row.author == request.user,
@@ -102,11 +103,10 @@ def _decided(request: HttpRequest, row: Proposal, subject: str) -> HttpResponse:
             if name := name_to_type(row):
                 check_typed(request.POST.get("typed", ""), name)
             with leases.deciding(subject, by=by, at=at):
-                done = core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
+                core.approve(row, sha256=request.POST.get("sha256", ""), by=by)
             row.refresh_from_db()
             agreed = row.state == State.DONE
             messages.success(request, gettext("It is done.") if agreed else gettext("One more person has to agree."))
-            return redirect(_address(done) or reverse("desk:proposal", args=[row.pk]))
         case "refuse":
             with leases.deciding(subject, by=by, at=at):
                 core.refuse(row, by=by, reason=request.POST.get("reason", ""))

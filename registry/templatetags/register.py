@@ -375,6 +375,12 @@ def verdict(name: str) -> str:
 
 
 @register.filter
+def failure(name: str) -> str:
+    """Why a visit failed, in words."""
+    return labels.failure(name)
+
+
+@register.filter
 def purpose(name: str) -> str:
     """What a step of a visit was for; one that has no words yet stands for itself."""
     return str(_PURPOSES.get(name, name))

@@ -95,6 +95,9 @@ def test_a_report_is_listed_with_what_its_first_check_saw(desk: Client, language
     assert rows["https://b.kz/"].judged == "blocked"
     page = desk.get(f"{DESK}{judged.pk}/change/", headers={"accept-language": language}).content.decode()
     assert "It stopped today." in page
+    told = desk.get(f"{DESK}{seen_by_control.pk}/change/", headers={"accept-language": language}).content.decode()
+    words = {"kk": "қосылым үзіп тасталды", "ru": "соединение сброшено", "en": "the connection was reset"}
+    assert words[language] in told
     assert 'name="note"' not in page
     assert f"decide/accept/?id={judged.pk}" in page
     assert 'href="https://b.kz' not in page

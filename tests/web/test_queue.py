@@ -272,7 +272,9 @@ def test_a_proposal_that_another_holds_is_not_agreed_to(desk: Client, ann: User,
     assert not Act.objects.exists()
     holder = Lease.objects.get().holder_id
     desk.post(address(row), {"do": "relieve", "holder": holder, "why": "It is urgent."})
-    assert desk.post(address(row), sent).status_code == 302
+    done = desk.post(address(row), sent, follow=True)
+    assert done.redirect_chain == [(address(row), 302)]
+    assert 'href="/en/acts/act-9/"' in done.content.decode()
     assert Act.objects.get().key == "act-9"
     assert not Lease.objects.exists()
 
