@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -29,7 +29,7 @@ from benchmarks.servers import ROOT
 from checks.engine.batch import measure_run
 from checks.engine.loop import new_event_loop, raise_file_limit
 from checks.engine.records import Measurement
-from checks.engine.world import World
+from checks.engine.world import Preconditions, World
 from checks.probe import folder_queue
 from checks.probe.batch import Batch
 from checks.probe.config import make_key
@@ -42,6 +42,15 @@ MEMORY, SHARE = 150, 0.25  # MB; of the bare engine's CPU per visit: the goals
 _PAGE = b"<title>Hello</title>" + random.Random(1).randbytes(2900).hex().encode()[:2900]
 _SLOW = 2.0  # seconds that a site takes, so that as many as may are in flight
 _PATIENCE = 600.0
+SIZES = (800, 400, 200, 100, 50, 25)  # sites in one run
+PROVING = 23  # visits of a self-test: of Kazakhstan’s 21 names, the portal and the echo
+
+
+@dataclass(frozen=True)
+class Sized:
+    cpu: float  # ms a visit, self-tests included
+    travels: float  # bytes a visit, as they are sent
+    lasts: float  # seconds of one run
 
 
 async def serve(world: Path) -> None:
@@ -81,9 +90,11 @@ class Register:
         self._app = Celery("register", broker="filesystem://", set_as_current=False)
         self.options = folder_queue.options(folder / "broker") | {"polling_interval": 0.1}
         self._app.conf.broker_transport_options = self.options
+        self.travelled = 0
 
     def measure(self, key: str, runs: list[list[str]], first: int) -> list[Measurement]:
-        """Order the runs and wait until all are home; each gets its receipt."""
+        """Order the runs and wait until all are home; each gets its receipt. `travelled`: their bytes as they came."""
+        self.travelled = 0
         for number, urls in enumerate(runs, first):
             order = Order("here", number, 1, tuple((url, ()) for url in urls), _PATIENCE)
             self._app.send_task("measure", kwargs=asdict(order), queue="here:probe")
@@ -95,6 +106,7 @@ class Register:
                 message.ack()
                 kwargs = message.payload[1]
                 sealed = Sealed(base64.b64decode(kwargs["body"]), base64.b64decode(kwargs["signature"]))
+                self.travelled += len(sealed.body)
                 batch = Batch.unsealed(sealed, key)
                 measured += batch.measurements
                 receipt = Receipt("here", batch.run, batch.attempt, keep=False)
@@ -128,9 +140,13 @@ def memory(pid: int) -> float:
     return sum(costs.peak_memory(one) for one in family(pid)) / 1e6
 
 
+def batches(urls: list[str], size: int = 200) -> list[list[str]]:
+    return [urls[start : start + size] for start in range(0, len(urls), size)]
+
+
 def a_round(folder: Path, targets: int, slow: int) -> dict[str, float]:
     """CPU per visit of the bare engine and of the probe, and the probe's memory; the same targets for both."""
-    runs = [names(targets)[start : start + 200] for start in range(0, targets, 200)]
+    runs = batches(names(targets))
     with started("benchmarks.probe", "--serve", str(folder / "world.json")) as sites:
         assert sites.stdout
         assert sites.stdout.readline() == "ready\n"
@@ -152,8 +168,9 @@ def _bare(folder: Path, runs: list[list[str]]) -> dict[str, float]:
         return {"engine": 1000 * spent / visits, "engine MB": memory(engine.pid), "engine per s": visits / wall}
 
 
-def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
-    register = Register(folder)
+@contextmanager
+def a_probe(folder: Path, register: Register) -> Iterator[tuple[int, str]]:
+    """A probe of that register, which has made 200 visits: its process and its public key."""
     key = make_key(folder / "here.key")
     document = {
         "broker": "filesystem://",
@@ -163,21 +180,47 @@ def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
     }
     (folder / "probe.json").write_text(json.dumps(document))
     with started("checks.probe", "--config", str(folder / "probe.json"), "--stop-with-stdin") as probe:
-        register.measure(key, [names(200)], 1)  # warm
-        before, began = costs.cpu(probe.pid), time.monotonic()
+        register.measure(key, [names(200)], 1)
+        yield probe.pid, key
+
+
+def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
+    register = Register(folder)
+    with a_probe(folder, register) as (pid, key):
+        before, began = costs.cpu(pid), time.monotonic()
         measured = register.measure(key, runs, 2)
         wall = time.monotonic() - began
-        spent = costs.cpu(probe.pid) - before
+        spent = costs.cpu(pid) - before
         failed = sum(measurement.failure is not None for measurement in measured)
-        at_once = [names(slow, 8443)[start : start + 200] for start in range(0, slow, 200)]
-        in_flight = _most_at_once(register.measure(key, at_once, 1000))
+        in_flight = _most_at_once(register.measure(key, batches(names(slow, 8443)), 1000))
         return {
             "probe": 1000 * spent / len(measured),
             "probe per s": len(measured) / wall,
-            "probe MB": memory(probe.pid),
+            "probe MB": memory(pid),
             "in flight": in_flight,
             "failed": failed,
         }
+
+
+def by_size(folder: Path, targets: int) -> dict[int, Sized]:
+    """What a visit costs a probe by the size of its run, each run with its self-test, the largest first."""
+    register, found, number = Register(folder), {}, 2
+    with started("benchmarks.probe", "--serve", str(folder / "world.json")) as sites:
+        assert sites.stdout
+        assert sites.stdout.readline() == "ready\n"
+        world = World.load(folder / "world.json")
+        proving = tuple(f"https://proof{one}.bench.kz/" for one in range(PROVING))
+        replace(world, preconditions=Preconditions(must_allow=proving)).save(folder / "world.json")
+        with a_probe(folder, register) as (pid, key):
+            for size in SIZES:
+                runs = batches(names(targets), size)
+                before, began = costs.cpu(pid), time.monotonic()
+                measured = register.measure(key, runs, number)
+                number += len(runs)
+                wall, spent = time.monotonic() - began, costs.cpu(pid) - before
+                each = len(measured)
+                found[size] = Sized(1000 * spent / each, register.travelled / each, wall / each * size * AT_ONCE)
+    return found
 
 
 def _most_at_once(measured: list[Measurement]) -> int:
@@ -209,6 +252,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.probe", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="medians are of so many (3)")
     parser.add_argument("--targets", type=int, default=2000, help="visits of each round (2000)")
+    parser.add_argument("--sizes", action="store_true", help="by how many sites there are in one run, instead")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -220,6 +264,9 @@ def main() -> int:
         _run_bare(options.bare)
         return 0
     machine = report.machine(datetime.now(UTC))
+    if options.sizes:
+        _tell_sizes(machine, options.rounds, options.targets)
+        return 0
     rounds = []
     for number in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="tizilim-bench-") as folder:
@@ -238,6 +285,21 @@ def main() -> int:
     reached = size <= MEMORY and flight >= IN_FLIGHT * 0.95
     print(f"  memory with {flight:.0f} visits in flight: {size:.0f} MB <= {MEMORY}  {_goal(reached)}")
     return 0
+
+
+def _tell_sizes(machine: dict[str, object], rounds: int, targets: int) -> None:
+    found: list[dict[int, Sized]] = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="tizilim-bench-") as folder:
+            found.append(by_size(Path(folder), targets))
+    print("\n".join(f"{key}: {value}" for key, value in machine.items()))
+    print("\nsites in a run   CPU ms/visit  beside 200  bytes/visit  seconds of a run")
+    for size in SIZES:
+        cpu, travels, lasts = (
+            median(getattr(one[size], name) for one in found) for name in ("cpu", "travels", "lasts")
+        )
+        beside = median(one[size].cpu / one[200].cpu for one in found)
+        print(f"{size:14}{cpu:15.3f}{beside:12.2f}{travels:13.0f}{lasts:18.1f}")
 
 
 def _goal(reached: bool) -> str:
