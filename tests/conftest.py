@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import random
@@ -9,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import translation
 
 from registry import guards
@@ -96,6 +98,37 @@ def guarded(db: None, django_db_setup: dict[str, str]) -> None:
     with connection.cursor() as cursor:
         for statement in django_db_setup.values():
             cursor.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def kz(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The pack of Kazakhstan, loaded once for the tests of a file, all of which have it, and taken back after them."""
+    from registry import packs  # other parts of this file are imported where no models are
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        packs.load("kz", settings.BASE_DIR)
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty register on SQLite, to copy for a process of its own: made once, for it takes half a minute."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # of all workers
+    made, half = shared / "register.sqlite3", shared / "half.sqlite3"
+    with (shared / "register.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            environment = {
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "DATABASE_URL": f"sqlite:///{half}",
+            }
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=settings.BASE_DIR, env=environment, check=True)
+            half.rename(made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +36,7 @@ from tests import make
 from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 240.0  # seconds for what takes one on an idle machine
+PATIENCE = 480.0  # seconds for what takes one on an idle machine
 
 
 class Demo:
@@ -107,19 +109,39 @@ def _command_line(entry: Path) -> str:
         return ""  # it has ended meanwhile
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    @contextmanager
-    def running(*arguments: str) -> Iterator[Demo]:
-        demo = Demo(tmp_path, free_port(), *arguments)
-        try:
-            yield demo
-        finally:
-            if demo.process.poll() is None:
-                demo.process.kill()
-            demo.process.wait()
+@contextmanager
+def a_demo(folder: Path, *arguments: str) -> Iterator[Demo]:
+    demo = Demo(folder, free_port(), *arguments)
+    try:
+        yield demo
+    finally:
+        if demo.process.poll() is None:
+            demo.process.kill()
+        demo.process.wait()
 
-    return running
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Callable[..., Any]:
+    """Starts one for which nothing is there yet."""
+    return partial(a_demo, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a demo that was started and stopped."""
+    folder = tmp_path_factory.mktemp("begun")
+    with a_demo(folder) as running:
+        running.says("The register answers")
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(60) == 0
+    return folder
+
+
+@pytest.fixture
+def next_demo(tmp_path: Path, begun: Path) -> Callable[..., Any]:
+    """Starts one that goes on with such data: it is up in less time."""
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return partial(a_demo, tmp_path)
 
 
 def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Callable[..., Any]) -> None:
@@ -167,8 +189,10 @@ def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Call
 
 
 @pytest.mark.parametrize(("module", "what"), [("checks.lab", "the imitated internet"), ("checks.probe", "the probe")])
-def test_a_part_that_is_killed_ends_the_demo_in_one_sentence(demo: Callable[..., Any], module: str, what: str) -> None:
-    with demo() as running:
+def test_a_part_that_is_killed_ends_the_demo_in_one_sentence(
+    next_demo: Callable[..., Any], module: str, what: str
+) -> None:
+    with next_demo() as running:
         running.says("The register answers")
         assert f"127.0.0.1:{running.port}" in running.get("/en/data/")
         running.until(lambda: running.children(module) != [], f"{module} runs")
@@ -237,8 +261,8 @@ def test_sites_of_the_lab_stand_for_what_the_register_holds_and_are_on_its_own_p
     assert LogEntry.objects.filter(operation="cover").count() == 2
 
 
-def test_nothing_outlives_a_demo_that_is_killed(demo: Callable[..., Any]) -> None:
-    with demo() as running:
+def test_nothing_outlives_a_demo_that_is_killed(next_demo: Callable[..., Any]) -> None:
+    with next_demo() as running:
         running.says("The register answers")
         running.until(lambda: len(running.processes()) >= 2, "lab and probe run")
         running.process.kill()
@@ -247,8 +271,8 @@ def test_nothing_outlives_a_demo_that_is_killed(demo: Callable[..., Any]) -> Non
 
 
 @pytest.mark.redis
-def test_redis_carries_the_same_work(demo: Callable[..., Any], redis_url: str) -> None:
-    with demo("--broker", redis_url) as running:
+def test_redis_carries_the_same_work(next_demo: Callable[..., Any], redis_url: str) -> None:
+    with next_demo("--broker", redis_url) as running:
         running.until(
             lambda: bool(running.json("/api/v1/verdicts?limit=1")["results"]), "a verdict that came through Redis"
         )

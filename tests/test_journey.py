@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -50,7 +51,7 @@ class Register:
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> Iterator[Register]:
+def register(tmp_path: Path, migrated: Path) -> Iterator[Register]:
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "TIZILIM_TEST_POSTGRES")}
     port = free_port()
     site = f"http://127.0.0.1:{port}"
@@ -62,7 +63,8 @@ def register(tmp_path: Path) -> Iterator[Register]:
         "TIZILIM_SEALED_FOR": sealing.make_key(tmp_path / "one.key"),
     }
     made = Register(site, own)
-    made.manage("migrate", "--verbosity", "0")
+    (tmp_path / "var").mkdir()
+    shutil.copy(migrated, tmp_path / "var" / "tizilim.sqlite3")
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

@@ -29,12 +29,11 @@ logging.getLogger("checks").OURS("our own words")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _database(migrated: Path) -> Iterator[None]:
     """Every answer is looked through for withheld names, so there must be a register to read them from."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_SETTINGS_MODULE", "config.settings")
-        patch.setenv("DATABASE_URL", f"sqlite:///{tmp_path_factory.mktemp('logging') / 'register.sqlite3'}")
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, check=True, timeout=300)
+        patch.setenv("DATABASE_URL", f"sqlite:///{migrated}")
         yield
 
 

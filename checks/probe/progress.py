@@ -14,7 +14,7 @@ from typing import Any
 
 from celery import Celery
 from celery.worker import state
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
@@ -72,16 +72,11 @@ class Progress(threading.Thread):
 
 def waiting(app: Celery, queues: Sequence[str]) -> int:
     """Messages that nobody has taken, asked over a connection of its own. Raises what `broker_errors` names."""
-    total = 0
     with app.connection_for_write(connect_timeout=CONNECT) as connection:
         connection.ensure_connection(max_retries=1, timeout=CONNECT)
-        for name in queues:
-            try:
-                channel: Any = connection.default_channel
-                total += channel.queue_declare(name, passive=True).message_count
-            except ChannelError:
-                continue  # there is no such queue before its first message
-    return total
+        channel: Any = connection.default_channel
+        # Not passively: kombu then asks Redis for a key without the prefix, which an account with a key space may not.
+        return sum(channel.queue_declare(name).message_count for name in queues)
 
 
 def broker_errors(app: Celery) -> tuple[type[BaseException], ...]:

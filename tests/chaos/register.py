@@ -87,7 +87,7 @@ class Register:
         self._passwords = {name: secrets.token_hex(16) for name in ("centre", *QUEUED)}
         self.clock = Clock(folder) if shifty else None  # needs a compiler
         self.lines = (Line(self._redis_port), Line(self.port))  # of the probes; the centre is at home
-        self.postgres = Postgres(folder)
+        self.postgres = Postgres(folder, folder.parent / "tables")
         self.redis = self._redis()
         self.lab = Part(
             "lab", ["sh", "-c", f"tail -f /dev/null | {sys.executable} -m checks.lab --directory {folder}/lab"], folder
@@ -185,7 +185,9 @@ class Register:
             part.start()
         described = self.folder / "lab" / "lab.json"
         await_(lambda: json.loads(described.read_text()), "the lab")
-        self._manage("migrate", "--verbosity", "0")
+        if not self.postgres.has_tables:
+            self._manage("migrate", "--verbosity", "0")
+            self.postgres.keep()
         vantages = self._vantages(json.loads(described.read_text()))
         self._manage("shell", "--no-imports", "-c", SETUP.format(asked=json.dumps(self._asked(described, vantages))))
         for part in (self.web, self.worker, self.recorder, self.beats[0], *self.probes.values()):

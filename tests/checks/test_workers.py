@@ -84,17 +84,10 @@ def _environment(folder: Path, broker: str) -> dict[str, str]:
     return {**kept, **own, "TIZILIM_LOG_LEVEL": "ERROR"}
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Path:
-    folder = tmp_path_factory.mktemp("migrated")
-    _manage(_environment(folder, redis_url), "migrate", "--verbosity", "0")
-    return folder
-
-
 @pytest.fixture
 def centre(tmp_path: Path, migrated: Path, redis_url: str) -> Centre:
     redis.Redis.from_url(redis_url).flushall()
-    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
+    shutil.copy(migrated, tmp_path / "tizilim.sqlite3")
     environment = _environment(tmp_path, redis_url)
     key = Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()

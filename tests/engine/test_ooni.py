@@ -19,7 +19,7 @@ V6 = "2606:2800:220::34"
 FORMAT = Draft202012Validator(DOCUMENT, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
-async def visited(server=None, url: str = "site.kz", **extra) -> Measurement:
+async def visited(server=None, url: str = "site.kz", **deadlines: float) -> Measurement:
     resolvers = (
         Resolver(ISP, RESOLVER),
         Resolver(PUBLIC, RESOLVER),
@@ -31,7 +31,7 @@ async def visited(server=None, url: str = "site.kz", **extra) -> Measurement:
             net.tcp(server, 443) if server else net.web(page(b"<title>\xd2\x9a</title>", "200 OK", "X-A: 1", "X-A: 2"))
         )
         await net.tcp(redirect("https://site.kz/"), 80)
-        return await measure(url, net.world(*resolvers))
+        return await measure(url, net.world(*resolvers, **deadlines))
 
 
 async def test_the_envelope_names_our_software_and_hides_the_probe():
@@ -119,9 +119,10 @@ def faults(document: object) -> list[str]:
 @pytest.mark.parametrize("url", ["site.kz", "http://site.kz/", "https://nobody.kz/", "https://93.184.216.34/"])
 @pytest.mark.parametrize("server", [None, after_request(reset), redirect("https://elsewhere.kz/")])
 async def test_every_field_has_the_type_that_the_format_gives_it(url, server):
-    document = export(await visited(server, url), asn=9198, network="KAZTELECOM-AS", country="KZ")
+    measured = await visited(server, url, handshake=1.0)  # one of the servers speaks no TLS
+    document = export(measured, asn=9198, network="KAZTELECOM-AS", country="KZ")
     assert faults(document) == []
-    assert faults(json.loads(json.dumps(export(await visited(server, url))))) == []
+    assert faults(json.loads(json.dumps(export(measured)))) == []
 
 
 async def test_a_document_that_breaks_the_format_is_found():

@@ -86,8 +86,10 @@ def test_a_probe_of_ours_has_an_account_that_touches_nothing_but_its_own(
     with Sites(tmp_path / "world.json"), probe.running():
         register.order(1, quick(1, 2))
         assert urls(register.batch().measurements) == quick(1, 2)
+        assert urls(register.batch().measurements) == quick(1, 2)  # again, for no receipt came
         register.receipt(1)
         until(lambda: probe.runs() == [], "the receipt came")
+        assert "permission" not in probe.status()
     with redis.from_url(centre) as everything, redis.from_url(own, ssl_ca_certs=str(tmp_path / "ca.pem")) as mine:
         assert everything.acl_log() == []  # nothing was tried that it may not do
         mine.lpush("here:results", "x")

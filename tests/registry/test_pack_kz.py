@@ -7,26 +7,15 @@ from collections import Counter
 
 import pytest
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from checks.models import AddressRange, Network
-from registry import packs
 from registry.models import Act, Authority, Coverage, Event, Listing, LogEntry, Resource, Restriction, Statement
 from registry.search import look_up
 
 KZ = settings.BASE_DIR / "registry" / "countries" / "kz"
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def kz(django_db_setup, django_db_blocker):
-    """The pack loaded once for the tests of this file, and taken back after them."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        packs.load("kz", settings.BASE_DIR)
-        yield
-        transaction.set_rollback(True)
 
 
 def rows(file: str) -> list[dict[str, str]]:
