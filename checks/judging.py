@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -147,15 +147,15 @@ def verdicts(measurements: Sequence[Measurement], under: Iterable[str]) -> list[
     under, made = tuple(under), []
     controls = _controls(measurements)
     for measurement in measurements:
-        record = measurement.record
-        drawn = facts.of(record, controls[measurement.pk], references(), measurement.setting)
+        record, beside = measurement.record, controls[measurement.pk]
+        drawn = facts.of(record, together(beside), references(), measurement.setting)
         for ruleset in under:
             judgement = conclude(drawn, record.trust_store, references().revision, ruleset)
-            made.append(_verdict(measurement, judgement))
+            made.append(_verdict(measurement, judgement, [one.pk for one in beside if one.run.follows_up]))
     return made
 
 
-def _verdict(measurement: Measurement, judgement: Judgement) -> Verdict:
+def _verdict(measurement: Measurement, judgement: Judgement, looks: Sequence[UUID]) -> Verdict:
     return Verdict(
         measurement=measurement.pk,
         run_id=measurement.run_id,
@@ -171,24 +171,63 @@ def _verdict(measurement: Measurement, judgement: Judgement) -> Verdict:
         artefact=judgement.artefact,
         confirmed=judgement.confirmed,
         notes=list(judgement.notes),
-        controls=list(judgement.controls),
+        controls=[*judgement.controls, *map(str, looks)],
         fingerprints=judgement.fingerprints,
         trust_store=judgement.trust_store,
         imitated=measurement.imitated,
     )
 
 
-def _controls(measurements: Sequence[Measurement]) -> dict[UUID, list[records.Measurement]]:
+def _controls(measurements: Sequence[Measurement]) -> dict[UUID, list[Measurement]]:
     """Of each its controls: the nearest measurement of each control vantage, within the pairing time; each vantage
-    is one witness. An imported measurement has the one that it came with, which is nobody else's.
+    is one witness, with its second look. An imported measurement has the one that it came with, which is nobody else's.
     """
-    chosen = _nearest([m for m in measurements if m.origin is None])
+    own = [m for m in measurements if m.origin is None]
+    chosen, looks = _nearest(own), _second_looks(own)
     for measurement in measurements:
         if measurement.origin is not None:
             chosen[measurement.pk] = [UUID(measurement.own_control)] if measurement.own_control else []
     wanted = {pk for pks in chosen.values() for pk in pks}
-    found = {control.pk: control.record for control in Measurement.objects.filter(pk__in=wanted)}
-    return {pk: [found[control] for control in pks if control in found] for pk, pks in chosen.items()}
+    found = Measurement.objects.select_related("run", "target").in_bulk(wanted)
+    beside = {pk: [found[control] for control in pks if control in found] for pk, pks in chosen.items()}
+    for pk, look in looks.items():
+        if any(control.vantage_id == look.vantage_id for control in beside[pk]):
+            beside[pk].append(look)
+    return beside
+
+
+def _second_looks(measurements: Sequence[Measurement]) -> dict[UUID, Measurement]:
+    """Of each what a control of its round saw at addresses that only the probe was given, within the pairing time."""
+    looks = Measurement.objects.filter(
+        run__round__in={m.run.round_id for m in measurements},
+        run__follows_up=True,
+        closing=True,
+        vantage__state=Vantage.State.ADMITTED,
+    ).select_related("run", "target")
+    found = {(look.run.round_id, look.target_id): look for look in looks}
+    of_each = [(m, found.get((m.run.round_id, m.target_id))) for m in measurements]
+    return {m.pk: look for m, look in of_each if look and abs(look.started_at - m.started_at) <= PAIRING}
+
+
+def together(controls: Iterable[Measurement]) -> list[records.Measurement]:
+    """The records of controls, each with the second look of its vantage. Needs `run` and `target` of each."""
+    rows = list(controls)
+    looks = {row.vantage_id: row for row in rows if row.run.follows_up}
+    return [_with(looks.get(row.vantage_id), row.record) for row in rows if not row.run.follows_up]
+
+
+def _with(look: Measurement | None, control: records.Measurement) -> records.Measurement:
+    """A control, and how the addresses behave that its second look was sent to. Nothing else of that visit counts: it
+    may have ended at an address that is not the site's.
+    """
+    if look is None:
+        return control
+    seen, asked = look.record, set(look.run.addresses.get(look.target.url, ()))
+    return replace(
+        control,
+        connects=(*control.connects, *(step for step in seen.connects if step.address in asked)),
+        handshakes=(*control.handshakes, *(step for step in seen.handshakes if step.address in asked)),
+    )
 
 
 def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
@@ -200,6 +239,7 @@ def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
     rows = Measurement.objects.filter(
         control=True,
         closing=True,
+        run__follows_up=False,
         vantage__source=Vantage.Source.OWN,
         vantage__state=Vantage.State.ADMITTED,
         target__in={m.target_id for m in measurements},

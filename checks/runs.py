@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from checks import storing
 from checks.engine import records
 from checks.engine.guard import refuse
+from checks.engine.world import ISP
 from checks.models import Measurement, Nonce, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
 from checks.probe.messages import Order
@@ -164,8 +165,12 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
         run.state, run.recorded_at, run.lease_until = Run.State.RECORDED, kept, None
         run.self_test = test.as_json() if test else None
         run.save(update_fields=["state", "recorded_at", "lease_until", "self_test"])
-        if vantage.role == Vantage.Role.CONTROL:
+        if run.follows_up:
+            Run.objects.filter(round=run.round_id, vantage__role=Vantage.Role.ACCESS).update(judged_at=None)
+        elif vantage.role == Vantage.Role.CONTROL:
             release(run.round_id, _resolved(measurements))
+        else:
+            _follow_up(run, measurements, targets)
     return run
 
 
@@ -238,19 +243,45 @@ def release(round_id: int, addresses: dict[str, list[str]]) -> None:
     Run.objects.filter(round_id=round_id, state=Run.State.WAITING).update(state=Run.State.READY, addresses=addresses)
 
 
-ADDRESSES = 16  # of one site that a control hands on
+def _follow_up(run: Run, measurements: Sequence[records.Measurement], targets: dict[str, Target]) -> None:
+    """Have the control of the round try the addresses that only the network's resolver gave: who lives there decides
+    whether its answer was forged. Those that proved to be the site to the probe need no second opinion.
+    """
+    asked = {
+        measured.url: sorted(_seen(measured, ISP) - _proved(measured) - set(run.addresses[measured.url]))[:ADDRESSES]
+        for measured in measurements
+        if measured.url in run.addresses
+    }
+    asked = {url: addresses for url, addresses in asked.items() if addresses}
+    control = Run.objects.filter(
+        round=run.round_id, vantage__role=Vantage.Role.CONTROL, vantage__state=Vantage.State.ADMITTED
+    ).first()
+    if asked and control:
+        Run.objects.create(
+            round=run.round,
+            vantage_id=control.vantage_id,
+            targets=[targets[url].pk for url in asked],
+            addresses=asked,
+            follows_up=True,
+            priority=run.priority,
+            due_at=run.due_at,
+            state=Run.State.READY,
+        )
+
+
+ADDRESSES = 16  # of one site that one side hands on to the other
 
 
 def _resolved(measurements: Sequence[records.Measurement]) -> dict[str, list[str]]:
-    return {
-        measured.url: sorted(
-            {
-                address
-                for query in measured.queries
-                if query.hop == 0
-                for address in query.addresses
-                if refuse(address) is None
-            }
-        )[:ADDRESSES]
-        for measured in measurements
-    }
+    return {measured.url: sorted(_seen(measured))[:ADDRESSES] for measured in measurements}
+
+
+def _seen(measured: records.Measurement, *roles: str) -> set[str]:
+    """What these resolvers, or all, told of the name that was asked for, but for what nobody may connect to."""
+    first = (query for query in measured.queries if query.hop == 0 and (not roles or query.role in roles))
+    return {address for query in first for address in query.addresses if refuse(address) is None}
+
+
+def _proved(measured: records.Measurement) -> set[str]:
+    """Addresses of it that showed a valid certificate."""
+    return {step.address for step in measured.handshakes if step.hop == 0 and not step.failure}

@@ -71,5 +71,5 @@ def verdicts(report: Report) -> list[Verdict]:
 
 def control(report: Report) -> Measurement | None:
     """What a control vantage saw last of what was reported."""
-    seen = Measurement.objects.filter(target=report.target, control=True)
+    seen = Measurement.objects.filter(target=report.target, control=True, run__follows_up=False)
     return seen.defer("document").order_by("-started_at").first()

@@ -14,7 +14,7 @@ from checks.models.vantage import Vantage
 
 
 class Round(models.Model):
-    """Pairs a control run with a probe run of the same targets.
+    """Pairs a control run with a probe run of the same targets, and with a second look of the control where need be.
 
     Without a plan it is the first check of a reported name: shown to whoever holds the receipt and to editors
     only, counted nowhere, and forgotten after days (`planning.forget_first_checks`). Of imported measurements it is
@@ -89,7 +89,9 @@ class Run(models.Model):
     vantage = models.ForeignKey(Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="runs")
     targets = models.JSONField(_("targets"))  # list of Target ids
     # URL → addresses to visit besides those that the vantage resolves.
-    addresses = models.JSONField(_("addresses that the control saw"), default=dict)
+    addresses = models.JSONField(_("addresses that the other side saw"), default=dict)
+    # A control's second run of a round: addresses that only the probe was given.
+    follows_up = models.BooleanField(_("follows up what the probe saw"), default=False)
     state = models.CharField(_("state"), max_length=8, choices=State)
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority, default=Priority.REGISTRY)
     due_at = models.DateTimeField(_("not before"))
@@ -108,7 +110,7 @@ class Run(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["round", "vantage"], name="run_once_a_round")]
+        constraints = [models.UniqueConstraint(fields=["round", "vantage", "follows_up"], name="run_once_a_round")]
         indexes = [
             models.Index(
                 fields=["vantage", "priority", "due_at"],

@@ -43,7 +43,8 @@ class ReportAdmin(DecidesOnMany):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         judged = Verdict.objects.current().filter(target=OuterRef("target")).order_by("-at", "-id")
-        control = Measurement.objects.filter(target=OuterRef("target"), control=True).order_by("-started_at")
+        controls = Measurement.objects.filter(target=OuterRef("target"), control=True, run__follows_up=False)
+        control = controls.order_by("-started_at")
         checked: QuerySet[Any] = (
             super()
             .get_queryset(request)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Measurement as Record
 from checks.engine.records import SelfTest
+from checks.judging import together
 from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
@@ -249,7 +250,7 @@ class Told:
 
 def public_measurements() -> QuerySet[Any]:
     """Those that have a page."""
-    return _public(Measurement.objects.published()).select_related("vantage")
+    return _public(Measurement.objects.published()).select_related("vantage", "run")
 
 
 def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -258,7 +259,7 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     current = Ruleset.objects.current()
     verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
-    controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network").order_by("pk"))
+    controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network", "run", "target").order_by("pk"))
     record = row.record
     if shown.full and discretion.names_any(record, discretion.withheld_hosts()):  # it led there
         shown = replace(shown, full=False)
@@ -281,10 +282,10 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _names(record: Record, controls: Iterable[Measurement]) -> Callable[[Verdict], str]:
     """Of each verdict, the host that it is about: after a redirect that need not be the one asked for."""
-    records = {str(one.pk): one.record for one in controls}
+    found = {str(one.pk): one for one in controls}
 
     def host(verdict: Verdict) -> str:
-        drawn = facts.of(record, [records[one] for one in verdict.controls if one in records])
+        drawn = facts.of(record, together(found[one] for one in verdict.controls if one in found))
         return unicode_host(drawn.hop_host)
 
     return host
