@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Count, Q
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from checks.models import State
 from registry.dates import last_day
@@ -99,39 +95,6 @@ def _contradiction(rows: Sequence[Statement], statuses: Mapping[int, Status]) ->
 def is_reported(row: Restriction) -> bool:
     """Sources tell what they saw, and an editor called it a block outside the law: who denies it contradicts them."""
     return row.kind == Restriction.Kind.PRODUCTION and bool(row.fact)
-
-
-def measured(status: Status) -> str:
-    """What the networks do with a resource that does not open, in the active language."""
-    counts = status.counts
-    numbers = {
-        "failing": counts.blocked + counts.likely,
-        "blocked": counts.blocked,
-        "throttled": counts.throttled,
-        "total": counts.sufficient,
-    }
-    sentences = []
-    if status.observed == Observed.BLOCKED:
-        sentences.append(
-            ngettext(
-                "Unreachable on %(failing)d of %(total)d network, confirmed on %(blocked)d.",
-                "Unreachable on %(failing)d of %(total)d networks, confirmed on %(blocked)d.",
-                counts.sufficient,
-            )
-        )
-    if counts.throttled:
-        sentences.append(
-            ngettext(
-                "Slowed down on %(throttled)d of %(total)d network.",
-                "Slowed down on %(throttled)d of %(total)d networks.",
-                counts.sufficient,
-            )
-        )
-    text = " ".join(sentences) % numbers
-    if status.since is None:
-        return text
-    since = _("At least since %(day)s.") if status.since_at_least else _("Since %(day)s.")
-    return f"{text} {since % {'day': date_format(timezone.localtime(status.since), 'DATE_FORMAT')}}"
 
 
 def _speaker(row: Statement) -> tuple[int, str]:

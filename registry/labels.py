@@ -214,8 +214,8 @@ def operation(code: str) -> str:
 
 
 def hand(role: str) -> str:
-    """Whose hand made a change."""
-    return str(ROLES.get(role, role))
+    """Whose hand made a change; of two who agreed, both."""
+    return " + ".join(str(ROLES.get(one, one)) for one in role.split("+"))
 
 
 def table(model: str) -> str:

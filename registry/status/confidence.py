@@ -100,7 +100,9 @@ def _of_measuring(found: Conclusion) -> Iterator[str]:
         return
     conclusive = sum(one.conclusive for one in deciding)
     yield ngettext(
-        "%(number)d conclusive measurement counts.", "%(number)d conclusive measurements count.", conclusive
+        "The answer rests on %(number)d conclusive measurement.",
+        "The answer rests on %(number)d conclusive measurements.",
+        conclusive,
     ) % {"number": conclusive}
     places = sum(one.vantages for one in deciding)
     if places:

@@ -27,6 +27,10 @@ class Status(Conclusion):
         """The answer in one sentence, in the active language. It claims no more than is known."""
         return sentence.of(self)
 
+    def of_networks(self) -> str:
+        """The part of it that tells what the networks do."""
+        return sentence.of_networks(self)
+
     @property
     def confidence(self) -> Sure:
         return confidence.of(self)

@@ -169,6 +169,15 @@ def of(found: Conclusion) -> str:
     clauses += _register(found)
     if found.observed in _KEPT_UP:
         clauses += [_claim(row, found.resource) for row in quoted(found.spoken, found.said)]
+    return _as_sentence(clauses)
+
+
+def of_networks(found: Conclusion) -> str:
+    """The part of it that tells what the networks do."""
+    return _as_sentence(_measured(found))
+
+
+def _as_sentence(clauses: Sequence[str]) -> str:
     text = "; ".join(clauses)
     return f"{text[:1].upper()}{text[1:]}."
 

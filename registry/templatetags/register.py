@@ -17,9 +17,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from checks.models import State, Verdict
-from registry import claims, dates, discretion, labels
+from registry import dates, discretion, labels
 from registry.models import Act, Erratum, Event, InformationRequest, Resource, Restriction, Source
-from registry.status import Status
 from registry.web.about import RECORDS
 from registry.web.names import key_of
 from registry.web.register import ERRATA
@@ -212,12 +211,6 @@ def grouped(number: int) -> str:
 def compared(unit: str) -> str:
     """Which count of ours stands nearest to an official figure of that unit, and why they differ."""
     return str(_COMPARED.get(unit, ""))
-
-
-@register.filter
-def measured(status: Status) -> str:
-    """What the networks do with a site that does not open, in a sentence of its own."""
-    return claims.measured(status)
 
 
 # Whom the pack's sources name again and again, in its own English.

@@ -159,7 +159,11 @@ def network(request: HttpRequest, asn: int) -> HttpResponse:
         "lines": [_shown(cell) for cell in page],
         "vantages": vantages,
         "imported": row.vantages.filter(role=Vantage.Role.ACCESS, state=Vantage.State.IMPORTED).exists(),
-        "tests": [Tested(run, SelfTest.from_json(run.self_test or {})) for run in tested.order_by("-pk")[:TESTS]],
+        "tests": sorted(
+            (Tested(run, SelfTest.from_json(run.self_test or {})) for run in tested.order_by("-pk")[:TESTS]),
+            key=lambda one: one.run.recorded_at or one.run.due_at,
+            reverse=True,
+        ),
     }
     return render(request, "registry/network.html", context, status=200 if asked.is_valid() else 400)
 
@@ -259,7 +263,8 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     current = Ruleset.objects.current()
     verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
-    controls = list(Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network", "run", "target").order_by("pk"))
+    found = Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network", "run", "target")
+    controls = list(found.order_by("pk"))
     record = row.record
     if shown.full and discretion.names_any(record, discretion.withheld_hosts()):  # it led there
         shown = replace(shown, full=False)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from uuid_utils.compat import uuid7
 
+from checks import planning
 from checks.engine.records import Answer, Connect, Exchange, Handshake, Measurement, Query, SelfTest
-from checks.models import Network, Vantage
+from checks.models import Network, Plan, Vantage
 from checks.probe import messages
 from checks.probe.batch import Batch
 from checks.probe.messages import Sealed
@@ -20,6 +21,8 @@ from tests import make
 
 ADDRESS = "93.184.216.41"
 CONTROL_ASN = 64496
+AT = datetime.now(UTC)
+URL = "https://orda.kz/"
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,22 @@ def visit(url: str, *, at: datetime, failure: str | None = None, imitated: bool 
         exchanges=() if failure else (loaded,),
         failure=failure,
     )
+
+
+@pytest.fixture
+def here(probe: Callable[..., Probe]) -> Probe:
+    return probe("here")
+
+
+@pytest.fixture
+def control(probe: Callable[..., Probe]) -> Probe:
+    return probe("control", CONTROL_ASN, "control")
+
+
+@pytest.fixture
+def plan(here: Probe, control: Probe) -> Plan:
+    plan = Plan.objects.create(name="hourly", period=timedelta(hours=1), due_at=AT)
+    Plan.objects.create(name=planning.CHANGES, period=timedelta(hours=1), due_at=AT, enabled=False)
+    plan.targets.add(make.target(URL))
+    plan.vantages.add(here.vantage)
+    return plan

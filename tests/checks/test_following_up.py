@@ -12,12 +12,11 @@ from django.test import Client
 from checks import judging, planning
 from checks.engine.records import Answer, Connect, Exchange, Handshake
 from checks.engine.records import Measurement as Record
-from checks.models import Measurement, Plan, Run, Verdict
+from checks.models import Plan, Run, Verdict
 from checks.runs import PAIRING
 from registry import submissions
-from tests import make
-from tests.checks.conftest import ADDRESS, Probe, visit
-from tests.checks.test_runs import AT, URL, bring_home, control, here, measure, plan, taken  # noqa: F401
+from tests.checks.conftest import ADDRESS, AT, URL, Probe, visit
+from tests.checks.test_runs import bring_home, measure, taken
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +45,7 @@ def judged() -> tuple[str, str]:
 
 
 @pytest.fixture
-def odd(plan: Plan, here: Probe, control: Probe) -> Callable[[Record], None]:  # noqa: F811
+def odd(plan: Plan, here: Probe, control: Probe) -> Callable[[Record], None]:
     """The probe brings that home, beside a control that opened the site at its own address."""
 
     def brought(measured: Record) -> None:
@@ -72,7 +71,7 @@ def look(by: Probe, *, at: timedelta = timedelta(), **steps: object) -> Record:
 def test_an_address_at_which_nobody_answers_the_control_was_forged(
     odd: Callable[[Record], None],
     control: Probe,
-    client: Client,  # noqa: F811
+    client: Client,
 ) -> None:
     odd(given(ELSEWHERE, failure="generic_timeout_error"))
     assert judged() == ("inconclusive", "dns_answer_unchecked")
@@ -88,7 +87,7 @@ def test_an_address_at_which_nobody_answers_the_control_was_forged(
 
 def test_an_address_that_proves_to_the_control_that_it_is_the_site_was_given_rightly(
     odd: Callable[[Record], None],
-    control: Probe,  # noqa: F811
+    control: Probe,
 ) -> None:
     odd(given(ELSEWHERE))
     assert judged()[0] == "inconclusive"
@@ -100,7 +99,7 @@ def test_an_address_that_proves_to_the_control_that_it_is_the_site_was_given_rig
 
 def test_a_page_from_the_probes_address_is_no_page_of_the_control(
     odd: Callable[[Record], None],
-    control: Probe,  # noqa: F811
+    control: Probe,
 ) -> None:
     """Whoever forged the answer may serve the same page to everybody who comes there."""
     odd(given(ELSEWHERE))
@@ -113,7 +112,7 @@ def test_a_page_from_the_probes_address_is_no_page_of_the_control(
 
 def test_a_look_that_came_too_late_counts_for_nothing(
     odd: Callable[[Record], None],
-    control: Probe,  # noqa: F811
+    control: Probe,
 ) -> None:
     odd(given(ELSEWHERE, failure="generic_timeout_error"))
     before = judged()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
@@ -17,31 +17,9 @@ from checks.models import Cell, Episode, Measurement, Parked, Plan, Round, Run, 
 from checks.probe.messages import Order, Sealed
 from checks.runs import Refused
 from tests import make
-from tests.checks.conftest import CONTROL_ASN, Probe, visit
+from tests.checks.conftest import AT, URL, Probe, visit
 
 pytestmark = pytest.mark.django_db
-
-AT = datetime.now(UTC)
-URL = "https://orda.kz/"
-
-
-@pytest.fixture
-def here(probe: Callable[..., Probe]) -> Probe:
-    return probe("here")
-
-
-@pytest.fixture
-def control(probe: Callable[..., Probe]) -> Probe:
-    return probe("control", CONTROL_ASN, "control")
-
-
-@pytest.fixture
-def plan(here: Probe, control: Probe) -> Plan:
-    plan = Plan.objects.create(name="hourly", period=timedelta(hours=1), due_at=AT)
-    Plan.objects.create(name=planning.CHANGES, period=timedelta(hours=1), due_at=AT, enabled=False)
-    plan.targets.add(make.target(URL))
-    plan.vantages.add(here.vantage)
-    return plan
 
 
 def taken(at: datetime) -> list[Order]:

@@ -262,7 +262,7 @@ def test_command_and_task_find_the_same(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_page_has_two_sections_and_no_end(client: Client) -> None:
     empty = client.get("/en/stale/").content.decode()
-    assert empty.count("No such case is known.") == 2
+    assert empty.count("No such case is known; the register looks once an hour.") == 2
     for number in range(30):
         make.alarm(one := make.resource(f"site-{number}.kz"))
         make.restriction(one, status="lifted")

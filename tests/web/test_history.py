@@ -422,3 +422,8 @@ def test_who_agreed_to_a_country_pack_is_told_in_the_readers_language(client: Cl
     assert f"{'0' * 64}, {said}" in page
     assert "editor-1+editor-2" in page
     assert ("agreed by" in page) is (language == "en")
+
+
+def test_of_two_who_agreed_the_parts_of_both_are_named() -> None:
+    with translation.override("en"):
+        assert labels.hand("operator+editor") == "the operator of the register + an editor"

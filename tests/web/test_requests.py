@@ -15,7 +15,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from registry import log
-from registry.models import Deadline, InformationRequest, Resource, Restriction
+from registry.models import Act, Deadline, InformationRequest, Resource, Restriction
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -207,3 +207,16 @@ def test_an_act_shows_until_when_it_can_be_challenged(client: Client, day: str, 
 
 def test_a_courts_decision_has_no_such_period(client: Client) -> None:
     assert "Until when it can be challenged" not in page(client, f"/en/acts/{make.act().key}/")
+
+
+def test_what_to_do_speaks_of_challenging_only_where_an_administrative_act_is_named(client: Client) -> None:
+    court, order, ended = make.resource("court.kz"), make.resource("order.kz"), make.resource("ended.kz")
+    make.restriction(court, make.act(), status="in_force", kind="court")
+    make.restriction(order, make.act(type=Act.Type.ORDER), status="in_force", kind="administrative")
+    make.restriction(ended, make.act(), status="lifted", kind="court", ended="2026-02-01")
+    challenged = "An administrative act can be challenged in court"
+    assert challenged in page(client, "/en/resources/order.kz/")
+    of_court = page(client, "/en/resources/court.kz/")
+    assert challenged not in of_court
+    assert "no periods for appeals against court decisions" in of_court
+    assert "whether the restriction was ended" in page(client, "/en/resources/ended.kz/")

@@ -219,7 +219,7 @@ def test_the_desk_shows_how_far_the_sweeps_are_without_a_script(desk: Client, pl
     assert "Nothing is planned." in text_of(desk.get("/desk/sweeps/"))
     make.run(place, state=Run.State.READY, due_at=make.AT)
     answer = desk.get("/desk/sweeps/")
-    assert "daily astana-1 0 0 1 0 0 0 1 01.03.2026 17:00" in text_of(answer)
+    assert "daily astana-1 0 0 1 0 0 0 1 1 March 2026, 17:00" in text_of(answer)
     assert 'href="/desk/sweeps/">Look again' in answer.content.decode()
     assert "http-equiv" not in answer.content.decode()
 
