@@ -47,6 +47,7 @@ LONG = [
     "tests/web/test_nothing_leaks.py",
     "tests/web/test_every_page.py",
     "tests/web/test_hidings.py",
+    "tests/test_chaos.py",
     "tests/test_journey.py",
     "tests/registry/test_load_country.py",
 ]
