@@ -15,7 +15,7 @@ from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
 from registry import editing, proposals
-from registry.models import Act, Display, Document, LogEntry, Resource, Restriction, Source, Statement
+from registry.models import Act, Display, Document, LogEntry, Proposal, Resource, Restriction, Source, Statement
 from registry.models.withdrawal import Withdrawable
 from registry.proposals import Operation
 from tests import make
@@ -145,7 +145,7 @@ def test_a_restriction_is_added_with_its_links_and_told_in_the_log(desk: Client)
         grounds=["fraud"],
     )
     row = Restriction.objects.get()
-    assert answer.redirect_chain[-1][0] == "/desk/proposals/1/"
+    assert answer.redirect_chain[-1][0] == f"/desk/proposals/{Proposal.objects.get().pk}/"
     assert f'href="{address("change", row)}"' in answer.content.decode()
     assert (row.resource, row.kind, list(row.acts.all()), list(row.sources.all())) == (
         one, "production", [act], [source],
