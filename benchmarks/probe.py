@@ -15,10 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -131,6 +132,15 @@ def started(*words: str) -> Iterator[subprocess.Popen[str]]:
             process.stdin.close()
 
 
+@contextmanager
+def served(world: Path) -> Iterator[None]:
+    """The sites, and their world in a file."""
+    with started("benchmarks.probe", "--serve", str(world)) as sites:
+        assert sites.stdout
+        assert sites.stdout.readline() == "ready\n"
+        yield
+
+
 def family(pid: int) -> list[int]:
     return list(costs._tree(pid))
 
@@ -147,9 +157,7 @@ def batches(urls: list[str], size: int = 200) -> list[list[str]]:
 def a_round(folder: Path, targets: int, slow: int) -> dict[str, float]:
     """CPU per visit of the bare engine and of the probe, and the probe's memory; the same targets for both."""
     runs = batches(names(targets))
-    with started("benchmarks.probe", "--serve", str(folder / "world.json")) as sites:
-        assert sites.stdout
-        assert sites.stdout.readline() == "ready\n"
+    with served(folder / "world.json"):
         return {**_bare(folder, runs), **_probe(folder, runs, slow)}
 
 
@@ -184,13 +192,17 @@ def a_probe(folder: Path, register: Register) -> Iterator[tuple[int, str]]:
         yield probe.pid, key
 
 
+def _timed(pid: int, measure: Callable[[], list[Measurement]]) -> tuple[list[Measurement], float, float]:
+    """What it measured, and the seconds of that process's CPU and of the clock."""
+    before, began = costs.cpu(pid), time.monotonic()
+    measured = measure()
+    return measured, costs.cpu(pid) - before, time.monotonic() - began
+
+
 def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
     register = Register(folder)
     with a_probe(folder, register) as (pid, key):
-        before, began = costs.cpu(pid), time.monotonic()
-        measured = register.measure(key, runs, 2)
-        wall = time.monotonic() - began
-        spent = costs.cpu(pid) - before
+        measured, spent, wall = _timed(pid, lambda: register.measure(key, runs, 2))
         failed = sum(measurement.failure is not None for measurement in measured)
         in_flight = _most_at_once(register.measure(key, batches(names(slow, 8443)), 1000))
         return {
@@ -205,19 +217,15 @@ def _probe(folder: Path, runs: list[list[str]], slow: int) -> dict[str, float]:
 def by_size(folder: Path, targets: int) -> dict[int, Sized]:
     """What a visit costs a probe by the size of its run, each run with its self-test, the largest first."""
     register, found, number = Register(folder), {}, 2
-    with started("benchmarks.probe", "--serve", str(folder / "world.json")) as sites:
-        assert sites.stdout
-        assert sites.stdout.readline() == "ready\n"
+    with served(folder / "world.json"):
         world = World.load(folder / "world.json")
         proving = tuple(f"https://proof{one}.bench.kz/" for one in range(PROVING))
         replace(world, preconditions=Preconditions(must_allow=proving)).save(folder / "world.json")
         with a_probe(folder, register) as (pid, key):
             for size in SIZES:
                 runs = batches(names(targets), size)
-                before, began = costs.cpu(pid), time.monotonic()
-                measured = register.measure(key, runs, number)
+                measured, spent, wall = _timed(pid, partial(register.measure, key, runs, number))
                 number += len(runs)
-                wall, spent = time.monotonic() - began, costs.cpu(pid) - before
                 each = len(measured)
                 found[size] = Sized(1000 * spent / each, register.travelled / each, wall / each * size * AT_ONCE)
     return found

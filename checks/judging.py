@@ -155,7 +155,7 @@ def verdicts(measurements: Sequence[Measurement], under: Iterable[str]) -> list[
     return made
 
 
-def _verdict(measurement: Measurement, judgement: Judgement, looks: Sequence[UUID]) -> Verdict:
+def _verdict(measurement: Measurement, judgement: Judgement, follow_ups: Sequence[UUID]) -> Verdict:
     return Verdict(
         measurement=measurement.pk,
         run_id=measurement.run_id,
@@ -171,7 +171,7 @@ def _verdict(measurement: Measurement, judgement: Judgement, looks: Sequence[UUI
         artefact=judgement.artefact,
         confirmed=judgement.confirmed,
         notes=list(judgement.notes),
-        controls=[*judgement.controls, *map(str, looks)],
+        controls=[*judgement.controls, *map(str, follow_ups)],
         fingerprints=judgement.fingerprints,
         trust_store=judgement.trust_store,
         imitated=measurement.imitated,
@@ -180,49 +180,49 @@ def _verdict(measurement: Measurement, judgement: Judgement, looks: Sequence[UUI
 
 def _controls(measurements: Sequence[Measurement]) -> dict[UUID, list[Measurement]]:
     """Of each its controls: the nearest measurement of each control vantage, within the pairing time; each vantage
-    is one witness, with its second look. An imported measurement has the one that it came with, which is nobody else's.
+    is one witness, with its follow-up. An imported measurement has the one that it came with, which is nobody else's.
     """
     own = [m for m in measurements if m.origin is None]
-    chosen, looks = _nearest(own), _second_looks(own)
+    chosen, follow_ups = _nearest(own), _follow_ups(own)
     for measurement in measurements:
         if measurement.origin is not None:
             chosen[measurement.pk] = [UUID(measurement.own_control)] if measurement.own_control else []
     wanted = {pk for pks in chosen.values() for pk in pks}
     found = Measurement.objects.select_related("run", "target").in_bulk(wanted)
     beside = {pk: [found[control] for control in pks if control in found] for pk, pks in chosen.items()}
-    for pk, look in looks.items():
-        if any(control.vantage_id == look.vantage_id for control in beside[pk]):
-            beside[pk].append(look)
+    for pk, follow_up in follow_ups.items():
+        if any(control.vantage_id == follow_up.vantage_id for control in beside[pk]):
+            beside[pk].append(follow_up)
     return beside
 
 
-def _second_looks(measurements: Sequence[Measurement]) -> dict[UUID, Measurement]:
+def _follow_ups(measurements: Sequence[Measurement]) -> dict[UUID, Measurement]:
     """Of each what a control of its round saw at addresses that only the probe was given, within the pairing time."""
-    looks = Measurement.objects.filter(
+    rows = Measurement.objects.filter(
         run__round__in={m.run.round_id for m in measurements},
         run__follows_up=True,
         closing=True,
         vantage__state=Vantage.State.ADMITTED,
     ).select_related("run", "target")
-    found = {(look.run.round_id, look.target_id): look for look in looks}
+    found = {(row.run.round_id, row.target_id): row for row in rows}
     of_each = [(m, found.get((m.run.round_id, m.target_id))) for m in measurements]
-    return {m.pk: look for m, look in of_each if look and abs(look.started_at - m.started_at) <= PAIRING}
+    return {m.pk: row for m, row in of_each if row and abs(row.started_at - m.started_at) <= PAIRING}
 
 
 def together(controls: Iterable[Measurement]) -> list[records.Measurement]:
-    """The records of controls, each with the second look of its vantage. Needs `run` and `target` of each."""
+    """The records of controls, each with the follow-up of its vantage. Needs `run` and `target` of each."""
     rows = list(controls)
-    looks = {row.vantage_id: row for row in rows if row.run.follows_up}
-    return [_with(looks.get(row.vantage_id), row.record) for row in rows if not row.run.follows_up]
+    follow_ups = {row.vantage_id: row for row in rows if row.run.follows_up}
+    return [_with(follow_ups.get(row.vantage_id), row.record) for row in rows if not row.run.follows_up]
 
 
-def _with(look: Measurement | None, control: records.Measurement) -> records.Measurement:
-    """A control, and how the addresses behave that its second look was sent to. Nothing else of that visit counts: it
+def _with(follow_up: Measurement | None, control: records.Measurement) -> records.Measurement:
+    """A control, and how the addresses behave that its follow-up was sent to. Nothing else of that visit counts: it
     may have ended at an address that is not the site's.
     """
-    if look is None:
+    if follow_up is None:
         return control
-    seen, asked = look.record, set(look.run.addresses.get(look.target.url, ()))
+    seen, asked = follow_up.record, set(follow_up.run.addresses.get(follow_up.target.url, ()))
     return replace(
         control,
         connects=(*control.connects, *(step for step in seen.connects if step.address in asked)),

@@ -18,6 +18,7 @@ from checks.engine.world import ISP
 from checks.models import Measurement, Nonce, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
 from checks.probe.messages import Order
+from checks.verdict import facts
 
 PAIRING = timedelta(minutes=10)  # a control counts for a measurement that began no further away
 CLOCK_SKEW = timedelta(minutes=10)
@@ -247,16 +248,18 @@ def _follow_up(run: Run, measurements: Sequence[records.Measurement], targets: d
     """Have the control of the round try the addresses that only the network's resolver gave: who lives there decides
     whether its answer was forged. Those that proved to be the site to the probe need no second opinion.
     """
-    asked = {
-        measured.url: sorted(_seen(measured, ISP) - _proved(measured) - set(run.addresses[measured.url]))[:ADDRESSES]
-        for measured in measurements
-        if measured.url in run.addresses
-    }
-    asked = {url: addresses for url, addresses in asked.items() if addresses}
+    asked = {}
+    for measured in measurements:
+        known, host = run.addresses.get(measured.url), targets[measured.url].host
+        unknown = known is not None and _seen(measured, ISP) - facts.proved(measured, host) - set(known)
+        if unknown:
+            asked[measured.url] = sorted(unknown)[:ADDRESSES]
+    if not asked:
+        return
     control = Run.objects.filter(
         round=run.round_id, vantage__role=Vantage.Role.CONTROL, vantage__state=Vantage.State.ADMITTED
     ).first()
-    if asked and control:
+    if control:
         Run.objects.create(
             round=run.round,
             vantage_id=control.vantage_id,
@@ -280,8 +283,3 @@ def _seen(measured: records.Measurement, *roles: str) -> set[str]:
     """What these resolvers, or all, told of the name that was asked for, but for what nobody may connect to."""
     first = (query for query in measured.queries if query.hop == 0 and (not roles or query.role in roles))
     return {address for query in first for address in query.addresses if refuse(address) is None}
-
-
-def _proved(measured: records.Measurement) -> set[str]:
-    """Addresses of it that showed a valid certificate."""
-    return {step.address for step in measured.handshakes if step.hop == 0 and not step.failure}

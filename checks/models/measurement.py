@@ -8,6 +8,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
@@ -80,7 +81,7 @@ class Measurement(models.Model):
     def pack(record: Record) -> bytes:
         return zlib.compress(json.dumps(record.as_json(), separators=(",", ":")).encode(), 9)
 
-    @property
+    @cached_property
     def record(self) -> Record:
         return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
 

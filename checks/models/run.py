@@ -14,7 +14,7 @@ from checks.models.vantage import Vantage
 
 
 class Round(models.Model):
-    """Pairs a control run with a probe run of the same targets, and with a second look of the control where need be.
+    """Pairs a control run with a probe run of the same targets, and with a follow-up by the control where need be.
 
     Without a plan it is the first check of a reported name: shown to whoever holds the receipt and to editors
     only, counted nowhere, and forgotten after days (`planning.forget_first_checks`). Of imported measurements it is

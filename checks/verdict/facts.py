@@ -372,7 +372,7 @@ def _loads(measurement: Measurement, hop: _Hop, dns: Dns) -> bool:
     ours = {UNTOLD} if dns == "untold" else _given(measurement, hop.host)
     answered = {e.address for e in measurement.exchanges if e.hop == hop.number and not e.failure}
     if hop.secure:
-        valid = _valid(measurement, hop.host)
+        valid = proved(measurement, hop.host)
         return bool(answered & valid) and (dns == "literal" or bool(ours & valid))
     connected = {
         c.address for c in measurement.connects if c.hop == hop.number and c.purpose == VISIT and not c.failure
@@ -431,7 +431,7 @@ def _no_answer(asked: Sequence[Query]) -> Dns:
 def _answer(
     measurement: Measurement, controls: Sequence[Measurement], host: str, got: set[str], setting: Setting
 ) -> Dns:
-    if got & _valid(measurement, host).union(*(_valid(control, host) for control in controls)):
+    if got & proved(measurement, host).union(*(proved(control, host) for control in controls)):
         return "consistent"
     known = _known_addresses(measurement, controls, host)
     bogons = all(_is_bogon(address) for address in got)
@@ -461,7 +461,7 @@ def _refuted(measurement: Measurement, controls: Sequence[Measurement], host: st
     Nor does a certificate that is only out of date, nor a control's timeout where we got none either. That nobody
     can shake hands for a site in cleartext, us included, means something only if its other addresses do.
     """
-    speaks_tls = _valid(measurement, host).union(*(_valid(control, host) for control in controls))
+    speaks_tls = proved(measurement, host).union(*(proved(control, host) for control in controls))
     purposes = (VISIT, VALIDATE) if speaks_tls else (VISIT,)
     own = [s for s in _steps(measurement, (VISIT, VALIDATE)) if s.address == address and s.port == HTTPS]
     checked = [s for s in own if isinstance(s, Handshake) and s.purpose in purposes and s.server_name == host]
@@ -512,7 +512,7 @@ def _dns_controls(measurement: Measurement, controls: Sequence[Measurement], hos
     ]
     own = _opinion(measurement, host, ("doh",))
     if own == "none" and not _late_replies(measurement, host, ("public",)):
-        known = _known_addresses(measurement, controls, host) | _valid(measurement, host)
+        known = _known_addresses(measurement, controls, host) | proved(measurement, host)
         own = "resolves" if _addresses(measurement, host, "public") & known else "none"
     counts = Counter([*opinions, own])
     return counts["resolves"], counts["fails"] + counts["absent"], counts["absent"]
@@ -522,8 +522,8 @@ def _quorum(measurement: Measurement, controls: Sequence[Measurement], hop: _Hop
     """Two must agree. Where a method has but one control, the site itself stands for the second: it opened for the
     control, or proved itself to us at an address that another resolver gave.
     """
-    proved = any(_opened(control, hop.host) for control in controls) or bool(_valid(measurement, hop.host))
-    return 1 if setting.lone_control and proved else 2
+    there = any(_opened(control, hop.host) for control in controls) or bool(proved(measurement, hop.host))
+    return 1 if setting.lone_control and there else 2
 
 
 def _opened(control: Measurement, host: str) -> bool:
@@ -619,7 +619,7 @@ def _hijacked(measurement: Measurement, controls: Sequence[Measurement], host: s
     """
     ours = _addresses(measurement, host, "isp")
     if not _addresses(measurement, host, "doh"):
-        ours -= _valid(measurement, host).union(*(_valid(control, host) for control in controls))
+        ours -= proved(measurement, host).union(*(proved(control, host) for control in controls))
     if not ours & _addresses(measurement, host, "public"):
         return False
     known = _known_addresses(measurement, controls, host)
@@ -1023,7 +1023,7 @@ def _uncommon(exchange: Exchange) -> set[str]:
 # --- small words ------------------------------------------------------------------------------------
 
 
-def _valid(measurement: Measurement, host: str) -> set[str]:
+def proved(measurement: Measurement, host: str) -> set[str]:
     """Addresses that proved to be the site, by a valid certificate for the name."""
     return {
         h.address
