@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from typing import Self
 
@@ -79,11 +78,11 @@ class Measurement(models.Model):
 
     @staticmethod
     def pack(record: Record) -> bytes:
-        return zlib.compress(json.dumps(record.as_json(), separators=(",", ":")).encode(), 9)
+        return zlib.compress(record.as_bytes(), 6)
 
     @cached_property
     def record(self) -> Record:
-        return Record.from_json(json.loads(zlib.decompress(bytes(self.document))))
+        return Record.from_bytes(zlib.decompress(bytes(self.document)))
 
     @property
     def own_control(self) -> str | None:

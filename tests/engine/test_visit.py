@@ -2,6 +2,7 @@ import asyncio
 import gc
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,13 @@ async def test_a_measurement_survives_its_json_form():
         await net.web(page())
         measurement = await measure("site.kz", net.world())
     assert Measurement.from_json(json.loads(json.dumps(measurement.as_json()))) == measurement
+    assert Measurement.from_bytes(measurement.as_bytes()) == measurement
+    assert json.loads(measurement.as_bytes()) == json.loads(json.dumps(measurement.as_json()))
+    torn = replace(measurement, url="http://site.kz/\ud800")  # as an imported document may have it
+    assert Measurement.from_bytes(torn.as_bytes()) == replace(measurement, url="http://site.kz/?")
+    assert Measurement.from_bytes(json.dumps(torn.as_json()).encode()) == torn  # as it was stored before
+    with pytest.raises(ValueError, match="format 7 is not 1"):
+        Measurement.from_bytes(replace(measurement, format=7).as_bytes())
 
 
 async def test_times_run_forward_from_the_beginning():
