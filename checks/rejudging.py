@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from checks import judging
+from checks import counting, judging
 from checks.models import Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
 from checks.verdict import rules
 from checks.verdict import state as rules_of_state
@@ -172,7 +172,7 @@ def changed_cells(ruleset: Ruleset, *, at: datetime) -> tuple[list[CellChange], 
     current, found = Ruleset.objects.current(), []
     for target, network in pairs[:CELLS]:
         old, new = (
-            judging.state_under(name, targets[target], networks[network], at=at) for name in (current, ruleset.name)
+            counting.state_under(name, targets[target], networks[network], at=at) for name in (current, ruleset.name)
         )
         if old != new:
             found.append(CellChange(targets[target], networks[network], old, new))

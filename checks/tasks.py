@@ -11,7 +11,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from checks import health, intake, judging, planning, runs, waves
+from checks import counting, health, intake, judging, planning, runs, waves
 from checks.models import Vantage
 from checks.probe.messages import Order, Receipt
 from checks.runs import Refused
@@ -27,8 +27,8 @@ def dispatch() -> None:
     runs.give_up(at)
     send_orders()
     for_a_while(judging.leftovers(at=at))
-    judging.expire(at=at)
-    for_a_while(judging.recount(at=at))
+    counting.expire(at=at)
+    for_a_while(counting.recount(at=at))
     planning.forget_first_checks(at)
     runs.forget_nonces(at)
     health.tick("dispatch", at=at)

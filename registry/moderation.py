@@ -225,7 +225,7 @@ def _public_target(target: Target) -> str:
 
 @transaction.atomic
 def make_ruleset_current(ruleset: Ruleset, *, by: User, reason: str, at: datetime | None = None) -> Ruleset:
-    """Let public states rest on another ruleset's verdicts. Every cell is then counted anew (`judging.recount`).
+    """Let public states rest on another ruleset's verdicts. Every cell is then counted anew (`counting.recount`).
 
     Raises NoReason, NotWaiting, rejudging.NotApplicable, or rejudging.NotRejudged.
     """

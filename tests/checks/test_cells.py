@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks import judging
+from checks import counting
 from checks.models import Cell, Episode, Network, Recount, State, Target, Vantage, Verdict
 from checks.verdict import rules
 from registry.models import Dispute
@@ -37,7 +37,7 @@ class Grown:
         self.target: Target = make.target(f"site-{next(_number)}.kz")
         self.network: Network = make.network()
         self.vantage: Vantage = self.network.vantages.get()
-        self.period = period
+        make.plan(f"every {period}", period).targets.add(self.target)
         self.at = AT
 
     def comes_home(self, letter: str, started: datetime) -> None:
@@ -64,7 +64,7 @@ class Grown:
         )
 
     def refresh(self, since: datetime | None = None) -> None:
-        judging.refresh(self.target, self.network, at=self.at, plan_period=self.period, since=since)
+        counting.refresh(self.network.pk, {self.target.pk: since}, at=self.at)
 
     @property
     def cell(self) -> Cell:
@@ -107,6 +107,40 @@ def test_grown_in_any_order_a_cell_is_what_a_count_from_the_start_makes(db, foun
     Cell.objects.filter(target=grown.target).delete()
     grown.refresh()
     assert grown.told() == episodes
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(verdicts, min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_many_cells_counted_at_once_are_what_each_is_alone(db, found, random):
+    together, alone = ([Grown(DAY) for _ in found] for _ in range(2))
+    moments = sorted({hours for one in found for _, hours, _ in one})
+    late = set(random.sample(moments, len(moments) // 4))
+    for hours in [*(moment for moment in moments if moment not in late), *late]:
+        since, at = {}, AT + hours * HOUR
+        for many, one, rows in zip(together, alone, found, strict=True):
+            for letter in [letter for letter, moment, _ in rows if moment == hours]:
+                many.record(letter, at)
+                one.record(letter, at)
+                since[many.target.pk] = at
+                many.at = one.at = max(one.at, at)
+            if many.target.pk in since:
+                one.refresh(since=at)
+        counting.refresh(together[0].network.pk, since, at=max(one.at for one in alone))
+    for many, one in zip(together, alone, strict=True):
+        one.at = many.at = AT + 200 * HOUR
+        one.refresh(since=one.at)
+    counting.refresh(together[0].network.pk, {one.target.pk: one.at for one in together}, at=AT + 200 * HOUR)
+    for many, one in zip(together, alone, strict=True):
+        assert [_without_ids(row) for row in many.told()] == [_without_ids(row) for row in one.told()]
+        assert (many.cell.state, many.cell.counts, many.cell.places) == (
+            one.cell.state,
+            one.cell.counts,
+            one.cell.places,
+        )
+
+
+def _without_ids(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in ("witnesses", "checkpoint")}
 
 
 def test_an_episode_has_the_measurements_that_bound_it():
@@ -153,7 +187,7 @@ def test_a_count_that_was_begun_long_ago_takes_nothing_back():
     block = grown.episodes[1]
     Dispute.objects.create(episode=block, reason="The probe moved house.", marked_on=AT.date())
     Recount.objects.ask([(grown.target.pk, grown.network.pk)], at=AT)
-    assert len(list(judging.recount(at=AT + 3 * HOUR))) == 1
+    assert len(list(counting.recount(at=AT + 3 * HOUR))) == 1
     assert grown.cell.state == State.LIKELY_BLOCKED
     assert (grown.episodes[1].pk, grown.episodes[1].seen_at) == (block.pk, AT + 7 * HOUR)
     assert Dispute.objects.get().episode == block
@@ -169,6 +203,18 @@ def test_an_ordinary_measurement_counts_on_from_where_the_cell_stood(django_asse
     assert grown.episodes[1].seen_at == AT + 13 * HOUR
     with django_assert_max_num_queries(12):
         grown.refresh(since=AT + 13 * HOUR)
+
+
+def test_many_cells_cost_as_many_queries_as_one(django_assert_max_num_queries):
+    cells = [Grown() for _ in range(30)]
+    for one in cells:
+        one.says("AAA")
+        one.record("A", AT + 3 * HOUR)
+    since = {one.target.pk: AT + 3 * HOUR for one in cells}
+    with django_assert_max_num_queries(14):
+        states = counting.refresh(cells[0].network.pk, since, at=AT + 3 * HOUR)
+    assert set(states.values()) == {State.ACCESSIBLE}
+    assert {one.cell.measurements for one in cells} == {4}
 
 
 def test_another_ruleset_or_another_window_counts_from_the_start():

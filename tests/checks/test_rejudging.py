@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from checks import judging, rejudging, tasks
+from checks import counting, judging, rejudging, tasks
 from checks.models import Cell, Episode, Measurement, Recount, Ruleset, Run, Vantage, Verdict, verdict
 from checks.verdict import rules
 from registry import moderation
@@ -77,7 +77,7 @@ def under(ruleset: str) -> list[str]:
 
 
 def recount() -> None:
-    for _ in judging.recount(at=timezone.now()):
+    for _ in counting.recount(at=timezone.now()):
         pass
 
 
@@ -187,7 +187,7 @@ def test_a_state_rests_on_the_current_ruleset_until_an_editor_makes_another_curr
     moderation.make_ruleset_current(Ruleset.objects.get(name=NEW), by=editor, reason="cuts were our own")
     assert Ruleset.objects.current() == NEW
     assert Cell.objects.get().state == "likely_blocked"  # until it is counted
-    tasks.for_a_while(judging.recount(at=timezone.now()))
+    tasks.for_a_while(counting.recount(at=timezone.now()))
     assert (Cell.objects.get().state, Recount.objects.count()) == ("insufficient", 0)
     assert Episode.objects.filter(ended_at=None).get().state == "insufficient"
     entry = LogEntry.objects.get(operation="make_current")
@@ -261,7 +261,7 @@ def test_a_recount_that_was_stopped_goes_on(cut: Any) -> None:
     Cell.objects.update(state="down")
     Recount.objects.ask(Cell.objects.values_list("target", "network"), at=timezone.now())
     Recount.objects.ask(Cell.objects.values_list("target", "network"), at=timezone.now())  # asked twice, counted once
-    assert len(list(islice(judging.recount(at=timezone.now()), 1))) == 1
+    assert len(list(islice(counting.recount(at=timezone.now()), 1))) == 1
     assert sorted(Cell.objects.values_list("state", flat=True)) == ["down", "down", "likely_blocked"]
     said = io.StringIO()
     call_command("recount", stdout=said)

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from checks import intake, judging, parking, planning, runs, storing, tasks, vantages
+from checks import counting, intake, judging, parking, planning, runs, storing, tasks, vantages
 from checks.engine.records import SelfTest
 from checks.models import Cell, Episode, Measurement, Parked, Plan, Round, Run, State, Target, Vantage, Verdict
 from checks.probe.messages import Order, Sealed
@@ -210,7 +210,7 @@ def test_junk_in_the_queue_is_refused_and_not_a_crash(control: Probe, body: str)
 def test_a_cell_that_nobody_measures_any_more_says_so(plan: Plan, here: Probe, control: Probe) -> None:
     for hours in range(3):
         whole_round(here, control, AT + timedelta(hours=hours), None)
-    judging.expire(at=AT + timedelta(days=4))
+    counting.expire(at=AT + timedelta(days=4))
     assert Cell.objects.get().state == State.INSUFFICIENT
     assert Episode.objects.get(ended_at=None).state == State.INSUFFICIENT
 
@@ -550,7 +550,7 @@ def test_what_a_revoked_probe_measured_stays_and_is_not_counted(
                 bring_home(whose, whose.sealed(order.run, visit(URL, at=at, failure=failure)), at=at)
     assert Cell.objects.get().state == State.CONTRADICTORY
     vantages.revoke(liar.vantage, at=AT + timedelta(hours=3))
-    list(judging.recount(at=AT + timedelta(hours=3)))
+    list(counting.recount(at=AT + timedelta(hours=3)))
     assert Cell.objects.get().state == State.ACCESSIBLE
     assert Measurement.objects.filter(vantage=liar.vantage).count() == 3
 

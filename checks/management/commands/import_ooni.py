@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from checks import judging
+from checks import counting, judging
 from checks.formats import ooni
 from checks.management.progress import Progress
 from checks.models import Import, Recount
@@ -76,6 +76,6 @@ class Command(BaseCommand):
     def _count(self) -> None:
         """Each cell once, however many of its measurements came."""
         progress = Progress(sys.stderr, Recount.objects.count(), "cells")
-        for counted, _ in enumerate(judging.recount(at=timezone.now()), start=1):
+        for counted, _ in enumerate(counting.recount(at=timezone.now()), start=1):
             progress.show(counted)
         progress.end()

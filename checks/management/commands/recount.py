@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from checks import judging
+from checks import counting
 from checks.management.progress import Progress
 from checks.models import Recount
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         progress, counted = Progress(sys.stderr, Recount.objects.count(), "cells"), 0
-        for counted, _ in enumerate(judging.recount(at=timezone.now()), start=1):
+        for counted, _ in enumerate(counting.recount(at=timezone.now()), start=1):
             progress.show(counted)
         progress.end()
         self.stdout.write(f"{counted} cells counted")
