@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from checks import storing
 from checks.engine import records
@@ -92,7 +92,7 @@ def take_for(vantage: Vantage, at: datetime, *, room: int | None = None) -> list
         lease = lease_of(len(run.targets))
         mine = Run.objects.free(at).filter(pk=run.pk, attempt=run.attempt, vantage__state=Vantage.State.ADMITTED)
         if mine.update(lease_until=at + lease, attempt=F("attempt") + 1):
-            orders.append(_order(vantage, run, lease))
+            orders.append(_order(vantage, run, lease, at))
     return orders
 
 
@@ -113,8 +113,8 @@ def lease_of(targets: int) -> timedelta:
     return timedelta(seconds=settings.LEASE + settings.LEASE_PER_TARGET * targets)
 
 
-def _order(vantage: Vantage, run: Run, lease: timedelta) -> Order:
-    urls = Target.objects.filter(pk__in=run.targets).order_by("pk").values_list("url", flat=True)
+def _order(vantage: Vantage, run: Run, lease: timedelta, at: datetime) -> Order:
+    urls = _rest(run, at).order_by("pk").values_list("url", flat=True)
     return Order(
         vantage=vantage.name,
         run=run.pk,
@@ -122,6 +122,16 @@ def _order(vantage: Vantage, run: Run, lease: timedelta) -> Order:
         items=tuple((url, tuple(run.addresses.get(url, ()))) for url in urls),
         lease=lease.total_seconds(),
     )
+
+
+def _rest(run: Run, at: datetime) -> QuerySet[Target]:
+    """What an attempt is to visit: without what an earlier one brought home that still pairs with the control."""
+    asked = Target.objects.filter(pk__in=run.targets)
+    if not run.attempt:
+        return asked
+    fresh = Measurement.objects.filter(run=run, started_at__gte=at - PAIRING)
+    rest = asked.exclude(pk__in=fresh.values("target"))
+    return rest if rest.exists() else asked
 
 
 def give_up(at: datetime) -> int:
@@ -141,8 +151,8 @@ def give_up(at: datetime) -> int:
 def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     """Store a batch once, whoever sends it how often. Raises Refused for what does not fit its run.
 
-    A late result of an older attempt is kept as more measurements and closes nothing. All of a batch is stored, or
-    nothing.
+    A late result of an older attempt is kept as more measurements and closes nothing. Neither does half a batch, until
+    the next attempt brings the rest (`_rest`). All of a batch is stored, or nothing.
     """
     try:
         held = Run.objects.select_for_update(of=("self",)).select_related("vantage__network", "round")
@@ -155,24 +165,38 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     test = _checked(batch, run)
     measurements = () if test and test.failed else batch.measurements  # a vantage that fails is silent for this run
     targets = {target.url: target for target in Target.objects.filter(pk__in=run.targets)}
-    closes = run.state == Run.State.READY and run.attempt == batch.attempt
-    rows = [_row(run, batch, measured, targets, at, closes) for measured in measurements]
+    current = run.state == Run.State.READY and run.attempt == batch.attempt
+    silent = bool(test and test.failed)
+    whole = {measured.url for measured in measurements} >= set(targets)
+    at_once = current and whole and not Measurement.objects.filter(run=run).exists()
+    rows = [_row(run, batch, measured, targets, at, at_once) for measured in measurements]
     storing.insert(rows)
     kept = moment_kept(run, at)
     Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
-    if closes:
-        if batch.attempt > 1:  # what an older attempt of this probe had brought home already counts now
-            Measurement.objects.filter(run=run, pk__in=[row.pk for row in rows]).update(closing=True)
+    brought = {} if at_once or silent or not current else _brought(run)
+    if current and (at_once or silent or brought.keys() >= set(run.targets)):
+        Measurement.objects.filter(pk__in=brought.values()).update(closing=True)
+        earlier = Measurement.objects.filter(pk__in=set(brought.values()) - {row.pk for row in rows})
         run.state, run.recorded_at, run.lease_until = Run.State.RECORDED, kept, None
         run.self_test = test.as_json() if test else None
         run.save(update_fields=["state", "recorded_at", "lease_until", "self_test"])
-        if run.follows_up:
-            Run.objects.filter(round=run.round_id, vantage__role=Vantage.Role.ACCESS).update(judged_at=None)
-        elif vantage.role == Vantage.Role.CONTROL:
-            release(run.round_id, _resolved(measurements))
-        else:
-            _follow_up(run, measurements, targets)
+        _go_on(run, [*measurements, *(row.record for row in earlier)], targets)
     return run
+
+
+def _brought(run: Run) -> dict[int, UUID]:
+    """Of each target the newest measurement that any attempt brought."""
+    return dict(Measurement.objects.filter(run=run).order_by("pk").values_list("target", "pk"))
+
+
+def _go_on(run: Run, measurements: Sequence[records.Measurement], targets: dict[str, Target]) -> None:
+    """What a recorded run lets begin."""
+    if run.follows_up:
+        Run.objects.filter(round=run.round_id, vantage__role=Vantage.Role.ACCESS).update(judged_at=None)
+    elif run.vantage.role == Vantage.Role.CONTROL:
+        release(run.round_id, _resolved(measurements))
+    else:
+        _follow_up(run, measurements, targets)
 
 
 def use_once(vantage: Vantage, nonce: str, sent: datetime, *, at: datetime) -> None:

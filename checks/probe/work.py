@@ -16,6 +16,7 @@ from checks.engine.batch import measure_run
 from checks.engine.loop import new_event_loop
 from checks.engine.names import BadName, parse
 from checks.engine.records import Measurement, SelfTest
+from checks.engine.visit import unfinished
 from checks.engine.world import World
 from checks.probe.spool import Item, Spool, SpooledRun
 
@@ -149,23 +150,25 @@ class Work:
             return run.test
         already = bool(run.measured)
 
+        world = self._worlds[run.order.vantage]
+
         async def proven(test: SelfTest) -> None:
             if not (already and test.failed):
                 await asyncio.to_thread(self._spool.prove, run, test)
 
         async def done(measurement: Measurement) -> None:
             try:
-                writing = asyncio.wrap_future(self._spool.append(run, measurement))
+                appended = self._spool.append(run, measurement)
             except ValueError:  # a mistake of ours that one site brings out must not cost the others theirs
                 log.exception("the visit to %s cannot be written", measurement.url)
-                return
+                appended = self._spool.append(run, unfinished(parse(measurement.url), world))
+            writing = asyncio.wrap_future(appended)
             try:
                 await asyncio.shield(writing)
             except asyncio.CancelledError:
                 await writing  # whoever cancelled us may rely on it
                 raise
 
-        world = self._worlds[run.order.vantage]
         test, _ = await measure_run(rest, world, places=self._places, proven=proven, done=done)
         return run.test if already and test.failed else test  # what was measured before was measured by a fit vantage
 

@@ -98,6 +98,60 @@ def test_a_run_is_given_to_one_taker_until_its_lease_ends(plan: Plan) -> None:
     assert (again.run, again.attempt) == (first.run, 2)
 
 
+OTHER = "https://second.example.org/"
+
+
+def test_half_a_batch_closes_nothing_and_the_next_attempt_brings_only_the_rest(
+    plan: Plan, here: Probe, control: Probe
+) -> None:
+    plan.targets.add(make.target(OTHER))
+    planning.dispatch(AT)
+    [order] = taken(AT)
+    half = visit(URL, at=AT)
+    run = bring_home(control, control.sealed(order.run, half), at=AT + leased(order))
+    assert (run.state, Measurement.objects.get().closing) == (Run.State.READY, False)
+    [again] = taken(AT + leased(order))
+    assert (again.attempt, [url for url, _ in again.items]) == (2, [OTHER])
+    at = AT + leased(order)
+    run = bring_home(control, control.sealed(order.run, visit(OTHER, at=at), attempt=2), at=at)
+    assert run.state == Run.State.RECORDED
+    assert Measurement.objects.filter(closing=True).count() == 2
+    [probes] = taken(at)
+    assert [addresses for _, addresses in probes.items] == [("93.184.216.41",)] * 2  # those of both halves
+
+
+def test_what_is_too_old_to_pair_is_visited_again_and_the_newest_counts(plan: Plan, control: Probe) -> None:
+    plan.targets.add(make.target(OTHER))
+    planning.dispatch(AT)
+    [order] = taken(AT)
+    bring_home(control, control.sealed(order.run, visit(URL, at=AT)), at=AT)
+    late = AT + runs.PAIRING + leased(order)
+    [again] = taken(late)
+    assert [url for url, _ in again.items] == [URL, OTHER]
+    both = [visit(url, at=late) for url in (URL, OTHER)]
+    bring_home(control, control.sealed(order.run, *both, attempt=2), at=late)
+    assert {str(row.pk) for row in Measurement.objects.filter(closing=True)} == {one.id for one in both}
+    assert Measurement.objects.count() == 3
+
+
+def test_a_run_of_which_a_half_never_came_fails_and_nothing_of_it_is_judged(
+    plan: Plan, here: Probe, control: Probe
+) -> None:
+    plan.targets.add(make.target(OTHER))
+    planning.dispatch(AT)
+    [order] = taken(AT)
+    bring_home(control, control.sealed(order.run, *(visit(url, at=AT) for url in (URL, OTHER))), at=AT)
+    at = AT
+    for _ in range(Run.ATTEMPTS):
+        [order] = taken(at)
+        measured = visit(URL, at=at, failure="connection_reset")
+        bring_home(here, here.sealed(order.run, measured, attempt=order.attempt), at=at)
+        at += leased(order)
+    assert runs.give_up(at) == 1
+    assert Run.objects.get(pk=order.run).state == Run.State.FAILED
+    assert not Verdict.objects.exists()
+
+
 def test_a_control_that_never_answers_lets_its_probe_go_without_one(plan: Plan, here: Probe) -> None:
     planning.dispatch(AT)
     at = AT
