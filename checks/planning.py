@@ -17,12 +17,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from checks import runs
-from checks.models import Measurement, Plan, Priority, Round, Run, Target, Vantage, Verdict
+from checks.models import Measurement, Plan, Priority, Round, Run, Target, Vantage, VantageQuerySet, Verdict
 
 FIRST_CHECK_KEPT = timedelta(days=7)
 JITTER = 0.1  # of a period: how much the time of a visit may differ from one sweep to the next
 WATCHED = timedelta(hours=24)  # that a target is measured hourly after a change
-CONSENTS = frozenset({"1"})  # versions of a host's consent that cover what we measure (docs/probes.md)
 
 REGISTRY, CHANGES, TAIL, RETEST = "registry", "changes", "tail", "retest"
 _BUILT = {
@@ -78,10 +77,9 @@ def _targets(plan: Plan, at: datetime) -> QuerySet[Target]:
     return plan.targets.all()
 
 
-def may_be_asked(vantages: QuerySet[Vantage]) -> QuerySet[Vantage]:
-    """Admitted probes whose hosts have agreed to what we measure now; an imitated network has no host."""
-    agreed = Q(consent_on__isnull=False, consent_version__in=CONSENTS) | Q(network__imitated=True)
-    return vantages.filter(agreed, role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED).order_by("pk")
+def may_be_asked(vantages: VantageQuerySet) -> VantageQuerySet:
+    """Admitted probes whose hosts have agreed to what we measure now."""
+    return vantages.agreed().filter(role=Vantage.Role.ACCESS, state=Vantage.State.ADMITTED).order_by("pk")
 
 
 def allowed(vantage: Vantage, targets: Iterable[Target]) -> list[Target]:
@@ -179,7 +177,8 @@ def retest(run: Run, targets: Sequence[Target], *, at: datetime, delays: Sequenc
         return []
     open_ = Run.objects.open().filter(vantage=run.vantage, round__plan__name=RETEST)
     waiting = set(chain.from_iterable(open_.values_list("targets", flat=True)))
-    if not (wanted := [target for target in targets if target.pk not in waiting]):
+    asked = allowed(run.vantage, targets) if may_be_asked(Vantage.objects.filter(pk=run.vantage_id)).exists() else []
+    if not (wanted := [target for target in asked if target.pk not in waiting]):
         return []
     plan = plan_named(RETEST)
     made = [runs.Planned(plan, at + delay, run.pk, at + delay, plan.priority) for delay in delays]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from checks.verdict import facts
 
 PAIRING = timedelta(minutes=10)  # a control counts for a measurement that began no further away
 CLOCK_SKEW = timedelta(minutes=10)
+TEST_LIMIT = 64 * 1024  # characters of a self-test; one of 40 names has 2,000
 WINDOW = {Vantage.Role.ACCESS: 2, Vantage.Role.CONTROL: 8}  # runs that one vantage holds at a time: a fair share
 
 
@@ -85,6 +87,7 @@ def take_for(vantage: Vantage, at: datetime, *, room: int | None = None) -> list
     """
     share = WINDOW[Vantage.Role(vantage.role)]
     share = share if room is None else min(share, room)
+    _hold_to_consent(vantage)
     _claim(vantage, share, at)
     share -= Run.objects.held(at).filter(vantage=vantage).count()
     orders = []
@@ -94,6 +97,23 @@ def take_for(vantage: Vantage, at: datetime, *, room: int | None = None) -> list
         if mine.update(lease_until=at + lease, attempt=F("attempt") + 1):
             orders.append(_order(vantage, run, lease, at))
     return orders
+
+
+def _hold_to_consent(vantage: Vantage) -> None:
+    """Fail or narrow what was planned before its host took a consent back or excluded a category."""
+    agreed = Vantage.objects.agreed().filter(pk=vantage.pk).exists()
+    if agreed and not vantage.excluded_categories:
+        return
+    excluded = set(Target.objects.filter(category__in=vantage.excluded_categories).values_list("pk", flat=True))
+    for run in Run.objects.open().filter(vantage=vantage):
+        left = [pk for pk in run.targets if pk not in excluded] if agreed else []
+        same = Run.objects.open().filter(pk=run.pk, attempt=run.attempt)
+        if not left:
+            why = "its host excludes what was planned" if agreed else "its host has not agreed to what is measured now"
+            if same.update(state=Run.State.FAILED, lease_until=None, failure=why):
+                release(run.round_id, {})
+        elif left != run.targets:
+            same.update(targets=left)
 
 
 def _claim(vantage: Vantage, share: int, at: datetime) -> None:
@@ -222,6 +242,13 @@ def _checked(batch: Batch, run: Run) -> records.SelfTest | None:
     test = batch.self_test
     if test is None:
         return None
+    try:
+        records.SelfTest.from_json(test.as_json())
+        told = json.dumps(test.as_json(), allow_nan=False)
+    except ValueError as error:
+        raise Refused(f"what {run.vantage} found out about itself cannot be read: {error}") from error
+    if len(told) > TEST_LIMIT or "\\u0000" in told:
+        raise Refused(f"what {run.vantage} found out about itself is longer than {TEST_LIMIT} characters, or has a NUL")
     if test.asn not in (None, run.vantage.network.asn) and "asn" not in test.failed:
         test = replace(test, failed=(*test.failed, "asn"))
     return test if run.round.plan_id else replace(test, started=run.round.slot.isoformat())

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from checks import planning, runs
-from checks.models import Cell, Enrolment, Measurement, Network, Plan, Recount, Run, Vantage, Verdict
+from checks import runs
+from checks.models import CONSENTS, Cell, Enrolment, Measurement, Network, Plan, Recount, Run, Vantage, Verdict
 from checks.probe import messages
 from checks.probe.messages import BadMessage, Enrol, Sealed
 
@@ -57,8 +57,8 @@ def checked(admission: Admission) -> Network:
 
 
 def _check_consent(admission: Admission) -> None:
-    known = ", ".join(sorted(planning.CONSENTS))
-    if admission.consent_version not in planning.CONSENTS:
+    known = ", ".join(sorted(CONSENTS))
+    if admission.consent_version not in CONSENTS:
         raise NotAdmitted(
             f"a host must have agreed to what we measure, in version {known} of the text (docs/probes.md)"
         )

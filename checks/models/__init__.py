@@ -8,11 +8,12 @@ from checks.models.plan import Plan, Priority, Target
 from checks.models.run import Round, Run
 from checks.models.state import Cell, Episode, Recount, State
 from checks.models.trouble import Tick, Trouble
-from checks.models.vantage import Enrolment, Nonce, Vantage
+from checks.models.vantage import CONSENTS, Enrolment, Nonce, Vantage, VantageQuerySet
 from checks.models.verdict import Ruleset, Verdict
 from checks.models.wave import Wave
 
 __all__ = [
+    "CONSENTS",
     "IMITATED",
     "AddressRange",
     "Cell",
@@ -34,6 +35,7 @@ __all__ = [
     "Tick",
     "Trouble",
     "Vantage",
+    "VantageQuerySet",
     "Verdict",
     "Wave",
     "address_key",

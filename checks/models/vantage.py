@@ -12,12 +12,18 @@ from django.utils.translation import pgettext_lazy
 from checks.models.network import Network
 
 PROBE_QUEUE, RESULTS_QUEUE = "probe", "results"  # as checks.probe names them in its own key space
+CONSENTS = frozenset({"1"})  # versions of a host's consent that cover what we measure (docs/probes.md)
 
 
 class VantageQuerySet(models.QuerySet["Vantage"]):
     def watching(self) -> Self:
         """Those whose networks count as measured: admitted probes, and OONI's."""
         return self.filter(role=Vantage.Role.ACCESS, state__in=[Vantage.State.ADMITTED, Vantage.State.IMPORTED])
+
+    def agreed(self) -> Self:
+        """Those whose hosts agree to what we measure now; controls are our own, and an imitated network has no host."""
+        consented = Q(consent_on__isnull=False, consent_version__in=CONSENTS)
+        return self.filter(consented | Q(network__imitated=True) | Q(role=Vantage.Role.CONTROL))
 
 
 class Vantage(models.Model):

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 T = TypeVar("T")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 BATCH, CLAIM, ENROL = "batch", "claim", "enrol"
 _LIMITS = {BATCH: 64 * 1024 * 1024, CLAIM: 4096, ENROL: 4096}  # bytes of JSON; 500 visits take a fifth of the first
@@ -106,9 +107,9 @@ class Receipt:
 class Said:
     """What a probe tells of itself along with what it sends. Its own words: shown, and never counted."""
 
-    software: str = ""
-    waiting: int = 0  # finished runs in the spool that have no receipt
-    running: int = 0  # runs at work
+    software: Annotated[str, msgspec.Meta(max_length=100, pattern="^[^\\x00]*$")] = ""  # a database takes no NUL
+    waiting: _Count = 0  # finished runs in the spool that have no receipt
+    running: _Count = 0  # runs at work
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,8 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
-from checks import planning
-from checks.models import Vantage
+from checks.models import CONSENTS, Vantage
 from checks.vantages import Admission
 
 
@@ -22,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--consent-version",
         default="",
         metavar="VERSION",
-        help=f"of the text that the host agreed to (docs/probes.md): {', '.join(sorted(planning.CONSENTS))}",
+        help=f"of the text that the host agreed to (docs/probes.md): {', '.join(sorted(CONSENTS))}",
     )
     parser.add_argument(
         "--exclude", nargs="*", default=[], metavar="CATEGORY", help="categories that its host does not want visited"

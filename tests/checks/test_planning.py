@@ -138,6 +138,35 @@ def test_only_a_host_that_agreed_is_asked(
     assert Run.objects.filter(vantage=here.vantage).exists() is asked
 
 
+def test_what_was_planned_before_a_consent_was_taken_back_is_not_asked(probe: Callable[..., Probe]) -> None:
+    here = probe("here")
+    planning.measure_regularly(make.target("orda.kz")).vantages.add(here.vantage)
+    Plan.objects.update(due_at=AT)
+    planning.dispatch(AT)
+    Vantage.objects.filter(pk=here.vantage.pk).update(consent_version="0")
+    assert runs.take(AT + timedelta(days=1)) == []
+    [run] = Run.objects.filter(vantage=here.vantage)
+    assert (run.state, run.failure) == (Run.State.FAILED, "its host has not agreed to what is measured now")
+    assert planning.retest(run, [make.target("orda.kz")], at=AT, delays=[timedelta(0)]) == []
+
+
+def test_what_was_planned_before_a_category_was_excluded_is_not_asked(probe: Callable[..., Probe]) -> None:
+    here, kept, excluded = probe("here"), make.target("orda.kz"), make.target("vpn.kz", category="ANON")
+    planning.measure_regularly(kept, excluded).vantages.add(here.vantage)
+    alone = make.target("proxy.kz", category="ANON")
+    runs.create(here.vantage, [alone], runs.Planned(planning.plan_named("tail"), AT, 7, AT, Priority.TAIL))
+    Plan.objects.update(due_at=AT)
+    planning.dispatch(AT)
+    Vantage.objects.filter(pk=here.vantage.pk).update(excluded_categories=["ANON"])
+    later = AT + timedelta(days=8)
+    asked = [url for _, order in [*runs.take(later), *runs.take(later)] for url, _ in order.items]
+    assert asked == [kept.url]
+    failed = Run.objects.get(state=Run.State.FAILED)
+    assert (failed.targets, failed.failure) == ([alone.pk], "its host excludes what was planned")
+    again = planning.retest(Run.objects.exclude(pk=failed.pk).get(), [kept, excluded], at=AT, delays=[timedelta(0)])
+    assert [run.targets for round_ in again for run in round_.runs.all()] == [[kept.pk]]
+
+
 def test_an_imitated_network_has_no_host_to_ask(probe: Callable[..., Probe], control: Probe) -> None:
     here = probe("here", consent_on=None)
     type(here.vantage.network).objects.update(imitated=True)

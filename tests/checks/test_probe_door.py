@@ -19,8 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checks import planning, runs
-from checks.models import Enrolment, Measurement, Nonce, Plan, Run, Vantage
+from checks.engine.records import SelfTest
+from checks.models import Enrolment, Measurement, Nonce, Parked, Plan, Run, Vantage
 from checks.probe import messages
+from checks.probe.batch import Batch
 from checks.probe.messages import Claim, Enrol, Said, Sealed
 from registry import proposals
 from registry.models import Proposal
@@ -145,8 +147,9 @@ def test_only_post_is_answered(client: Client, here: Probe) -> None:
         assert client.get(f"/probe/v1/{where}").status_code == 405
 
 
+TEXT = st.text(max_size=20) | st.sampled_from(["\0", "x" * 10**5])
 ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
@@ -175,6 +178,7 @@ def test_a_batch_with_one_field_changed_is_taken_or_refused_and_never_a_crash(
     claim(client, here)
     run = Run.objects.get(vantage=control.vantage)
     Run.objects.filter(pk=run.pk).update(state=Run.State.READY, attempt=1)
+    Measurement.objects.all().delete()  # of the example before
     whole = json.loads(zlib.decompress(control.sealed(run.pk, visit(URL, at=datetime.now(UTC))).body))
     place: Any = whole
     while True:
@@ -189,8 +193,36 @@ def test_a_batch_with_one_field_changed_is_taken_or_refused_and_never_a_crash(
     sealed = Sealed(body, control.key.sign(messages._prefix(messages.BATCH) + body))
     answer = send(client, "batches", sealed, "control")
     assert answer.status_code in (200, 403)
-    if answer.status_code == 200 and not answer.json()["reason"]:
-        assert not Run.objects.filter(pk=run.pk, state=Run.State.READY).exists()
+    assert not Parked.objects.exists()  # bad input is no failure of ours
+    recorded = Run.objects.filter(pk=run.pk, state=Run.State.RECORDED).exists()
+    assert recorded or not Measurement.objects.filter(run=run, closing=True).exists()
+
+
+HOSTILE = {"nul": "a\0b", "long": "x" * 10**5}
+
+
+@pytest.mark.parametrize("software", HOSTILE.values(), ids=HOSTILE)
+def test_what_no_database_takes_is_refused_and_no_crash(
+    client: Client, here: Probe, control: Probe, software: str
+) -> None:
+    assert claim(client, here, said=Said(software)).status_code == 403
+    claim(client, here)
+    [order] = claim(client, control).json()["orders"]
+    measured = visit(URL, at=datetime.now(UTC))
+    batch = Batch("control", order["run"], 1, datetime.now(UTC), messages.nonce(), (measured,), said=Said(software))
+    assert send(client, "batches", batch.sealed(control.key), "control").status_code == 403
+    for test in (
+        SelfTest(started=software),
+        SelfTest(started=measured.started, must_allow=((software, True),)),
+    ):
+        sealed = control.sealed(order["run"], measured, test=test)
+        receipt = send(client, "batches", sealed, "control").json()
+        assert not receipt["keep"]
+        assert "found out about itself" in receipt["reason"]
+    assert not Measurement.objects.exists()
+    assert not Parked.objects.exists()
+    last = send(client, "batches", control.sealed(order["run"], measured), "control").json()
+    assert (last["keep"], last["reason"]) == (False, "")
 
 
 # --- enrolling
