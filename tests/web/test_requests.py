@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from icalendar import Calendar
 
+from checks.models import State
 from registry import log
 from registry.models import Act, Deadline, InformationRequest, Resource, Restriction
 from tests import make
@@ -220,3 +221,14 @@ def test_what_to_do_speaks_of_challenging_only_where_an_administrative_act_is_na
     assert challenged not in of_court
     assert "no periods for appeals against court decisions" in of_court
     assert "whether the restriction was ended" in page(client, "/en/resources/ended.kz/")
+
+
+@pytest.mark.parametrize("state", [None, State.ACCESSIBLE, State.DOWN, State.BLOCKED])
+def test_why_an_ended_block_goes_on_is_asked_only_where_one_is_seen(client: Client, state: State | None) -> None:
+    ended = make.resource()
+    make.restriction(ended, make.act(), status="lifted", kind="court", ended="2026-02-01")
+    if state:
+        make.cell(ended, make.network(), state)
+    told = page(client, "/en/resources/orda.kz/")
+    assert "in writing whether the restriction was ended" in told
+    assert ("and why the site does not open" in told) == (state == State.BLOCKED)
