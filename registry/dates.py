@@ -141,3 +141,8 @@ class PartialTimeField(PartialDateField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 14)
         super().__init__(*args, **kwargs)
+
+
+def to_the_hour(moment: datetime) -> datetime:
+    """When a place that measures was in touch: more exactly it would tell who lends it, to whoever watches its line."""
+    return moment.replace(minute=0, second=0, microsecond=0)

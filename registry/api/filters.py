@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry import status, veil
-from registry.dates import check_partial_date
+from registry.dates import check_partial_date, to_the_hour
 from registry.models import (
     Act,
     Alarm,
@@ -108,6 +108,14 @@ class _MomentField(IsoDateTimeField):
 
 class _Moment(filters.IsoDateTimeFilter):
     field_class = _MomentField
+
+
+class _Hour(_Moment):
+    """What is told to the hour is not found by the minute either."""
+
+    def filter(self, qs: QuerySet[Any], value: datetime | None) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().filter(qs, value and to_the_hour(value))
+        return rows
 
 
 def _moment(field: str, lookup: str) -> filters.IsoDateTimeFilter:
@@ -247,8 +255,8 @@ class Vantages(filters.FilterSet):
 class Runs(filters.FilterSet):
     network = _number("vantage__network__asn", "Number of an autonomous system")
     vantage = _code("vantage__name", "Name of a vantage")
-    after = _moment("recorded_at", "gte")
-    before = _moment("recorded_at", "lt")
+    after = _Hour(field_name="recorded_at", lookup_expr="gte", label="In or after the hour of this moment, ISO 8601")
+    before = _Hour(field_name="recorded_at", lookup_expr="lt", label="Before the hour of this moment, ISO 8601")
 
     class Meta:
         model = Run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from checks.engine.records import Measurement as Record
 from checks.health import Condition, condition_of
 from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Trouble, Vantage, Verdict
 from registry import alarms, claims, discretion, problem_reports, requests, status, submissions
+from registry.dates import to_the_hour
 from registry.models import (
     Act,
     ActRole,
@@ -570,10 +572,17 @@ class EchoAnswer(serializers.Serializer[Any]):
     asn = serializers.IntegerField(allow_null=True, help_text="Null where our address ranges do not hold the caller's")
 
 
+class Hour(serializers.DateTimeField):
+    def to_representation(self, value: datetime | str) -> str:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        hour: str = super().to_representation(to_the_hour(moment))
+        return hour
+
+
 class SelfTestField(serializers.Serializer[Any]):
     """What a vantage found out about itself; null where it was not tried, or nothing could be told."""
 
-    started = serializers.DateTimeField()
+    started = Hour(help_text="To the hour")
     clock_offset = serializers.FloatField(allow_null=True, help_text="Seconds that its clock is ahead of the control's")
     must_allow = serializers.ListField(
         help_text="Pairs of a name that opens everywhere (empty: withheld), and whether it opened"
@@ -598,6 +607,7 @@ class RunRow(serializers.ModelSerializer[Run]):
     network = serializers.IntegerField(source="vantage.network.asn", read_only=True)
     role = serializers.ChoiceField(source="vantage.role", choices=Vantage.Role.choices, read_only=True)
     targets = serializers.SerializerMethodField(help_text="How many addresses it was to visit")
+    recorded_at = Hour(read_only=True, allow_null=True, help_text="To the hour")
     self_test = SelfTestField(read_only=True, allow_null=True)
     imitated = serializers.BooleanField(source="vantage.network.imitated", read_only=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -12,6 +13,7 @@ from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import TruncHour
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -27,6 +29,7 @@ from checks.verdict import facts
 from checks.verdict.rules import BY_ID
 from registry import discretion, search, status
 from registry.api.serializers import with_display
+from registry.dates import to_the_hour
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
 from registry.web.names import ByName
@@ -119,7 +122,7 @@ def networks(request: HttpRequest) -> HttpResponse:
         watched()
         .annotate(
             seen_at=Max("vantages__seen_at", filter=Q(vantages__role=Vantage.Role.ACCESS)),
-            last_round=Subquery(recorded.values("recorded_at")[:1]),
+            last_round=TruncHour(Subquery(recorded.values("recorded_at")[:1])),
         )
         .order_by("asn")
     )
@@ -133,6 +136,10 @@ class Tested:
 
     run: Run
     test: SelfTest
+
+    @property
+    def hour(self) -> datetime:
+        return to_the_hour(self.run.recorded_at or self.run.due_at)
 
     @property
     def opened(self) -> int:

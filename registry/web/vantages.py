@@ -13,6 +13,7 @@ from django.urls import path
 
 from checks.health import Condition, condition_of
 from checks.models import Trouble, Vantage
+from registry.dates import to_the_hour
 from registry.models import Region
 
 
@@ -39,11 +40,6 @@ class Shown:
     @property
     def seen(self) -> datetime | None:
         return to_the_hour(self.vantage.seen_at) if self.vantage.seen_at else None
-
-
-def to_the_hour(moment: datetime) -> datetime:
-    """More exactly it would tell who lends the place, to whoever watches its line."""
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def with_troubles(rows: QuerySet[Vantage]) -> QuerySet[Vantage]:

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from datetime import datetime, timedelta
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -358,6 +359,17 @@ def test_a_run_says_what_its_vantage_proved_about_itself(api) -> None:
     assert row["self_test"]["must_allow"] == [["egov.kz", True]]
     assert (row["self_test"]["failed"], row["self_test"]["captive_portal"]) == (["asn"], None)
     assert api(f"runs?network={run.vantage.network.asn}").json()["results"] == [row]
+
+
+def test_when_a_place_was_in_touch_is_told_and_found_to_the_hour(api) -> None:
+    moment = make.AT + timedelta(minutes=17, seconds=8)
+    run = make.run(self_test=SelfTest(moment.isoformat()).as_json(), recorded_at=moment)
+    row = api(f"runs/{run.pk}").json()
+    told = (row["recorded_at"], row["self_test"]["started"])
+    assert [datetime.fromisoformat(one) for one in told] == [make.AT, make.AT]
+    later = quote((moment + timedelta(minutes=9)).isoformat())
+    assert api(f"runs?after={later}").json()["results"] == [row]
+    assert api(f"runs?before={later}").json()["results"] == []
 
 
 def test_a_run_that_is_not_home_or_was_a_first_check_is_in_no_table(api) -> None:

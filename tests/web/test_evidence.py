@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from checks.engine.records import SelfTest
 from checks.models import Network, State, Vantage, Verdict
@@ -386,6 +387,16 @@ def test_a_network_shows_what_its_places_proved(client: Client, language: str, w
         make.run(network.vantages.get(), self_test=test.as_json(), recorded_at=make.AT)
     page = client.get(f"/{language}/networks/{network.asn}/").content.decode()
     assert [word for word in words if word not in page] == []
+
+
+def test_when_a_place_tested_itself_is_told_to_the_hour(client: Client) -> None:
+    network = make.network()
+    moment = make.AT + timedelta(minutes=17, seconds=8)
+    make.run(network.vantages.get(), self_test=SelfTest(moment.isoformat()).as_json(), recorded_at=moment)
+    for page in (f"networks/{network.asn}/", "networks/"):
+        told = read(client, page)
+        assert date_format(timezone.localtime(make.AT), "DATETIME_FORMAT") in told
+        assert ":17" not in told
 
 
 def test_a_place_where_a_blocked_name_opens_is_suspect_and_not_silent(client: Client) -> None:
