@@ -370,6 +370,7 @@ class ToDo:
     challenge: Deadline | None
     absolute: Deadline | None
     acts: tuple[tuple[Act, clocks.Challenge], ...]
+    names_body: bool  # whom to ask for the act that the answer rests on
 
     @property
     def reply_length(self) -> str:
@@ -396,6 +397,7 @@ def _to_do(found: Status, law: clocks.Clocks, at: datetime) -> ToDo:
         challenge,
         law.version(Deadline.Procedure.CHALLENGE, Deadline.Step.ABSOLUTE, on=today),
         told,
+        any(row.roles.all() for row in found.deciding) or any(act.roles.all() for act in found.deciding_acts),
     )
 
 

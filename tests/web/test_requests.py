@@ -16,7 +16,7 @@ from icalendar import Calendar
 
 from checks.models import State
 from registry import log
-from registry.models import Act, Deadline, InformationRequest, Resource, Restriction
+from registry.models import Act, Deadline, InformationRequest, Resource, Restriction, RestrictionRole
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -186,8 +186,19 @@ def test_without_a_law_no_period_is_named(client: Client) -> None:
     Deadline.objects.all().delete()
     make.restriction(make.resource(), make.act(type="order"), kind="administrative")
     told = page(client, "/en/resources/orda.kz/")
-    assert "Ask the body named above" in told
+    assert "for the act and its reasons" in told
     assert "must answer within" not in told
+
+
+@pytest.mark.parametrize("by", [None, "the act", "the restriction"])
+def test_a_body_named_above_is_to_be_asked_only_where_one_is_named(client: Client, by: str | None) -> None:
+    act = make.act(by=make.authority() if by == "the act" else None)
+    restriction = make.restriction(make.resource(), act, authority_as_written="authorised body")
+    if by == "the restriction":
+        RestrictionRole.objects.create(restriction=restriction, authority=make.authority(), role="decided")
+    told = page(client, "/en/resources/orda.kz/")
+    assert ("Ask the body named above" in told) == bool(by)
+    assert ("Ask the ministry in charge for the act and its reasons." in told) == (not by)
 
 
 @pytest.mark.parametrize(
