@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from checks import planning
 from checks.engine.failures import Failure
 from checks.models import Episode, Network, Ruleset, Vantage, Wave
 from registry import dates, discretion, offers
@@ -103,6 +104,12 @@ ROLES = {
 }
 
 # Why a visit failed, by its name in OONI's df-007.
+PLANS = {  # those that the register has by itself
+    planning.CHANGES: pgettext_lazy("a plan", "changes"),
+    planning.REGISTRY: pgettext_lazy("a plan", "regular"),
+    planning.TAIL: pgettext_lazy("a plan", "rare"),
+    planning.RETEST: pgettext_lazy("a plan", "re-test"),
+}
 FAILURES = {
     Failure.DNS_NXDOMAIN: _("there is no such name"),
     Failure.DNS_NO_ANSWER: _("the name has no address"),
@@ -235,6 +242,10 @@ def field(model: str, name: str) -> str:
     if behind is not None:
         return str(getattr(behind, "verbose_name", name))
     return str(_CODES[name][0]._meta.verbose_name) if name in _CODES else name.replace("_", " ")
+
+
+def plan(name: str) -> str:
+    return str(PLANS.get(name, name))
 
 
 def failure(name: str) -> str:

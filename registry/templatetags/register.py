@@ -374,6 +374,11 @@ def failure(name: str) -> str:
 
 
 @register.filter
+def plan(name: str) -> str:
+    return labels.plan(name)
+
+
+@register.filter
 def purpose(name: str) -> str:
     """What a step of a visit was for; one that has no words yet stands for itself."""
     return str(_PURPOSES.get(name, name))

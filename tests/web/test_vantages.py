@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
-from checks import health, intake, parking, storing
+from checks import health, intake, parking, planning, storing
 from checks.models import Cell, Measurement, Parked, Round, Run, Trouble, Vantage
 from registry import accounts, proposals
 from registry.models import LogEntry, Proposal
@@ -222,6 +222,15 @@ def test_the_desk_shows_how_far_the_sweeps_are_without_a_script(desk: Client, pl
     assert "daily astana-1 0 0 1 0 0 0 1 1 March 2026, 17:00" in text_of(answer)
     assert 'href="/desk/sweeps/">Look again' in answer.content.decode()
     assert "http-equiv" not in answer.content.decode()
+
+
+def test_the_registers_own_plans_are_named_in_words_and_others_as_they_are_called(desk: Client, place: Vantage) -> None:
+    for plan in (*(planning.plan_named(name) for name in ("changes", "registry", "tail", "retest")), make.plan("tv")):
+        swept = Round.objects.create(plan=plan, vantage=place, slot=make.AT)
+        Run.objects.create(round=swept, vantage=place, targets=[], state=Run.State.READY, due_at=make.AT)
+    desk.cookies["django_language"] = "ru"
+    rows = re.findall(r'<th scope="row">([^<]*)</th>', desk.get("/desk/sweeps/").content.decode())
+    assert set(rows) == {"проверка изменений", "регулярная", "редкая", "повторная", "tv"}
 
 
 # --- parked work
