@@ -125,10 +125,12 @@ class Proposals(Work):
 
 
 def name_of_new(row: Proposal) -> str:
-    """What it will be called that is not there yet: the first of its fields by which somebody would know it."""
+    """What that is called which no table of the record holds: the first of its fields by which one would know it."""
     fields = row.told["fields"]
     if row.operation == Proposal.Operation.ADMIT:
         return str(fields["name"])  # its key tells nobody which place it is
+    if row.operation == Proposal.Operation.REVOKE:
+        return str(fields["vantage"])
     name = next((one for one in NAMING if fields.get(one)), "")
     records = Records(labels.references(row.record_type, fields))
     return labels.value(row.record_type, name, fields[name], records) if name else ""

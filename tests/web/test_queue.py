@@ -466,7 +466,9 @@ def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> Non
     assert other.post(where, {"do": "approve", "sha256": row.sha256}).status_code == 403
     for name in ("dan", "eve"):
         desk = at_the_desk(an_editor(name, "change_ruleset"))
-        assert where in desk.get("/desk/proposals/").content.decode()
+        listed = desk.get("/desk/proposals/")
+        assert where in listed.content.decode()
+        assert "Admit a probe location: astana-1" in text_of(listed)
         told = text_of(desk.get(where))
         for words in ("astana-1", "Public key", "Takes unreviewed names", "measures", "AS9198"):
             assert words in told

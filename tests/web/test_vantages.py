@@ -190,6 +190,7 @@ def test_two_people_revoke_a_place_and_see_what_rests_on_it(desk: Client, place:
     there = f"/desk/proposals/{proposal.pk}/"
     assert "Measurements 1 Sites on its network whose state counts it now 1" in text_of(second.get(there))
     assert "What is proposed Vantage astana-1" in text_of(second.get(there))
+    assert "Revoke a probe location: astana-1" in text_of(second.get("/desk/proposals/"))
     agree = {"do": "approve", "sha256": proposal.sha256}
     assert second.post(there, {**agree, "typed": "astana-2"}).status_code == 409
     assert second.post(there, {**agree, "typed": "astana-1"}).status_code == 302
