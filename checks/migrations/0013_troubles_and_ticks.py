@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             name='Trouble',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('quiet', 'nothing comes from it, though it is asked'), ('behind', 'it does not keep up with what is due'), ('failing', 'most of its runs fail'), ('self_test', 'its self-tests fail'), ('clock', 'its clock is off'), ('must_block', 'names that must be blocked open there'), ('disagrees', 'it sees otherwise than the others on its network'), ('inconclusive', 'too much of what it measures is inconclusive')], max_length=12, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('quiet', 'nothing comes from it, though it is asked'), ('behind', 'it does not keep up with what is due'), ('failing', 'at least half of its runs fail'), ('self_test', 'its self-tests fail'), ('clock', 'its clock is off'), ('must_block', 'names that must be blocked open there'), ('disagrees', 'it sees otherwise than the others on its network'), ('inconclusive', 'too much of what it measures is inconclusive')], max_length=12, verbose_name='kind')),
                 ('told', models.JSONField(default=dict, verbose_name='numbers')),
                 ('since', models.DateTimeField(blank=True, null=True, verbose_name='since')),
                 ('opened_at', models.DateTimeField(verbose_name='opened')),

@@ -26,7 +26,7 @@ class Trouble(models.Model):
     class Kind(models.TextChoices):
         QUIET = "quiet", _("nothing comes from it, though it is asked")
         BEHIND = "behind", _("it does not keep up with what is due")
-        FAILING = "failing", _("most of its runs fail")
+        FAILING = "failing", _("at least half of its runs fail")
         SELF_TEST = "self_test", _("its self-tests fail")
         CLOCK = "clock", _("its clock is off")
         MUST_BLOCK = "must_block", _("names that must be blocked open there")
