@@ -41,6 +41,11 @@ class Network(models.Model):
         """What people call it; one of the lab in the reader's language."""
         return self.brand or (str(IMITATED.get(self.name, self.name)) if self.imitated else self.name)
 
+    @property
+    def to_mark(self) -> bool:
+        """Is it imitated, and its title does not say so?"""
+        return self.imitated and (bool(self.brand) or self.name not in IMITATED)
+
 
 IMITATED = {
     "Imitated control network": _("Imitated control network"),

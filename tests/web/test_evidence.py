@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -258,6 +259,17 @@ def test_what_the_steps_were_for_is_told_in_the_readers_language(
 def test_a_network_of_the_lab_has_a_name_in_the_readers_language(client: Client, language: str, name: str) -> None:
     make.network(64497, name="Imitated network A", imitated=True)
     assert f"{name} (AS64497)" in client.get(f"/{language}/networks/64497/").content.decode()
+
+
+def test_a_network_of_the_lab_is_told_to_be_imitated_once(client: Client, settings: Any) -> None:
+    settings.DEMO = True
+    make.network(64497, name="Imitated network A", imitated=True)
+    make.network(64498, name="LAB", imitated=True)
+    for page in ("networks/", "vantages/"):
+        told = read(client, page)
+        assert "Imitated network A (AS64497)</a> (imitated)" not in told
+        assert "Imitated network A (AS64497)</a>" in told
+        assert "LAB (AS64498)</a> (imitated)" in told
 
 
 def test_an_address_that_no_resource_stands_for_is_shown_where_it_is_planned(client: Client) -> None:
