@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 from django import forms
@@ -21,8 +21,8 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from checks.engine.records import Exchange, SelfTest
 from checks.engine.records import Measurement as Record
-from checks.engine.records import SelfTest
 from checks.judging import together
 from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
@@ -281,6 +281,7 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
         "measurement": row,
         "shown": shown,
         "record": record if shown.full else None,
+        "exchanges": [(one, _from_elsewhere(one, record)) for one in record.exchanges] if shown.full else [],
         "told": [Told(one, _sentence(one, name_of(one))) for one in verdicts],
         "controls": controls,
         "cell": Cell.objects.filter(target=row.target_id, network=row.network_id).defer("checkpoint").first(),
@@ -301,6 +302,16 @@ def _names(record: Record, controls: Iterable[Measurement]) -> Callable[[Verdict
         return unicode_host(drawn.hop_host)
 
     return host
+
+
+def _from_elsewhere(exchange: Exchange, record: Record) -> bool:
+    """Did a page come from an address that other resolvers gave, and the network's own did not?"""
+    host = urlsplit(exchange.url).hostname
+    asked = [query for query in record.queries if query.name.rstrip(".").lower() == host]
+    own = [query for query in asked if query.role == "isp"]
+    by_others = {address for query in asked if query.role != "isp" for address in query.addresses}
+    by_own = {address for query in own for address in query.addresses}
+    return bool(own) and exchange.failure is None and exchange.address in by_others - by_own
 
 
 def _sentence(verdict: Verdict, host: str) -> str:

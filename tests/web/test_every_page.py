@@ -207,6 +207,9 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
     fill(12)
     episode = Episode.objects.filter(state=State.BLOCKED)[0]
     newest = Snapshot.objects.of(STATE_REGISTER)[0]
+    elsewhere = facts.visit(queries=(facts.query(facts.BOGON), facts.query(facts.AT, role="doh")))
+    visit = make.measurement(elsewhere, make.resource(facts.HOST))
+    make.verdict(visit, rule="dns_bogon", mechanism="dns.injection.bogon")
     found: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
@@ -237,7 +240,8 @@ def test_pages_are_open_to_everybody(live_server: Any, chromium: str, language: 
         asked = f"requests/{InformationRequest.objects.first().key}/"
         counted = f"deadlines/?deadline={Deadline.objects.first().key}&start=2026-03-02"
         law = ("acts/", "authorities/", "authorities/mki/", "grounds/", "events/", "requests/", asked, counted)
-        measured = ("networks/", f"networks/{NETWORKS[0]}/", "episodes/", f"episodes/{episode.pk}/", "vantages/")
+        networks = ("networks/", f"networks/{NETWORKS[0]}/", "vantages/")
+        measured = (*networks, "episodes/", f"episodes/{episode.pk}/", f"measurements/{visit.pk}/")
         read = ("method/", "method/rules/")
         changed = ("history/", f"history/act/{Act.objects.first().pk}/")
         wrong = ("errata/", f"problem/?about=/{language}/matrix/")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from checks.engine.records import SelfTest
+from checks.engine.records import Query, SelfTest
 from checks.models import Network, State, Vantage, Verdict
 from registry import status, submissions
 from registry.models import Coverage, Dispute, Resource
@@ -234,6 +234,22 @@ def test_a_measurement_shows_the_facts_stage_by_stage_and_what_they_mean(client:
     opened = read(client, f"measurements/{control.pk}/")
     assert "CN=Honest CA" in opened
     assert "The page" in opened
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((facts.query(facts.BOGON), facts.query(facts.AT, role="doh")), True),
+        ((facts.query(failure="dns_nxdomain_error"), facts.query(facts.AT, role="doh")), True),
+        ((facts.query(facts.BOGON, facts.AT), facts.query(facts.AT, role="doh")), False),
+        ((facts.query(facts.AT, role="doh"),), False),
+    ],
+)
+def test_a_measurement_tells_where_a_page_came_from(client: Client, given: tuple[Query, ...], told: bool) -> None:
+    row = make.measurement(facts.visit(queries=given), make.resource(facts.HOST))
+    page = read(client, f"measurements/{row.pk}/")
+    assert f"<bdi>{facts.AT}</bdi>, 443" in page.partition('id="pages"')[2]
+    assert ("The page came from the address that other resolvers gave." in page) == told
 
 
 @pytest.mark.parametrize(
