@@ -27,7 +27,7 @@ from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from checks import planning
-from config.management.commands.demo import _editors, _enrol, _sealing_key
+from config.management.commands.demo import _anew, _editors, _enrol, _sealing_key
 from registry import proposals
 from registry.models import LogEntry, Proposal
 from registry.models.proposal import ANY
@@ -37,6 +37,17 @@ from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 480.0  # seconds for what takes one on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("kept", "command"),
+    [
+        (ROOT / "var" / "demo", "make demo RESET=1"),
+        (Path("/srv/my own/demo"), "TIZILIM_VAR='/srv/my own' make demo RESET=1"),
+    ],
+)
+def test_the_command_that_begins_anew_names_where_the_data_is(kept: Path, command: str) -> None:
+    assert _anew(kept) == command
 
 
 class Demo:
@@ -174,7 +185,7 @@ def test_three_rounds_fill_the_pages_and_ctrl_c_leaves_nothing_behind(demo: Call
         )
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(30) == 0
-        assert "Stopped." in running.output.read_text()
+        assert f"Stopped. Your data is kept in {running.folder}/demo;" in running.output.read_text()
         assert "Traceback" not in running.output.read_text()
         assert running.has_no_children()
         signs_in = r"^ +(\w+) +password (\S+) +secret ([A-Z2-7]{32}) +code now \d{6}$"

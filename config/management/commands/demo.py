@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from django.conf import settings
@@ -88,7 +89,7 @@ class Command(BaseCommand):
                 while not stop.wait(1):
                     pass
                 self.stdout.write("\nStopping …")
-        self.stdout.write("Stopped. Your data is kept in var/demo; `make demo RESET=1` begins anew.")
+        self.stdout.write(f"Stopped. Your data is kept in {settings.VAR}; `{_anew(settings.VAR)}` begins anew.")
 
     def _tell(self, port: int, editors: list[Editor]) -> None:
         site = f"http://{HOST}:{port}"
@@ -145,6 +146,13 @@ All measurements here are IMITATED: a small internet on this machine, with censo
             if done:
                 return True
         return False
+
+
+def _anew(kept: Path) -> str:
+    """The command that forgets what was kept in a demo's folder."""
+    var = kept.parent
+    own = "" if var == settings.BASE_DIR / "var" else f"TIZILIM_VAR={quote(str(var))} "
+    return f"{own}make demo RESET=1"
 
 
 def _start_as_demo(broker: str, *, reset: bool) -> None:
