@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Self
 
 from django.db import models
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 
 class Network(models.Model):
@@ -38,7 +39,9 @@ class Network(models.Model):
 
     @property
     def title(self) -> str:
-        """What people call it; one of the lab in the reader's language."""
+        """What people call it; what is our own word in it, and one of the lab, in the reader's language."""
+        if renamed := _RENAMED.fullmatch(self.brand):
+            return gettext("%(name)s (formerly %(earlier)s)") % renamed.groupdict()
         return self.brand or (str(IMITATED.get(self.name, self.name)) if self.imitated else self.name)
 
     @property
@@ -46,6 +49,8 @@ class Network(models.Model):
         """Is it imitated, and its title does not say so?"""
         return self.imitated and (bool(self.brand) or self.name not in IMITATED)
 
+
+_RENAMED = re.compile(r"(?P<name>.+) \(formerly (?P<earlier>.+)\)")
 
 IMITATED = {
     "Imitated control network": _("Imitated control network"),

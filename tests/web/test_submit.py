@@ -135,6 +135,20 @@ def test_our_own_form_is_taken_whatever_a_browser_says_of_where_it_stands(
     assert client.post("/en/report/", {"name": "orda.kz", "opened": opened}, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("kk", "Jusan Mobile (бұрынғы KazTransCom, KTC-AS)"),
+        ("ru", "Jusan Mobile (ранее KazTransCom, KTC-AS)"),
+        ("en", "Jusan Mobile (formerly KazTransCom, KTC-AS)"),
+    ],
+)
+def test_what_an_operator_was_called_is_told_in_the_readers_language(client: Client, language: str, name: str) -> None:
+    make.network(35104, brand="Jusan Mobile (formerly KazTransCom, KTC-AS)")
+    for page in ("report/", "networks/"):
+        assert f"{name} (AS35104)" in client.get(f"/{language}/{page}").content.decode()
+
+
 def test_an_operator_of_several_networks_is_offered_once_by_the_largest(client: Client) -> None:
     for asn, brand, ranges in ((1, "Қазақтелеком", 1), (2, "Қазақтелеком", 2), (3, "Beeline", 0), (4, "Лимон", 1)):
         make.network(asn, brand=brand)
