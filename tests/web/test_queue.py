@@ -146,6 +146,17 @@ def test_the_author_of_what_is_outdated_is_not_told_to_wait_for_another(desk: Cl
     assert "Take it back" in page
 
 
+def test_who_may_not_open_a_page_of_the_desk_reads_so_in_another_language_there(ben: User) -> None:
+    make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
+    desk = at_the_desk(an_editor("cyd", "view_report"))
+    refused = desk.get("/desk/alarms/")
+    assert 'name="next" value="/desk/alarms/"' in refused.content.decode()
+    assert "This is not for everybody" in text_of(refused)
+    other = desk.post("/desk/language/", {"language": "ru", "next": "/desk/alarms/"}, follow=True)
+    assert (other.status_code, other.redirect_chain) == (403, [("/desk/alarms/", 302)])
+    assert "Эта страница открыта не всем" in text_of(other)
+
+
 def test_who_may_not_see_a_kind_finds_neither_its_tab_nor_its_pages(ben: User) -> None:
     report, alarm = a_report(), make.alarm(make.resource("gone.kz"), Alarm.Kind.GONE)
     desk = at_the_desk(an_editor("cyd", "view_report"))
