@@ -101,7 +101,7 @@ def admit(admission: Admission) -> Vantage:
 
 
 def invite(admission: Admission, *, at: datetime) -> str:
-    """A token with which a probe hands in its key, once and within a week. Its hash is kept. Raises NotAdmitted."""
+    """A token with which one key can be handed in, within a week. Its hash is kept. Raises NotAdmitted."""
     checked(admission)
     token = secrets.token_urlsafe(24)
     Enrolment.objects.create(token_sha256=_hash(token), admission=asdict(admission), made_at=at, until=at + INVITED)
@@ -111,6 +111,7 @@ def invite(admission: Admission, *, at: datetime) -> str:
 def hand_in(sealed: Sealed, key: str, *, at: datetime) -> Admission:
     """Use up a token, within the caller's transaction: the admission that it stands for, with the probe's key.
 
+    Whoever used it may say it again, for the answer may be lost: with the same key it stands for the same.
     Raises NotAdmitted; the token is then as good as before.
     """
     try:
@@ -121,11 +122,16 @@ def hand_in(sealed: Sealed, key: str, *, at: datetime) -> Admission:
         raise NotAdmitted("the key must be 64 hexadecimal digits, and the one that signed")
     if abs(said.sent - at) > runs.CLOCK_SKEW:
         raise NotAdmitted(f"it is {at.isoformat()} here and {said.sent.isoformat()} at the probe: set its clock")
-    open_ = Enrolment.objects.filter(token_sha256=_hash(said.token), used_at=None, until__gt=at)
-    invitation = open_.first()
-    if invitation is None or not open_.update(used_at=at):
-        raise NotAdmitted("this token was used, or is too old, or was never given out: ask for another")
-    return Admission(**{**invitation.admission, "key": key})
+    found = Enrolment.objects.filter(token_sha256=_hash(said.token), until__gt=at)
+    invitation = found.first()
+    if invitation is None:
+        raise NotAdmitted("this token is too old, or was never given out: ask for another")
+    admission = Admission(**{**invitation.admission, "key": key})
+    if not found.filter(used_at=None).update(used_at=at, admission=asdict(admission)):
+        invitation.refresh_from_db()  # somebody was faster: we, a moment ago?
+        if invitation.admission["key"] != key:
+            raise NotAdmitted("this token was used with another key: ask for another token")
+    return admission
 
 
 def _hash(token: str) -> str:

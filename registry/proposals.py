@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from checks import packs as checks_packs
+from checks.models import Vantage
 from checks.packs import BadPack, Files
 from checks.vantages import Admission, NotAdmitted
 from registry import documents, editing, log, merging, moderation, packs
@@ -80,13 +81,26 @@ def propose(
     """Put it before a second person. It is tried first, and whatever would be wrong with it is raised.
 
     `record`: the row that it changes, the table that it adds to, or None for more than one table. `seen`: the state
-    that the author looked at (`editing.state_of`), where that may be older than this moment.
+    that the author looked at (`editing.state_of`), where that may be older than this moment. A probe location that is
+    to be admitted just so already, or is, is not proposed again: answers with the row that there is.
     Raises NoReason, Waits, NotPossible, ValidationError by field.
     """
     reason = editing.checked(reason)
+    if operation == Operation.ADMIT and (same := _same_admission(fields)):
+        return same
     fields, data = _drawn(operation, record, fields)
     with transaction.atomic():
         return _put(_made(operation, record, fields, by, reason, seen), data)
+
+
+def _same_admission(fields: Content) -> Proposal | None:
+    """That waits, or was the last one that was agreed to for a vantage that is still admitted with this key."""
+    rows = Proposal.objects.filter(operation=Operation.ADMIT, state__in=[State.WAITING, State.DONE])
+    of_it = [row for row in rows if row.told["fields"]["name"] == fields["name"]]
+    admitted = Vantage.objects.filter(name=fields["name"], public_key=fields["key"], state=Vantage.State.ADMITTED)
+    last = next((row for row in of_it if row.state == State.DONE), None) if admitted.exists() else None
+    waiting = [row for row in of_it if row.state == State.WAITING]
+    return next((row for row in (*waiting, last) if row and row.told["fields"] == fields), None)
 
 
 def _drawn(operation: Operation, record: Any, fields: Content) -> tuple[Content, bytes]:

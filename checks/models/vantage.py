@@ -125,10 +125,10 @@ class Nonce(models.Model):
 
 
 class Enrolment(models.Model):
-    """An invitation to one probe: whoever has its token may hand in a key once. Two people then admit it."""
+    """An invitation to one probe: whoever has its token may hand in one key. Two people then admit it."""
 
     token_sha256 = models.CharField(_("SHA-256 of the token"), max_length=64, unique=True)
-    admission = models.JSONField(_("what is to be admitted"))  # checks.vantages.Admission without its key
+    admission = models.JSONField(_("what is to be admitted"))  # checks.vantages.Admission; its key once it was used
     made_at = models.DateTimeField(_("made"))
     until = models.DateTimeField(_("can be used until"))
     used_at = models.DateTimeField(_("used"), null=True, blank=True)

@@ -59,10 +59,14 @@ class Config:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a configuration. Raises BadConfig."""
+        return cls.of_document(read(path), path)
+
+    @classmethod
+    def of_document(cls, document: dict[str, Any], path: Path) -> Self:
+        """As if the file held it. Raises BadConfig."""
         try:
-            document = _object(json.loads(path.read_text(encoding="utf-8")), "the file")
             return cls._read(document, path.parent.absolute())
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise BadConfig(f"{path}: {error}") from error
 
     @classmethod
@@ -81,8 +85,7 @@ class Config:
         if (register is None) == (given is None):
             raise ValueError('name either "register" (its HTTPS address) or "broker" (its queue)')
         echo = _field(document, "echo", str, f"{register}/api/v1/echo" if register else None)
-        entries = [_object(entry, 'each of "vantages"') for entry in _field(document, "vantages", list)]
-        vantages = tuple(_vantage(entry, folder, echo) for entry in entries)
+        vantages = tuple(_vantage(entry, folder, echo) for entry in vantages_of(document))
         if not vantages or len({vantage.name for vantage in vantages}) < len(vantages):
             raise ValueError('"vantages" is empty, or has one name twice')
         keyspace = _field(document, "keyspace", bool, False)
@@ -121,6 +124,21 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # as the register names vantages
 _OF_ALL = ("register", "broker", "state", "echo", "ca")
 _OF_VANTAGE = ("name", "key", "country", "world")
 _NUMBERS = ("in_flight", "spool_mb", "memory_mb")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What the file says, of whatever kind its fields are. Raises BadConfig."""
+    try:
+        document = _object(json.loads(path.read_text(encoding="utf-8")), "the file")
+        vantages_of(document)
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadConfig(f"{path}: {error}") from error
+    return document
+
+
+def vantages_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Raises ValueError."""
+    return [_object(entry, 'each of "vantages"') for entry in _field(document, "vantages", list)]
 
 
 def _document(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -214,12 +232,12 @@ def _preconditions(entry: dict[str, Any], echo: str | None) -> Preconditions:
 
 
 def read_key(path: Path) -> Ed25519PrivateKey:
-    """A key that `make_key` wrote. Raises ValueError."""
+    """A key that `make_key` wrote. Raises BadConfig."""
     text = path.read_text(encoding="ascii").strip()
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
     except ValueError:
-        raise ValueError(f"{path} holds no Ed25519 key (64 hexadecimal digits)") from None
+        raise BadConfig(f"{path} holds no Ed25519 key (64 hexadecimal digits)") from None
 
 
 def make_key(path: Path) -> str:

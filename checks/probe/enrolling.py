@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from checks.probe.config import Config, make_key, read_key
+from checks.probe.config import BadConfig, Config, make_key, read, read_key, vantages_of
 from checks.probe.home import Door
 from checks.probe.messages import ENROL, Enrol, seal
 
@@ -25,45 +25,55 @@ class _Answer(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
+    """What its host types. What is not given stays as `probe.json` says, or is as the register says."""
+
     register: str
     token: str
     name: str
     state: Path
-    country: str = "kz"
+    country: str | None = None
     asn: int | None = None
     control: bool = False
     ca: Path | None = None
 
 
 def enrol(invitation: Invitation) -> Path:
-    """Hand in a key and write the configuration. Raises NotReached, BadConfig, OSError or ValueError.
+    """Hand in a key and write the configuration. Raises NotReached, BadConfig or OSError.
 
-    What was made stays, so that the same command goes on where it ended.
+    The same command may be said again: the key stays, and so does what its host wrote into the file.
     """
-    invitation.state.mkdir(parents=True, exist_ok=True)
-    key = invitation.state / f"{invitation.name}.key"
-    public = make_key(key)
     path = invitation.state / "probe.json"
-    _write(path, invitation, _Answer())
-    config = Config.load(path)  # a wrong address is found before the token is spent
+    before = read(path) if path.exists() else {"register": invitation.register, "vantages": []}
+    if str(before.get("register")).rstrip("/") != invitation.register.rstrip("/"):
+        raise BadConfig(f"{path}: is not for {invitation.register}; take another --state for it")
+    invitation.state.mkdir(parents=True, exist_ok=True)
+    document, key = _document(before, invitation, _Answer())
+    public = make_key(key)
+    config = Config.of_document(document, path)  # what is wrong with it is found before the token is spent
     sealed = seal(ENROL, Enrol(invitation.token, public, datetime.now(UTC)), read_key(key))
     headers = {"Tizilim-Key": public, "Tizilim-Signature": base64.b64encode(sealed.signature).decode("ascii")}
     answer = Door(str(config.register), config.ca).post("enrol", headers, sealed.body, _Answer)
-    _write(path, invitation, answer)
-    return path
-
-
-def _write(path: Path, invitation: Invitation, answer: _Answer) -> None:
-    vantage: dict[str, Any] = {
-        "name": invitation.name,
-        "key": f"{invitation.name}.key",
-        "country": invitation.country,
-        "asn": invitation.asn or answer.asn,
-        "control": invitation.control or answer.role == "control",
-    }
-    document: dict[str, Any] = {"register": invitation.register, "vantages": [vantage]}
-    if invitation.ca:
-        document["ca"] = str(invitation.ca.absolute())
+    document, _ = _document(before, invitation, answer)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
+    return path
+
+
+def _document(before: dict[str, Any], invitation: Invitation, answer: _Answer) -> tuple[dict[str, Any], Path]:
+    """The configuration, and where the key of this vantage is kept."""
+    entries = {str(entry.get("name")): entry for entry in vantages_of(before)}
+    vantage = {
+        "name": invitation.name,
+        "key": f"{invitation.name}.key",
+        "country": "kz",
+        "control": answer.role == "control",
+        **entries.get(invitation.name, {}),
+    }
+    vantage["country"] = invitation.country or vantage["country"]
+    vantage["asn"] = invitation.asn or vantage.get("asn") or answer.asn
+    vantage["control"] = invitation.control or vantage["control"]
+    document = {**before, "vantages": list({**entries, invitation.name: vantage}.values())}
+    if invitation.ca:
+        document["ca"] = str(invitation.ca.absolute())
+    return document, invitation.state / str(vantage["key"])

@@ -32,6 +32,8 @@ def propose(operation: Operation, record: models.Model | None, fields: Mapping[s
 
 
 def next_step(row: Proposal) -> str:
+    if row.state == Proposal.State.DONE:
+        return f"Nothing to do: it was agreed to already, at {_address(row)}"
     return f"Proposed: it is done when {proposals.needed(row)} editors have agreed to it at {_address(row)}"
 
 

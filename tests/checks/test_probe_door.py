@@ -260,8 +260,32 @@ def test_an_invited_probe_hands_in_its_key_and_two_people_admit_it(client: Clien
 def test_a_token_is_used_once(client: Client, token: str) -> None:
     enrol(client, token, Ed25519PrivateKey.generate())
     again = enrol(client, token, Ed25519PrivateKey.generate())
-    assert (again.status_code, "was used" in again.json()["detail"]) == (403, True)
+    assert (again.status_code, "used with another key" in again.json()["detail"]) == (403, True)
     assert Proposal.objects.count() == 1
+
+
+def test_whoever_lost_the_answer_asks_again_and_is_told_the_same(client: Client, token: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    first = enrol(client, token, key).json()
+    assert enrol(client, token, key).json() == first
+    make.agreed()
+    assert enrol(client, token, key).json() == first
+    assert Proposal.objects.count() == 1
+    Enrolment.objects.update(until=timezone.now())
+    assert enrol(client, token, key).status_code == 403
+
+
+def test_what_is_admitted_already_is_not_proposed_again(capsys: pytest.CaptureFixture[str]) -> None:
+    make.network(9198, watched=False)
+    arguments = ["--asn", "9198", "--role", "access", "--consent-on", "2026-11-20", "--consent-version", "1"]
+    for _ in range(2):
+        call_command("admit_vantage", "astana-1", *arguments, "--key", "ab" * 32)
+    make.agreed()
+    call_command("admit_vantage", "astana-1", *arguments, "--key", "ab" * 32)
+    assert "Nothing to do: it was agreed to already" in capsys.readouterr().out
+    assert Proposal.objects.count() == 1
+    call_command("admit_vantage", "astana-1", *arguments, "--key", "cd" * 32)  # a new key is something else
+    assert Proposal.objects.count() == 2
 
 
 def test_a_token_lasts_a_week_and_only_its_hash_is_kept(client: Client, token: str) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from checks.probe import errands, home
 from checks.probe.batch import Batch
-from checks.probe.config import Config, make_key, read_key
+from checks.probe.config import BadConfig, Config, make_key, read_key
 from checks.probe.enrolling import Invitation, enrol
 from checks.probe.home import Door, NotReached
 from checks.probe.messages import CLAIM, ENROL, Claim, Enrol, Order, Orders, Receipt, Sealed, unseal
@@ -368,3 +368,42 @@ def test_an_enrolment_that_is_refused_keeps_its_key_for_the_next_try(tmp_path: P
             with pytest.raises(NotReached, match="answered 403: This token was used"):
                 enrol(Invitation(served.address, "token", "here", tmp_path, ca=ca))
     assert read_key(tmp_path / "here.key")
+
+
+def test_an_enrolment_whose_answer_was_lost_is_said_again(tmp_path: Path, ca: Path) -> None:
+    keys: list[str] = []
+
+    async def answer(path: str, headers: dict[str, str], body: bytes, _: object) -> bytes:
+        keys.append(headers["tizilim-key"])
+        return http(b'{"asn": 9198, "role": "access"}') if len(keys) > 1 else b""
+
+    with Served(answer) as served:
+        invitation = Invitation(served.address, "token", "here", tmp_path, ca=ca)
+        with pytest.raises(NotReached, match="did not answer in full"):
+            enrol(invitation)
+        assert not (tmp_path / "probe.json").exists()
+        enrol(invitation)
+    assert keys[0] == keys[1]
+    assert Config.load(tmp_path / "probe.json").vantages[0].world.preconditions.asn == 9198
+
+
+def test_an_enrolment_keeps_what_the_host_wrote(tmp_path: Path, ca: Path) -> None:
+    other, mine = {"name": "other", "key": "keys/other.key"}, {"name": "here", "key": "keys/here.key", "country": "kz"}
+    (tmp_path / "keys").mkdir()
+    make_key(tmp_path / "keys" / "other.key")
+    path = tmp_path / "probe.json"
+    with Served(always(http(b'{"asn": 9198, "role": "control"}'))) as served:
+        before = {"register": served.address, "in_flight": 20, "vantages": [mine | {"control": False}, other]}
+        path.write_text(json.dumps(before))
+        enrol(Invitation(served.address, "token", "here", tmp_path, ca=ca))
+    with pytest.raises(NotReached):
+        enrol(Invitation(served.address, "token", "here", tmp_path, asn=1))
+    after = {"ca": str(ca), "vantages": [mine | {"control": False, "asn": 9198}, other]}
+    assert json.loads(path.read_text()) == before | after
+
+
+def test_a_configuration_for_another_register_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "probe.json").write_text('{"broker": "redis://127.0.0.1:1/0", "vantages": []}')
+    with pytest.raises(BadConfig, match="is not for https://localhost:9; take another --state"):
+        enrol(Invitation("https://localhost:9", "token", "here", tmp_path))
+    assert not list(tmp_path.glob("*.key"))
