@@ -127,6 +127,10 @@ def hand_in(sealed: Sealed, key: str, *, at: datetime) -> Admission:
     if invitation is None:
         raise NotAdmitted("this token is too old, or was never given out: ask for another")
     admission = Admission(**{**invitation.admission, "key": key})
+    if said.vantage != admission.name:
+        raise NotAdmitted(
+            f"this token is for {admission.name!r}, not for {said.vantage!r}: say --name {admission.name}"
+        )
     if not found.filter(used_at=None).update(used_at=at, admission=asdict(admission)):
         invitation.refresh_from_db()  # somebody was faster: we, a moment ago?
         if invitation.admission["key"] != key:

@@ -50,7 +50,8 @@ def enrol(invitation: Invitation) -> Path:
     document, key = _document(before, invitation, _Answer())
     public = make_key(key)
     config = Config.of_document(document, path)  # what is wrong with it is found before the token is spent
-    sealed = seal(ENROL, Enrol(invitation.token, public, datetime.now(UTC)), read_key(key))
+    said = Enrol(invitation.token, invitation.name, public, datetime.now(UTC))
+    sealed = seal(ENROL, said, read_key(key))
     headers = {"Tizilim-Key": public, "Tizilim-Signature": base64.b64encode(sealed.signature).decode("ascii")}
     answer = Door(str(config.register), config.ca).post("enrol", headers, sealed.body, _Answer)
     document, _ = _document(before, invitation, answer)

@@ -140,6 +140,7 @@ class Enrol:
     """Whoever was invited hands in the public half of a key; the signature shows that it has the other."""
 
     token: str
+    vantage: str  # as its host has it from the invitation
     public_key: str
     sent: Moment
 

@@ -237,9 +237,9 @@ def token(capsys: pytest.CaptureFixture[str]) -> str:
     return said.split("--token ")[1].split()[0]
 
 
-def enrol(client: Client, token: str, key: Ed25519PrivateKey, *, claimed: str = "") -> Any:
+def enrol(client: Client, token: str, key: Ed25519PrivateKey, *, name: str = "astana-1", claimed: str = "") -> Any:
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-    said = Enrol(token, claimed or public, datetime.now(UTC))
+    said = Enrol(token, name, claimed or public, datetime.now(UTC))
     return send(client, "enrol", messages.seal(messages.ENROL, said, key), **{"Tizilim-Key": public})
 
 
@@ -273,6 +273,15 @@ def test_whoever_lost_the_answer_asks_again_and_is_told_the_same(client: Client,
     assert Proposal.objects.count() == 1
     Enrolment.objects.update(until=timezone.now())
     assert enrol(client, token, key).status_code == 403
+
+
+def test_a_mistyped_name_spends_no_token(client: Client, token: str) -> None:
+    key = Ed25519PrivateKey.generate()
+    refused = enrol(client, token, key, name="astna-1")
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "this token is for 'astana-1', not for 'astna-1': say --name astana-1"
+    assert (Enrolment.objects.get().used_at, Proposal.objects.count()) == (None, 0)
+    assert enrol(client, token, key).status_code == 200
 
 
 def test_what_is_admitted_already_is_not_proposed_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -353,7 +353,7 @@ def test_enrolment_hands_in_the_public_half_and_writes_the_configuration(tmp_pat
     assert "two people at the register have admitted it" in done.stdout
     assert done.stdout.count("\n") == 1
     [(key, enrolled)] = got
-    assert (enrolled.token, enrolled.public_key) == ("T" * 20, key)
+    assert (enrolled.token, enrolled.vantage, enrolled.public_key) == ("T" * 20, "astana-1", key)
     assert make_key(state / "astana-1.key") == key
     config = Config.load(state / "probe.json")
     [vantage] = config.vantages
