@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from checks import runs
 from checks.models import CONSENTS, Cell, Enrolment, Measurement, Network, Plan, Recount, Run, Vantage, Verdict
@@ -42,7 +43,7 @@ class Admission:
     excluded_categories: list[str] = field(default_factory=list)
 
 
-def checked(admission: Admission) -> Network:
+def checked(admission: Admission, *, at: datetime) -> Network:
     """The network of what can be admitted, but for its key. Raises NotAdmitted."""
     network = Network.objects.filter(asn=admission.asn).first()
     if network is None:
@@ -51,26 +52,29 @@ def checked(admission: Admission) -> Network:
         raise NotAdmitted(f"{admission.name!r} is no vantage name: use small letters, digits and '-'")
     if admission.name.startswith(RESERVED):
         raise NotAdmitted(f"names that begin with {RESERVED!r} are kept for what is imported: choose another")
-    if admission.role == Vantage.Role.ACCESS and not network.imitated:
-        _check_consent(admission)
+    needed = admission.role == Vantage.Role.ACCESS and not network.imitated
+    if needed or admission.consent_on or admission.consent_version:
+        _check_consent(admission, timezone.localdate(at))
     return network
 
 
-def _check_consent(admission: Admission) -> None:
+def _check_consent(admission: Admission, today: date) -> None:
     known = ", ".join(sorted(CONSENTS))
     if admission.consent_version not in CONSENTS:
         raise NotAdmitted(
             f"a host must have agreed to what we measure, in version {known} of the text (docs/probes.md)"
         )
     try:
-        date.fromisoformat(admission.consent_on)
+        day = date.fromisoformat(admission.consent_on)
     except ValueError:
         raise NotAdmitted("say on which day the host agreed, for example 2026-11-27") from None
+    if day > today:
+        raise NotAdmitted(f"nobody has agreed on {day} yet, for today is {today}: say on which day the host did")
 
 
-def admit(admission: Admission) -> Vantage:
+def admit(admission: Admission, *, at: datetime) -> Vantage:
     """Make or renew a vantage and put it on every plan. Raises NotAdmitted."""
-    network = checked(admission)
+    network = checked(admission, at=at)
     if not _KEY.fullmatch(admission.key):
         raise NotAdmitted("the key must be the 64 hexadecimal digits that `python -m checks.probe --make-key` printed")
     if other := Vantage.objects.filter(public_key=admission.key).exclude(name=admission.name).first():
@@ -102,7 +106,8 @@ def admit(admission: Admission) -> Vantage:
 
 def invite(admission: Admission, *, at: datetime) -> str:
     """A token with which one key can be handed in, within a week. Its hash is kept. Raises NotAdmitted."""
-    checked(admission)
+    checked(admission, at=at)
+    _check_free(admission.name)
     token = secrets.token_urlsafe(24)
     Enrolment.objects.create(token_sha256=_hash(token), admission=asdict(admission), made_at=at, until=at + INVITED)
     return token
@@ -131,11 +136,20 @@ def hand_in(sealed: Sealed, key: str, *, at: datetime) -> Admission:
         raise NotAdmitted(
             f"this token is for {admission.name!r}, not for {said.vantage!r}: say --name {admission.name}"
         )
+    _check_free(admission.name, key)
     if not found.filter(used_at=None).update(used_at=at, admission=asdict(admission)):
         invitation.refresh_from_db()  # somebody was faster: we, a moment ago?
         if invitation.admission["key"] != key:
             raise NotAdmitted("this token was used with another key: ask for another token")
     return admission
+
+
+def _check_free(name: str, key: str = "") -> None:
+    """An invitation takes no admitted vantage's place but with its own `key`."""
+    if Vantage.objects.filter(name=name, state=Vantage.State.ADMITTED).exclude(public_key=key).exists():
+        raise NotAdmitted(
+            f"{name!r} is admitted already: choose another name, or renew its key with `manage.py admit_vantage`"
+        )
 
 
 def _hash(token: str) -> str:

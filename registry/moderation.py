@@ -19,6 +19,7 @@ from registry.log import NoReason as NoReason
 from registry.log import check_reason
 from registry.models import (
     Candidate,
+    Category,
     Coverage,
     Decision,
     Display,
@@ -75,17 +76,20 @@ def merge(report: Report, into: Resource, *, by: User, reason: str) -> None:
     cover(into, report.target, by=key_id(by), reason=reason)
 
 
+def invite_vantage(admission: vantages.Admission, *, at: datetime) -> str:
+    """A token for what could be admitted (`vantages.invite`). Raises NotAdmitted."""
+    _check_place(admission)
+    return vantages.invite(admission, at=at)
+
+
 @transaction.atomic
 def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Vantage:
     """Let a probe location measure. Its key and host are nobody's business: the log names network and region.
 
     Raises NotAdmitted.
     """
-    if admission.region and not Region.objects.filter(iso=admission.region).exists():
-        raise vantages.NotAdmitted(
-            f"{admission.region!r} is no region of the register: load the country pack, or leave the region out"
-        )
-    vantage = vantages.admit(admission)
+    _check_place(admission)
+    vantage = vantages.admit(admission, at=timezone.now())
     fields = {
         "vantage": vantage.name,
         "asn": str(vantage.network.asn),
@@ -95,6 +99,21 @@ def admit_vantage(admission: vantages.Admission, *, by: str, reason: str) -> Van
     }
     log.append("admit", vantage, after=fields, reason=reason, by=by)
     return vantage
+
+
+def _check_place(admission: vantages.Admission) -> None:
+    """A category that nobody knows would exclude nothing, and its host would believe it did. Raises NotAdmitted."""
+    if admission.region and not Region.objects.filter(iso=admission.region).exists():
+        known = ", ".join(Region.objects.values_list("iso", flat=True)) or "none: load the country pack"
+        raise vantages.NotAdmitted(
+            f"{admission.region!r} is no region of the register: leave it out, or choose of those there are: {known}"
+        )
+    categories = Category.objects.values_list("code", flat=True)
+    if unknown := sorted(set(admission.excluded_categories) - set(categories)):
+        raise vantages.NotAdmitted(
+            f"{', '.join(map(repr, unknown))}: no category of the register; those there are, with spaces between them: "
+            + (" ".join(categories) or "none: load the country pack")
+        )
 
 
 @transaction.atomic

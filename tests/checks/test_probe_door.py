@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,7 @@ from checks.probe import messages
 from checks.probe.batch import Batch
 from checks.probe.messages import Claim, Enrol, Said, Sealed
 from registry import proposals
-from registry.models import Proposal
+from registry.models import Proposal, Region
 from tests import make
 from tests.checks.conftest import CONTROL_ASN, Probe, visit
 
@@ -228,11 +229,15 @@ def test_what_no_database_takes_is_refused_and_no_crash(
 # --- enrolling
 
 
+INVITED = ["astana-1", "--asn", "9198", "--role", "access", "--consent-on", "2026-11-20", "--consent-version", "1"]
+
+
 @pytest.fixture
 def token(capsys: pytest.CaptureFixture[str]) -> str:
     make.network(9198, watched=False)
-    arguments = ["--asn", "9198", "--role", "access", "--consent-on", "2026-11-20", "--consent-version", "1"]
-    call_command("enrol_probe", "astana-1", *arguments, "--exclude", "gmb", "xed")
+    make.category("GMB")
+    make.category("XED")
+    call_command("enrol_probe", *INVITED, "--exclude", "gmb", "xed")
     said = capsys.readouterr().out
     return said.split("--token ")[1].split()[0]
 
@@ -286,15 +291,49 @@ def test_a_mistyped_name_spends_no_token(client: Client, token: str) -> None:
 
 def test_what_is_admitted_already_is_not_proposed_again(capsys: pytest.CaptureFixture[str]) -> None:
     make.network(9198, watched=False)
-    arguments = ["--asn", "9198", "--role", "access", "--consent-on", "2026-11-20", "--consent-version", "1"]
     for _ in range(2):
-        call_command("admit_vantage", "astana-1", *arguments, "--key", "ab" * 32)
+        call_command("admit_vantage", *INVITED, "--key", "ab" * 32)
     make.agreed()
-    call_command("admit_vantage", "astana-1", *arguments, "--key", "ab" * 32)
+    call_command("admit_vantage", *INVITED, "--key", "ab" * 32)
     assert "Nothing to do: it was agreed to already" in capsys.readouterr().out
     assert Proposal.objects.count() == 1
-    call_command("admit_vantage", "astana-1", *arguments, "--key", "cd" * 32)  # a new key is something else
+    call_command("admit_vantage", *INVITED, "--key", "cd" * 32)  # a new key is something else
     assert Proposal.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--exclude", "gmb,xed", "gibberish"], "'GIBBERISH', 'GMB,XED': no category of the register"),
+        (["--exclude", "XXX"], "those there are, with spaces between them: GMB XED"),
+        (["--region", "KZ-99"], "'KZ-99' is no region of the register"),
+        (["--region", "KZ-99"], "choose of those there are: KZ-71"),
+        (["--consent-on", "2999-01-01"], "nobody has agreed on 2999-01-01 yet"),
+        (["--consent-on", "yesterday"], "say on which day the host agreed"),
+        (["--role", "control", "--consent-on", "yesterday"], "say on which day the host agreed"),
+    ],
+)
+def test_what_could_not_be_admitted_is_neither_invited_nor_proposed(more: list[str], sentence: str) -> None:
+    make.network(9198, watched=False)
+    make.category("GMB")
+    make.category("XED")
+    Region.objects.create(iso="KZ-71", name_kk="Астана", name_ru="Астана", name_en="Astana")
+    with pytest.raises(CommandError, match=sentence):
+        call_command("enrol_probe", *INVITED, *more)
+    with pytest.raises(CommandError, match=sentence):
+        call_command("admit_vantage", *INVITED, *more, "--key", "ab" * 32)
+    assert not Enrolment.objects.exists()
+    assert not Proposal.objects.exists()
+
+
+def test_an_invitation_takes_no_admitted_vantages_place(client: Client, token: str) -> None:
+    call_command("admit_vantage", *INVITED, "--key", "ab" * 32)
+    make.agreed()
+    with pytest.raises(CommandError, match="'astana-1' is admitted already: choose another name, or renew its key"):
+        call_command("enrol_probe", *INVITED)
+    refused = enrol(client, token, Ed25519PrivateKey.generate())
+    assert (refused.status_code, "is admitted already" in refused.json()["detail"]) == (403, True)
+    assert Enrolment.objects.get().used_at is None
 
 
 def test_a_token_lasts_a_week_and_only_its_hash_is_kept(client: Client, token: str) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from checks import vantages
 from checks.models import Vantage
+from registry import moderation
 from registry.management import probes
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            token = vantages.invite(probes.admission(options, Vantage.Way.DOOR), at=timezone.now())
+            token = moderation.invite_vantage(probes.admission(options, Vantage.Way.DOOR), at=timezone.now())
         except vantages.NotAdmitted as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
