@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _enrol(options)
         config = Config.load(options.config) if options.config else Config.of_environment(os.environ)
         if options.status:
-            runs, told = status.tell(config, datetime.now(UTC))
+            runs, told = status.tell(config, datetime.now(UTC), runs=worker.runs_in(config.state))
             print(told)
             return WELL if runs else ILL
         if options.check:

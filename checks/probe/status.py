@@ -56,13 +56,13 @@ class StatusFile:
         self._last, self._written = status, time.monotonic()
 
 
-def tell(config: Config, at: datetime) -> tuple[bool, str]:
-    """Whether a probe runs here, and how it stands."""
+def tell(config: Config, at: datetime, *, runs: bool) -> tuple[bool, str]:
+    """Whether a probe runs here and gets on, and how it stands. `runs`: it holds the lock."""
     try:
         status = msgspec.json.decode(_path(config).read_bytes(), type=Status)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return False, f"no probe has run with its state in {config.state}"
-    if (at - status.written).total_seconds() > SILENT:
+    if not runs or (at - status.written).total_seconds() > SILENT:
         return False, f"the probe does not run: it was last heard of {_ago(status.written, at)}"
     lines = [_line(one, status.way, at) for one in status.vantages]
     if status.full:

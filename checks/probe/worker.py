@@ -195,6 +195,18 @@ def only_one(folder: Path) -> IO[str]:
             return lock
 
 
+def runs_in(folder: Path) -> bool:
+    """Whether a process holds what `only_one` returned: the system lets go of it however that process ends."""
+    try:
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
 def _cap(memory: int) -> None:
     """Whoever sends us too much must not bring the machine down with us."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from checks.probe import worker
 from checks.probe.config import Config, make_key
-from tests.probe.probes import Probe, Sites, workers
+from tests.probe.probes import Probe, Sites, until, workers
 
 BROKER = "redis://127.0.0.1:1/0"  # where nobody listens
 TWO = [{"name": "a", "key": "a.key"}, {"name": "b", "key": "a.key"}]
@@ -132,6 +133,24 @@ def test_status_of_a_probe_that_never_ran(tmp_path):
     (tmp_path / "probe.json").write_text(json.dumps(document))
     done = run("--status", "--config", str(tmp_path / "probe.json"))
     assert (done.returncode, done.stdout) == (1, f"no probe has run with its state in {tmp_path}\n")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_status_of_a_probe_that_ended_is_that_none_runs(tmp_path, how):
+    with Sites(tmp_path / "world.json"):
+        probe = Probe(tmp_path, broker=BROKER)
+        status = ["--status", "--config", str(probe.config)]
+        with probe.running():
+            until(lambda: run(*status).returncode == 0, "it runs")
+            [at_work] = probe.workers()
+            probe.process.send_signal(how)
+            if how == signal.SIGKILL:
+                os.kill(at_work, how)
+            probe.process.wait(timeout=60)
+            until(lambda: probe.workers() == [], "it ends")
+            done = run(*status)
+    assert done.returncode == 1
+    assert done.stdout.startswith("the probe does not run: it was last heard of ")
 
 
 def test_a_probe_may_open_as_many_sockets_as_the_machine_allows_and_has_no_more_memory_than_it_was_given(tmp_path):

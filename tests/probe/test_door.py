@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probe import errands, home
+from checks.probe import errands, home, worker
 from checks.probe.batch import Batch
 from checks.probe.config import BadConfig, Config, make_key, read_key
 from checks.probe.enrolling import Invitation, enrol
@@ -243,13 +243,14 @@ class Here:
 
 @contextmanager
 def here(config: Config) -> Iterator[Here]:
-    parts = Here(config)
-    parts.errands.start()
-    try:
-        yield parts
-    finally:
-        parts.errands.stop()
-        parts.work.stop(0.0)
+    with worker.only_one(config.state):
+        parts = Here(config)
+        parts.errands.start()
+        try:
+            yield parts
+        finally:
+            parts.errands.stop()
+            parts.work.stop(0.0)
 
 
 def configured(folder: Path, ca: Path, register: str, **more: object) -> Config:

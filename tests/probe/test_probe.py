@@ -50,7 +50,7 @@ def test_a_run_is_kept_until_its_receipt_comes(sites: Sites, probe: Probe, regis
         register.receipt(7, attempt=2)  # of another attempt
         register.receipt(7)
         until(lambda: probe.runs() == [], "the receipt is obeyed")
-        assert "here: nothing to do, last receipt" in probe.status()
+        until(lambda: "here: nothing to do, last receipt" in probe.status(), "the status says so within a second")
         assert "connected by queue to 127.0.0.1" in probe.status()
 
 
