@@ -79,6 +79,7 @@ class Config:
 
     @classmethod
     def _read(cls, document: dict[str, Any], folder: Path) -> Self:
+        _check_names(document, _IN_FILE, "in the file")
         state = folder / _field(document, "state", str, ".")
         register = _register(_field(document, "register", str, None))
         given = _field(document, "broker", str, None)
@@ -124,6 +125,8 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # as the register names vantages
 _OF_ALL = ("register", "broker", "state", "echo", "ca")
 _OF_VANTAGE = ("name", "key", "country", "world")
 _NUMBERS = ("in_flight", "spool_mb", "memory_mb")
+_IN_FILE = frozenset({*_OF_ALL, *_NUMBERS, "keyspace", "broker_options", "vantages"})
+_IN_VANTAGE = frozenset({*_OF_VANTAGE, "asn", "control"})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -170,6 +173,13 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
+def _check_names(document: dict[str, Any], known: frozenset[str], where: str) -> None:
+    """What is misspelt would be ignored. Raises ValueError."""
+    if unknown := sorted(set(document) - known):
+        told = " and ".join(f'"{name}"' for name in unknown)
+        raise ValueError(f"there is no {told} {where}; there may be {', '.join(sorted(known))}")
+
+
 def _field(document: dict[str, Any], name: str, form: type, *otherwise: Any) -> Any:
     """The field; what stands for it if it is missing, where anything may. Raises ValueError."""
     if otherwise and document.get(name) is None:
@@ -211,6 +221,7 @@ def _broker(url: str) -> str:
 
 
 def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVantage:
+    _check_names(entry, _IN_VANTAGE, 'in one of "vantages"')
     name, world = _field(entry, "name", str), _field(entry, "world", str, None)
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no vantage's name: letters, digits, - and _")

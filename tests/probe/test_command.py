@@ -45,6 +45,14 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         ({"broker": BROKER, "vantages": [{"name": "a", "key": "b.key"}]}, "b.key"),
         ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "asn": True}]}, '"asn" must be a whole number'),
         ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "country": "xx"}]}, "country 'xx'"),
+        (
+            {"broker": BROKER, "in_fligth": 5, "vantages": TWO},
+            'there is no "in_fligth" in the file; there may be broker',
+        ),
+        (
+            {"broker": BROKER, "vantages": [{"nam": "a", "keys": 1}]},
+            'there is no "keys" and "nam" in one of "vantages"',
+        ),
         ({"broker": BROKER, "echo": 5, "vantages": [{"name": "a", "key": "a.key"}]}, '"echo" must be text'),
     ],
 )
