@@ -48,7 +48,7 @@ def checked(admission: Admission, *, at: datetime) -> Network:
     network = Network.objects.filter(asn=admission.asn).first()
     if network is None:
         raise NotAdmitted(f"AS{admission.asn} is no known network: load the country pack, or add the network first")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", admission.name):
+    if not messages.NAME.fullmatch(admission.name):
         raise NotAdmitted(f"{admission.name!r} is no vantage name: use small letters, digits and '-'")
     if admission.name.startswith(RESERVED):
         raise NotAdmitted(f"names that begin with {RESERVED!r} are kept for what is imported: choose another")

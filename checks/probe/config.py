@@ -10,7 +10,6 @@ for a control, where nothing is blocked), by its AS number, and by the clock of 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from kombu.transport import resolve_transport
 from kombu.utils.url import parse_url
 
 from checks.engine.world import Preconditions, World
+from checks.probe.messages import NAME
 
 ORDERS, RESULTS = "probe", "results"  # as checks.models.vantage names them
 _FOLDER_QUEUE = "filesystem://"
@@ -121,7 +121,6 @@ class Config:
 
 
 _FORMS = {str: "text", int: "a whole number", bool: "true or false", list: "a list [...]", dict: "an object {...}"}
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")  # as the register names vantages
 _OF_ALL = ("register", "broker", "state", "echo", "ca")
 _OF_VANTAGE = ("name", "key", "country", "world")
 _NUMBERS = ("in_flight", "spool_mb", "memory_mb")
@@ -132,9 +131,13 @@ _IN_VANTAGE = frozenset({*_OF_VANTAGE, "asn", "control"})
 def read(path: Path) -> dict[str, Any]:
     """What the file says, of whatever kind its fields are. Raises BadConfig."""
     try:
-        document = _object(json.loads(path.read_text(encoding="utf-8")), "the file")
+        document = _object(json.loads(path.read_bytes()), "the file")
         vantages_of(document)
-    except (OSError, ValueError, RecursionError) as error:
+    except FileNotFoundError:
+        raise BadConfig(f"{path}: there is no such file; --enrol writes one") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadConfig(f"{path}: is no JSON: {error}") from error
+    except (OSError, ValueError) as error:
         raise BadConfig(f"{path}: {error}") from error
     return document
 
@@ -220,11 +223,16 @@ def _broker(url: str) -> str:
     return url
 
 
+def check_name(name: str) -> None:
+    """Raises BadConfig."""
+    if not NAME.fullmatch(name):
+        raise BadConfig(f"{name!r} is no vantage's name: those have small letters, digits and '-', as in 'astana-1'")
+
+
 def _vantage(entry: dict[str, Any], folder: Path, echo: str | None) -> ProbeVantage:
     _check_names(entry, _IN_VANTAGE, 'in one of "vantages"')
     name, world = _field(entry, "name", str), _field(entry, "world", str, None)
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no vantage's name: letters, digits, - and _")
+    check_name(name)
     return ProbeVantage(
         name=name,
         key=read_key(folder / _field(entry, "key", str)),
@@ -244,9 +252,12 @@ def _preconditions(entry: dict[str, Any], echo: str | None) -> Preconditions:
 
 def read_key(path: Path) -> Ed25519PrivateKey:
     """A key that `make_key` wrote. Raises BadConfig."""
-    text = path.read_text(encoding="ascii").strip()
     try:
-        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(text))
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+    except FileNotFoundError:
+        raise BadConfig(
+            f"there is no key {path}: --enrol makes one and hands it in, --make-key only makes it"
+        ) from None
     except ValueError:
         raise BadConfig(f"{path} holds no Ed25519 key (64 hexadecimal digits)") from None
 

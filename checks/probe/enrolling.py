@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from checks.probe.config import BadConfig, Config, make_key, read, read_key, vantages_of
+from checks.probe.config import BadConfig, Config, check_name, make_key, read, read_key, vantages_of
 from checks.probe.home import Door
 from checks.probe.messages import ENROL, Enrol, seal
 
@@ -42,6 +42,7 @@ def enrol(invitation: Invitation) -> Path:
 
     The same command may be said again: the key stays, and so does what its host wrote into the file.
     """
+    check_name(invitation.name)
     path = invitation.state / "probe.json"
     before = read(path) if path.exists() else {"register": invitation.register, "vantages": []}
     if str(before.get("register")).rstrip("/") != invitation.register.rstrip("/"):

@@ -18,7 +18,7 @@ from celery import Celery
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from checks.probe.config import Config, ProbeVantage
 from checks.probe.messages import Orders, Receipt, Sealed
@@ -115,9 +115,26 @@ class Door:
             ):
                 return _read(answer, _body(answer, until), form)
         except requests.exceptions.SSLError as error:
-            raise NotReached(f"{self._register} did not prove by its certificate who it is: {error}") from error
+            raise NotReached(f"{self._register} did not prove by its certificate who it is: {_why(error)}") from error
+        except requests.exceptions.ConnectionError as error:
+            how = "could not be reached" if _unconnected(error) else "did not answer in full"
+            raise NotReached(f"{self._register} {how}: {_why(error)}") from error
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise NotReached(f"{self._register} did not answer in full: {error}") from error
+            raise NotReached(f"{self._register} did not answer in full: {_why(error)}") from error
+
+
+def _unconnected(error: requests.exceptions.ConnectionError) -> bool:
+    """Whether there was no connection at all."""
+    of_urllib3 = error.args[0] if error.args else None
+    return isinstance(getattr(of_urllib3, "reason", None), NewConnectionError | ConnectTimeoutError)
+
+
+def _why(error: BaseException) -> str:
+    """What the system said, without the pool and the connection in whose words it is wrapped."""
+    first = error
+    while cause := first.__cause__ or first.__context__:
+        first = cause
+    return (first.strerror or str(first)) if isinstance(first, OSError) else str(error)
 
 
 def _signed(vantage: ProbeVantage, sealed: Sealed) -> dict[str, str]:

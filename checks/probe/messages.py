@@ -7,6 +7,7 @@ anything is parsed, and no kind passes for another.
 
 from __future__ import annotations
 
+import re
 import secrets
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ T = TypeVar("T")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")  # of a vantage
 BATCH, CLAIM, ENROL = "batch", "claim", "enrol"
 _LIMITS = {BATCH: 64 * 1024 * 1024, CLAIM: 4096, ENROL: 4096}  # bytes of JSON; 500 visits take a fifth of the first
 

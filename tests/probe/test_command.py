@@ -42,7 +42,9 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         ({"broker": BROKER, "vantages": []}, '"vantages" is empty'),
         ({"broker": BROKER, "vantages": ["a"]}, 'each of "vantages" must be an object'),
         ({"broker": BROKER, "vantages": [{"name": "a/b", "key": "a.key"}]}, "'a/b' is no vantage's name"),
-        ({"broker": BROKER, "vantages": [{"name": "a", "key": "b.key"}]}, "b.key"),
+        ({"broker": BROKER, "vantages": [{"name": "Eye_1", "key": "a.key"}]}, "small letters, digits and '-'"),
+        ({"broker": BROKER, "vantages": [{"name": "a", "key": "b.key"}]}, "b.key: --enrol makes one and hands it in"),
+        ({"broker": BROKER, "vantages": [{"name": "a", "key": "probe.json"}]}, "holds no Ed25519 key"),
         ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "asn": True}]}, '"asn" must be a whole number'),
         ({"broker": BROKER, "vantages": [{"name": "a", "key": "a.key", "country": "xx"}]}, "country 'xx'"),
         (
@@ -63,6 +65,28 @@ def test_a_wrong_configuration_is_one_sentence_that_says_what_to_change(tmp_path
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert sentence in done.stderr
     assert "probe.json" in done.stderr
+
+
+@pytest.mark.parametrize("written", ["{", "", "\xff", "[" * 100_000])
+def test_a_file_that_is_no_json_is_one_sentence(tmp_path, written):
+    (tmp_path / "probe.json").write_text(written, encoding="latin-1")
+    done = run("--config", str(tmp_path / "probe.json"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path}/probe.json: is no JSON" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
+    done = run("--config", str(tmp_path / "probe.json"))
+    assert done.returncode == 2
+    assert done.stderr == f"tizilim: {tmp_path}/probe.json: there is no such file; --enrol writes one\n"
+
+
+def test_enrolment_says_which_names_there_are_and_that_nobody_listens(tmp_path):
+    arguments = ["--enrol", "https://localhost:9", "--token", "T", "--state", str(tmp_path)]
+    misnamed, alone = run(*arguments, "--name", "eye/1"), run(*arguments, "--name", "eye-1")
+    assert (misnamed.returncode, alone.returncode) == (2, 2)
+    assert "'eye/1' is no vantage's name: those have small letters, digits and '-'" in misnamed.stderr
+    assert alone.stderr == "tizilim: https://localhost:9 could not be reached: Connection refused\n"
 
 
 def test_a_key_that_cannot_be_written_is_one_sentence(tmp_path):
