@@ -1,4 +1,4 @@
-# One image for the web server, the worker, beat and a probe; compose.yaml says which command each runs.
+# One image for the web server, the worker, beat and a probe; compose.yaml and compose.probe.yaml say which command each runs.
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -1,4 +1,4 @@
-"""compose.yaml and the Dockerfile name only what the tree has, and give away nothing."""
+"""compose.yaml, compose.probe.yaml and the Dockerfile name only what the tree has, and give away nothing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ from packaging.specifiers import SpecifierSet
 from checks import intake
 from checks.probe import supervising
 from checks.probe.config import Config
+from tests.probe.probes import until
+from tests.probe.test_door import Served, http
+from tests.servers import authority
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+OF_A_PROBE = (ROOT / "compose.probe.yaml").read_text(encoding="utf-8")
+PROBE = yaml.safe_load(OF_A_PROBE)["services"]["probe"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "tizilim"}
 
@@ -37,9 +42,9 @@ def read_by_settings():
     return set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
 
 
-@pytest.mark.parametrize("name", sorted(OURS))
-def test_each_service_runs_what_the_tree_has(name):
-    match OURS[name]["command"]:
+@pytest.mark.parametrize("service", [*OURS.values(), PROBE], ids=[*OURS, "probe"])
+def test_each_service_runs_what_the_tree_has(service):
+    match service["command"]:
         case ["python", "manage.py", command, *_]:
             assert command in get_commands()
         case ["python", "-m", module, *_]:
@@ -77,25 +82,70 @@ def test_each_variable_of_a_service_is_a_setting(name):
     assert set(OURS[name]["environment"]) <= read_by_settings()
 
 
-def test_a_probe_is_given_no_secret_of_the_register():
-    assert OURS["probe"]["environment"] == {}
+def test_a_probe_is_given_no_secret_of_the_register_and_needs_none():
+    assert "environment" not in PROBE
+    assert "env_file" not in PROBE
+    assert "$" not in OF_A_PROBE
+    assert PROBE["image"] == OURS["web"]["image"]
+    assert set(yaml.safe_load(OF_A_PROBE)["volumes"]) == {volume.split(":")[0] for volume in PROBE["volumes"]}
+
+
+def documented(word):
+    """What docs/probes.md says in containers, of the line with this word: the words behind `probe`."""
+    text = (ROOT / "docs" / "probes.md").read_text(encoding="utf-8")
+    [line] = re.findall(
+        rf"^docker compose -f compose.probe.yaml (?:run --rm|exec) probe (.*{word}.*)$", text, re.MULTILINE
+    )
+    return line.split()
+
+
+def test_the_documented_commands_begin_a_probe_with_nothing_but_its_volume(tmp_path):
+    volume, ca = tmp_path / "volume", tmp_path / "ca.pem"
+    volume.mkdir(mode=0o700)
+    ca.write_text(authority().pem)
+    environment = {"PATH": os.environ["PATH"], "TIZILIM_VAR": str(volume)}  # of the Dockerfile; Compose adds none
+
+    async def answer(path, *_):
+        return http(b'{"asn": 9198, "role": "access"}' if path.endswith("enrol") else b'{"orders": [], "wait": 1}')
+
+    def command(words, *more):
+        assert words[0] == "python"
+        placed = [word.replace("/var/lib/tizilim", str(volume)) for word in words[1:]]
+        placed = [served.address if word == "https://register.example.org" else word for word in placed]
+        return [sys.executable, *placed, *more]
+
+    def run(words, *more):
+        return subprocess.run(
+            command(words, *more), env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+
+    assert documented("--status") == PROBE["healthcheck"]["test"][1:]
+    with Served(answer) as served:
+        enrolled = run(documented("--enrol"), "--ca", str(ca))
+        assert (enrolled.returncode, enrolled.stderr) == (0, "")
+        assert run(documented("--status")).returncode == 1
+        with subprocess.Popen(command(PROBE["command"]), env=environment, cwd=ROOT) as probe:
+            try:
+                until(lambda: run(documented("--status")).returncode == 0, "it runs")
+                until(lambda: "/probe/v1/claim" in served.asked, "it asks for work")
+            finally:
+                probe.terminate()
+            assert probe.wait(timeout=supervising.GRACE + 2) == 0
 
 
 def test_a_probe_keeps_its_state_and_has_time_to_end():
-    probe = OURS["probe"]
-    config = Path(option(probe["command"], "--config"))
-    [(_, place)] = [volume.split(":") for volume in probe["volumes"]]
+    config = Path(option(PROBE["command"], "--config"))
+    [(_, place)] = [volume.split(":") for volume in PROBE["volumes"]]
     assert config.parent == Path(place)  # what it keeps is beside its configuration
     assert f"--mode 0700 {place}" in DOCKERFILE  # and the image's user may write there
-    assert int(probe["stop_grace_period"].removesuffix("s")) > supervising.GRACE
-    assert option(probe["healthcheck"]["test"], "--config") == str(config)
+    assert int(PROBE["stop_grace_period"].removesuffix("s")) > supervising.GRACE
+    assert option(PROBE["healthcheck"]["test"], "--config") == str(config)
 
 
 def test_a_probe_may_do_nothing_to_its_host():
-    probe = OURS["probe"]
-    assert (probe["read_only"], probe["cap_drop"]) == (True, ["ALL"])
-    assert probe["security_opt"] == ["no-new-privileges:true"]
-    assert int(probe["mem_limit"].removesuffix("m")) * 2**20 >= Config.__dataclass_fields__["memory"].default
+    assert (PROBE["read_only"], PROBE["cap_drop"]) == (True, ["ALL"])
+    assert PROBE["security_opt"] == ["no-new-privileges:true"]
+    assert int(PROBE["mem_limit"].removesuffix("m")) * 2**20 >= Config.__dataclass_fields__["memory"].default
 
 
 def test_secrets_come_from_outside_and_have_no_default():
