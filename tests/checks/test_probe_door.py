@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -29,6 +35,8 @@ from registry import proposals
 from registry.models import Proposal, Region
 from tests import make
 from tests.checks.conftest import CONTROL_ASN, Probe, visit
+from tests.probe.test_door import Served, http
+from tests.servers import authority
 
 pytestmark = pytest.mark.django_db
 
@@ -287,6 +295,35 @@ def test_a_mistyped_name_spends_no_token(client: Client, token: str) -> None:
     assert refused.json()["detail"] == "this token is for 'astana-1', not for 'astna-1': say --name astana-1"
     assert (Enrolment.objects.get().used_at, Proposal.objects.count()) == (None, 0)
     assert enrol(client, token, key).status_code == 200
+
+
+def test_a_host_who_mistypes_and_repeats_ends_with_one_proposal(client: Client, token: str, tmp_path: Path) -> None:
+    asked: Queue[tuple[str, dict[str, str], bytes, Future[Any]]] = Queue()
+
+    async def answer(path: str, headers: dict[str, str], body: bytes, _: object) -> bytes:
+        answered: Future[Any] = Future()
+        asked.put((path, headers, body, answered))  # the test's own thread has the database
+        told = await asyncio.wrap_future(answered)
+        return http(told.content, f"{told.status_code} {told.reason_phrase}")
+
+    def typed(name: str) -> tuple[int, str]:
+        words = ["--enrol", served.address, "--token", token, "--name", name, "--state", str(tmp_path), "--ca", str(ca)]
+        command = [sys.executable, "-m", "checks.probe", *words]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as probe:
+            path, headers, body, answered = asked.get(timeout=60)
+            given = {name: value for name, value in headers.items() if name.startswith("tizilim-")}
+            answered.set_result(client.post(path, body, content_type=headers["content-type"], headers=given))
+            return probe.wait(timeout=60), str(probe.stderr and probe.stderr.read())
+
+    ca = tmp_path / "ca.pem"
+    ca.write_text(authority().pem)
+    with Served(answer) as served:
+        code, complaint = typed("astna-1")
+        assert (code, "say --name astana-1" in complaint) == (2, True)
+        assert [typed("astana-1"), typed("astana-1")] == [(0, ""), (0, "")]
+    assert Proposal.objects.count() == 1
+    [vantage] = json.loads((tmp_path / "probe.json").read_text())["vantages"]
+    assert (vantage["name"], vantage["asn"]) == ("astana-1", 9198)
 
 
 def test_what_is_admitted_already_is_not_proposed_again(capsys: pytest.CaptureFixture[str]) -> None:
