@@ -164,6 +164,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         "line": _lines([row], at)[0],
         "row": row,
         "at": at,
+        "may_be_asked": Vantage.objects.agreed().filter(pk=row.pk).exists(),
         "troubles": [(one, health.sentence(one)) for one in row.troubles.all()[:20]],
         "resting": vantages.resting_on(row) if may else None,
         "form": form if may else None,

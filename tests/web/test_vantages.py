@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -154,6 +154,17 @@ def test_an_alarm_stands_in_the_queue_is_claimed_and_ends_by_itself(desk: Client
     assert "Nothing is wrong with any of them." in text_of(desk.get("/desk/troubles/"))
     assert "closed by itself" in text_of(desk.get(address))
     assert f"/desk/troubles/{row.pk}/" in desk.get(f"/desk/vantages/{place.pk}/").content.decode()
+
+
+def test_the_desk_tells_what_a_host_agreed_to_and_when_that_is_not_enough(desk: Client, place: Vantage) -> None:
+    address, told = f"/desk/vantages/{place.pk}/", {"consent_on": date(2026, 11, 20), "consent_version": "1"}
+    Vantage.objects.filter(pk=place.pk).update(**told, excluded_categories=["GMB", "XED"])
+    said = text_of(desk.get(address))
+    assert "version 1, on 20 November 2026" in said
+    assert "Categories that its host excluded GMB, XED Visits names that no editor has seen no" in said
+    assert "asked nothing" not in said
+    Vantage.objects.filter(pk=place.pk).update(consent_version="0")
+    assert "It is asked nothing: its host has not agreed to what is measured now." in text_of(desk.get(address))
 
 
 def test_who_may_not_see_places_finds_none_of_their_pages(place: Vantage) -> None:
