@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 ROWS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe chaos clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe bench-runs chaos clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-record: $(VENV)/.runtime  ## the pages over 100,000 resources, and an impo
 
 bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, and its memory (two minutes)
 	@$(BIN)/python -m benchmarks.probe $(BENCH)
+
+bench-runs: $(VENV)/.runtime  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
+	@$(BIN)/python -m benchmarks.runs $(BENCH)
 
 chaos: $(VENV)/.dev  ## whole sweeps while every part is killed, cut off, misled (an hour; CHAOS="--checks 1000 redis")
 	@$(BIN)/python -m tests.chaos $(CHAOS)

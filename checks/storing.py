@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -52,9 +52,10 @@ def _copy(rows: Sequence[models.Model], fields: Sequence[Any], do: str, conflict
     if meta.auto_field:
         anew += f"ALTER TABLE {arriving} ALTER {_column(rows[0], meta.auto_field.name)} DROP NOT NULL;"
     taken = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {arriving} ON CONFLICT {conflict} DO {do};"  # noqa: S608 (names of our own columns)
-    with connection.cursor() as cursor:
+    database = connections[DEFAULT_DB_ALIAS]  # and no proxy, which costs a tenth of all this
+    with database.cursor() as cursor:
         cursor.execute(anew)
         with cursor.copy(f"COPY {arriving} ({columns}) FROM STDIN") as copy:
             for row in rows:
-                copy.write_row([field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+                copy.write_row([field.get_db_prep_save(field.pre_save(row, True), database) for field in fields])
         cursor.execute(f"{taken} TRUNCATE {arriving}")
