@@ -292,11 +292,8 @@ def _write(network: int, histories: Sequence[tuple[_Asked, History]]) -> None:
         Episode.objects.filter(pk__in=[row.pk for row in gone]).delete()
     for is_open in (False, True):  # one at most is open at a time, in the midst of this, too
         alike = [row for row in changed if (row.ended_at is None) is is_open]
-        if alike:
-            other = sorted(set().union(*(changed[row] for row in alike)))
-            storing.write(alike, unique=["id"], update=other)
-    new.sort(key=lambda row: row.ended_at is None)
-    storing.insert(new)
+        storing.write(alike, unique=["id"], update=sorted(set().union(*(changed[row] for row in alike))))
+    Episode.objects.bulk_create(sorted(new, key=lambda row: row.ended_at is None))
 
 
 def _rows(network: int, asked: Sequence[_Asked]) -> dict[int, list[Episode]]:
