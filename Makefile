@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 ROWS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe bench-runs chaos clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe bench-runs simulate chaos clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, and its
 
 bench-runs: $(VENV)/.runtime  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
 	@$(BIN)/python -m benchmarks.runs $(BENCH)
+
+simulate: $(VENV)/.runtime  ## a country on paper: machines, lines and disks for a year (COUNTRY="--networks 60 --vantages 2")
+	@$(BIN)/python -m benchmarks.simulate $(COUNTRY)
 
 chaos: $(VENV)/.dev  ## whole sweeps while every part is killed, cut off, misled (an hour; CHAOS="--checks 1000 redis")
 	@$(BIN)/python -m tests.chaos $(CHAOS)
