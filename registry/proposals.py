@@ -219,7 +219,7 @@ def _made(operation: Operation, record: Any, fields: Content, by: User | None, r
         "record": log.subject_of(row) if row else _name_of(record),
         "fields": fields,
         "reason": reason,
-        "seen": seen or _state_of(row),
+        "seen": seen or (_key_of(fields["name"]) if operation == Operation.ADMIT else _state_of(row)),
         "head": _head_of(row),
     }
     text = canonical(content)
@@ -239,6 +239,12 @@ def _name_of(record: Any) -> str:
 
 def _state_of(row: models.Model | None) -> str:
     return editing.state_of(row) if isinstance(row, Withdrawable) and type(row) in editing.EDITABLE else ""
+
+
+def _key_of(name: str) -> str:
+    """The public key of the vantage that is admitted under a name: whoever agrees to another renews this one."""
+    admitted = Vantage.objects.filter(name=name, state=Vantage.State.ADMITTED)
+    return admitted.values_list("public_key", flat=True).first() or ""
 
 
 def _head_of(row: models.Model | None) -> str:
@@ -334,9 +340,12 @@ def _waiting(proposal: Proposal) -> Proposal:
 
 def is_outdated(row: Proposal) -> bool:
     """The record is not what the author looked at."""
+    content = row.told
+    if row.operation == Operation.ADMIT:
+        return bool(content["seen"] != _key_of(content["fields"]["name"]))
     if row.record_id is None:
         return False
-    record, content = _record_of(row), row.told
+    record = _record_of(row)
     return not isinstance(record, models.Model) or (content["seen"], content["head"]) != (
         _state_of(record),
         _head_of(record),

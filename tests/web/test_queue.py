@@ -488,6 +488,24 @@ def test_a_probe_location_is_admitted_by_two_who_find_it_in_their_queue() -> Non
     assert Vantage.objects.filter(name="astana-1").exists()
 
 
+def test_of_two_keys_that_are_proposed_for_one_name_the_second_replaces_nothing() -> None:
+    ann, ben = (an_editor(name, "change_ruleset") for name in ("ann", "ben"))
+    make.network(9198, watched=False)
+    place = {"name": "astana-1", "asn": 9198, "role": "access", "region": "", "takes_unreviewed": False}
+    agreed = {"consent_on": "2026-11-20", "consent_version": "1"}
+    first, second = (
+        proposals.propose(Operation.ADMIT, None, {**place, **agreed, "key": key * 32}, by=ann, reason="A host.")
+        for key in ("ab", "cd")
+    )
+    proposals.approve(first, sha256=first.sha256, by=ben)
+    with pytest.raises(proposals.Changed):
+        proposals.approve(second, sha256=second.sha256, by=ben)
+    assert Vantage.objects.get().public_key == "ab" * 32
+    renewed = proposals.propose(Operation.ADMIT, None, {**place, **agreed, "key": "ef" * 32}, by=ann, reason="Renew.")
+    proposals.approve(renewed, sha256=renewed.sha256, by=ben)
+    assert Vantage.objects.get().public_key == "ef" * 32
+
+
 # --- in a browser
 
 
