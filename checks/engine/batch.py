@@ -97,7 +97,7 @@ async def _measure(
 
     async def one(number: int, name: Name, extra: Sequence[str]) -> None:
         async with hosts[name.host], places:
-            measurement = await _survived(name, visit(name, world, flow, extra), unfinished(name, world))
+            measurement = await _survived(name, visit(name, world, flow, extra), unfinished(name.url, world))
             if not (follow and is_anomalous(measurement)):
                 await done(number, measurement)
                 return

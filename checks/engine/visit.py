@@ -65,11 +65,11 @@ async def visit(name: Name, world: World, flow: Flow, extra_addresses: Sequence[
     )
 
 
-def unfinished(name: Name, world: World) -> Measurement:
-    """A visit that ended in a mistake of ours: nothing is known of the site."""
+def unfinished(url: str, world: World) -> Measurement:
+    """A visit that ended in a mistake of ours, or never began: nothing is known of the site."""
     return Measurement(
         id=str(uuid7()),
-        url=name.url,
+        url=url,
         started=datetime.now(UTC).isoformat(),
         runtime=0.0,
         software=SOFTWARE,

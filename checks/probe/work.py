@@ -18,7 +18,7 @@ from checks.engine.names import BadName, parse
 from checks.engine.records import Measurement, SelfTest
 from checks.engine.visit import unfinished
 from checks.engine.world import World
-from checks.probe.spool import Item, Spool, SpooledRun
+from checks.probe.spool import Spool, SpooledRun
 
 log = logging.getLogger(__name__)
 
@@ -145,12 +145,12 @@ class Work:
 
     async def _measure(self, run: SpooledRun) -> SelfTest | None:
         """What is still to be visited, each visit kept before it gives up its place."""
-        rest = [item for item in run.rest if _is_name(item)]
+        world, already = self._worlds[run.order.vantage], bool(run.measured)
+        for url in [url for url, _ in run.rest if not _is_name(url)]:  # or the others would be half a batch for ever
+            await asyncio.wrap_future(self._spool.append(run, unfinished(url, world)))
+        rest = run.rest
         if not rest and run.test is not None:
             return run.test
-        already = bool(run.measured)
-
-        world = self._worlds[run.order.vantage]
 
         async def proven(test: SelfTest) -> None:
             if not (already and test.failed):
@@ -161,7 +161,7 @@ class Work:
                 appended = self._spool.append(run, measurement)
             except ValueError:  # a mistake of ours that one site brings out must not cost the others theirs
                 log.exception("the visit to %s cannot be written", measurement.url)
-                appended = self._spool.append(run, unfinished(parse(measurement.url), world))
+                appended = self._spool.append(run, unfinished(measurement.url, world))
             writing = asyncio.wrap_future(appended)
             try:
                 await asyncio.shield(writing)
@@ -192,10 +192,10 @@ def _is_of(kept: SpooledRun, vantage: str, run: int) -> bool:
     return (kept.order.vantage, kept.order.run) == (vantage, run)
 
 
-def _is_name(item: Item) -> bool:
+def _is_name(url: str) -> bool:
     try:
-        parse(item[0])
+        parse(url)
     except BadName as bad:
-        log.error("%r is not visited: %s", item[0], bad.message)
+        log.error("%r is not visited: %s", url, bad.message)
         return False
     return True
