@@ -93,9 +93,7 @@ def _write(into: Path, run: Run, measured: Sequence[Record], at: datetime, key: 
 
 
 def receive(folder: str, part: int, of: int) -> None:
-    """Of a sweep's rounds every so many, the control's batch first; prints how many measurements, the seconds and those
-    of CPU.
-    """
+    """Of a sweep's rounds every so many, the control's batch first; prints the seconds, and those of CPU."""
     files = sorted(Path(folder).iterdir())
     arriving = [_read(path) for number, path in enumerate(files) if number // 2 % of == part]
     connection.ensure_connection()

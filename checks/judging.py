@@ -14,15 +14,7 @@ from django.db import transaction
 
 from checks import counting, parking, planning, storing
 from checks.engine import records
-from checks.models import (
-    Measurement,
-    Parked,
-    Ruleset,
-    Run,
-    State,
-    Vantage,
-    Verdict,
-)
+from checks.models import Measurement, Parked, Ruleset, Run, State, Vantage, Verdict
 from checks.runs import PAIRING, moment_kept
 from checks.verdict import facts, rules
 from checks.verdict import state as rules_of_state
@@ -30,10 +22,7 @@ from checks.verdict.fingerprints import References
 from checks.verdict.judge import Judgement, conclude
 
 COUNTRY = "kz"
-DEFAULT_PERIOD = timedelta(days=1)
 NO_CONTROL = "no_control"  # the rule of a measurement that nothing was measured beside
-FIRST_SEEN_OPEN = (State.INSUFFICIENT, State.ACCESSIBLE)  # is no change that anybody waits for
-AT_ONCE = 100  # recounts read at once
 
 
 class UnknownRuleset(Exception):

@@ -103,13 +103,13 @@ ROLES = {
     "clock": _("nobody: its time was over"),
 }
 
-# Why a visit failed, by its name in OONI's df-007.
 PLANS = {  # those that the register has by itself
     planning.CHANGES: pgettext_lazy("a plan", "changes"),
     planning.REGISTRY: pgettext_lazy("a plan", "regular"),
     planning.TAIL: pgettext_lazy("a plan", "rare"),
     planning.RETEST: pgettext_lazy("a plan", "re-test"),
 }
+# Why a visit failed, by its name in OONI's df-007.
 FAILURES = {
     Failure.DNS_NXDOMAIN: _("there is no such name"),
     Failure.DNS_NO_ANSWER: _("the name has no address"),

@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from checks import judging
+from checks import counting, judging
 from checks.engine import names, records
 from checks.models import Import, Measurement, Network, Plan, Recount, Round, Run, Target, Vantage, Verdict
 from checks.vantages import RESERVED
@@ -201,7 +201,7 @@ def _store_new(new: Sequence[_Taken], at: datetime) -> None:
     vantages = {asn: _vantage(asn, new) for asn in {taken.asn for taken in new}}
     targets = _targets({taken.target for taken in new})
     plan, _ = Plan.objects.get_or_create(
-        name=PLAN, defaults={"period": judging.DEFAULT_PERIOD, "due_at": at, "enabled": False}
+        name=PLAN, defaults={"period": counting.DEFAULT_PERIOD, "due_at": at, "enabled": False}
     )
     by_report: dict[tuple[int, datetime, int], list[_Taken]] = {}
     for taken in new:

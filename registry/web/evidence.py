@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 
 from checks.engine.records import Exchange, SelfTest
 from checks.engine.records import Measurement as Record
+from checks.engine.world import ISP
 from checks.judging import together
 from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.verdict import facts
@@ -308,8 +309,8 @@ def _from_elsewhere(exchange: Exchange, record: Record) -> bool:
     """Did a page come from an address that other resolvers gave, and the network's own did not?"""
     host = urlsplit(exchange.url).hostname
     asked = [query for query in record.queries if query.name.rstrip(".").lower() == host]
-    own = [query for query in asked if query.role == "isp"]
-    by_others = {address for query in asked if query.role != "isp" for address in query.addresses}
+    own = [query for query in asked if query.role == ISP]
+    by_others = {address for query in asked if query.role != ISP for address in query.addresses}
     by_own = {address for query in own for address in query.addresses}
     return bool(own) and exchange.failure is None and exchange.address in by_others - by_own
 
