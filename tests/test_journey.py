@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from django_otp.oath import totp
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from registry.papers import sealing
 from tests.conftest import CHROMIUM_FLAGS, await_port, free_port
@@ -74,6 +74,11 @@ def register(tmp_path: Path, migrated: Path) -> Iterator[Register]:
             server.terminate()
 
 
+def reads(page: Page, words: str) -> None:
+    """The page that is there, or the one that is on its way after a click."""
+    expect(page.locator("body")).to_contain_text(words, ignore_case=True, timeout=60_000)
+
+
 class Editor:
     """One person in a browser of her own."""
 
@@ -91,7 +96,7 @@ class Editor:
         self.fill(username=name, password=password[1], code=f"{totp(key):06d}")
         self.page.click("[type=submit]")
         self.page.wait_for_url(f"{self.site}/desk/**")
-        assert "Sign out" in self.page.content()
+        reads(self.page, "Sign out")
 
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
@@ -111,7 +116,7 @@ class Editor:
 
     def proposed(self) -> str:
         self.page.wait_for_url(re.compile(r"/desk/proposals/\d+/$"))
-        assert "It is proposed." in self.page.content()
+        reads(self.page, "It is proposed.")
         return self.page.url
 
     def agree(self, address: str, typed: str = "") -> None:
@@ -119,8 +124,7 @@ class Editor:
         if typed:
             self.fill(typed=typed)
         self.page.click("[value=approve]")
-        self.page.wait_for_load_state()
-        assert "It is done." in self.page.content()
+        reads(self.page, "It is done.")
 
 
 @pytest.mark.browser
@@ -137,7 +141,7 @@ def test_a_report_becomes_a_record_that_two_agree_on_and_is_withdrawn_in_the_end
         reader.fill("[name=name]", f"https://{NAME}/")
         reader.wait_for_timeout(3_500)  # nobody fills a form in faster
         reader.click("main button[type=submit]")
-        assert "receipt" in reader.content().lower()
+        reads(reader, "receipt")
 
         ann.page.goto(f"{register.site}/desk/reports/")
         ann.page.click(f"a:has-text('{NAME}')")
@@ -168,12 +172,11 @@ def test_a_report_becomes_a_record_that_two_agree_on_and_is_withdrawn_in_the_end
         ann.page.set_input_files("[name=file]", {"name": "scan.pdf", "mimeType": "application/pdf", "buffer": PAPER})
         ann.page.click("button:has-text('Take it in')")
         ann.page.wait_for_url(re.compile(r"/desk/papers/\d+/$"))
-        assert "page 2: IIN" in ann.page.content()
+        reads(ann.page, "page 2: IIN")
         ann.page.locator("[name=reason]").first.fill("Somebody's number.")
         ann.page.click("[value=blacken]")
-        ann.page.wait_for_load_state()
-        assert "It is blackened." in ann.page.content()
-        assert "page 2: IIN" not in ann.page.content()
+        reads(ann.page, "It is blackened.")
+        expect(ann.page.locator("body")).not_to_contain_text("page 2: IIN")
         ann.fill(key="scan-7", title="The decision", acts="court-7")
         ann.page.locator("[name=reason]").last.fill("The court's own copy.")
         ann.page.click("[value=publish]")
@@ -193,11 +196,11 @@ def test_a_report_becomes_a_record_that_two_agree_on_and_is_withdrawn_in_the_end
         reader.fill("[name=text]", "The decision is about another site.")
         reader.wait_for_timeout(3_500)
         reader.click("main button[type=submit]")
-        assert "receipt" in reader.content().lower()
+        reads(reader, "receipt")
 
         ben.page.goto(f"{register.site}/desk/problems/")
         ben.page.click("a:has-text('another site')")
-        assert "The decision is about another site." in ben.page.content()
+        reads(ben.page, "The decision is about another site.")
         ben.fill(reason="It is so; the restriction is withdrawn.", reply="You are right, thank you.")
         ben.page.click("[value=put_right]")
         ben.page.wait_for_url("**/desk/problems/")
