@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0  # seconds
 AGAIN = (15.0, 300.0)  # seconds until a batch without a receipt is sent again, at first and at last
+UNREACHED = 60.0  # seconds at most until a register that could not be reached is tried again
 ASK = (5.0, 3600.0)  # seconds between two claims, whatever the register says
 
 
@@ -30,6 +31,7 @@ class _Due:
     """When something is to be tried again, and how long it then rests."""
 
     at: float = 0.0  # of time.monotonic()
+    most: float = field(default_factory=lambda: AGAIN[1])
     pause: float = field(default_factory=lambda: AGAIN[0])
 
     @property
@@ -38,14 +40,14 @@ class _Due:
 
     def rest(self, least: float = 0.0) -> None:
         self.at = time.monotonic() + max(self.pause, least)
-        self.pause = min(2 * self.pause, AGAIN[1])
+        self.pause = min(2 * self.pause, self.most)
 
 
 @dataclass(slots=True)
 class _Line:
     """How a vantage stands with the register."""
 
-    due: _Due = field(default_factory=_Due)  # after a failure
+    due: _Due = field(default_factory=lambda: _Due(most=UNREACHED))  # after a failure
     ask: float = 0.0  # when to ask for work again, of time.monotonic()
     received: datetime | None = None  # the last receipt
     trouble: str = ""
@@ -172,4 +174,4 @@ class Errands(threading.Thread):
 
 
 def _reached(line: _Line) -> None:
-    line.due, line.trouble = _Due(), ""
+    line.due, line.trouble = _Due(most=UNREACHED), ""

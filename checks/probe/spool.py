@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 PAIRING = timedelta(minutes=10)  # a visit that began no longer ago serves a newer attempt, too
 RUN_LIMIT = 32 * 1024 * 1024  # bytes of one run that are kept whole; a batch of 64 MB would not be taken
 GATHER = 0.02  # seconds that a finished visit waits for others; it has taken many times as long
+ORDINARY = 30_000  # bytes of a visit, before there are any to tell by
 _REFUSED = 20  # runs that the register did not take are kept to be looked at, so many at most
 _ORDER, _VISITS, _TEST, _DONE = "order.json", "visits.jsonl", "test.json", "done"
 
@@ -109,6 +110,7 @@ class Spool:
         self._folder, self._limit = folder, limit
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, int, int], SpooledRun] = {}
+        self._bytes, self._visits = ORDINARY, 1  # of all that was ever appended here
         self._refused = folder.with_name("refused")
         folder.mkdir(parents=True, exist_ok=True)
         for place in sorted(folder.glob("*/*")):
@@ -125,6 +127,11 @@ class Spool:
     @property
     def full(self) -> bool:
         return self.size >= self._limit
+
+    def room_for(self, runs: Iterable[SpooledRun]) -> bool:
+        """Whether what is still to be visited for them will fit in beside the rest, if it is like what was before."""
+        visits = sum(len(run.rest) for run in runs)
+        return self.size + visits * self._bytes / self._visits <= self._limit
 
     def runs(self) -> list[SpooledRun]:
         """In the order in which they came."""
@@ -255,6 +262,7 @@ class Spool:
             return
         run.size += len(data)
         run.measured |= {url for url, _, _ in visits}
+        self._bytes, self._visits = self._bytes + len(data), self._visits + len(visits)
         for _, _, future in visits:
             future.set_result(None)
 

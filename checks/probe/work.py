@@ -119,9 +119,11 @@ class Work:
                 self._tasks[run] = asyncio.create_task(self._work_off(run))
 
     def _may_begin(self, run: SpooledRun) -> bool:
+        """Runs that fill the spool together, none of them finished, would wait for room until their leases end."""
         beside = sum(other.order.vantage == run.order.vantage for other in self._tasks)
         waits = self._not_before.get(run, 0.0) > self._loop.time()
-        return not (self._stopping or waits or self._spool.full) and beside < AT_ONCE
+        room = self._spool.room_for([*self._tasks, run]) if self._tasks else not self._spool.full
+        return not (self._stopping or waits) and room and beside < AT_ONCE
 
     async def _settle(self, run: SpooledRun) -> None:
         """Its lease has ended and nobody is at work on it: what there is goes home, late."""

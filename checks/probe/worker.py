@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 GRACE = 20.0  # seconds for the visits in flight
 END = 5.0  # seconds for all else
+OPEN = 8  # runs of one vantage that may wait for room: before their leases end there may be some
 LOCK = 40.0  # seconds in which an older process may end
 
 
@@ -65,12 +66,15 @@ class Probe:
         order = msgspec.convert(fields, Order)
         if order.vantage not in {vantage.name for vantage in self._config.vantages}:
             log.error("an order for %r, which is not measured from here", order.vantage)
-        elif self.spool.full:
+        elif self.spool.full and self._open(order.vantage) >= OPEN:
             log.error("the spool is full: run %d is not taken", order.run)
         elif not self.spool.has(order):
             self.work.leave(order.vantage, order.run)
             self.spool.take(order, at=datetime.now(UTC))
             self.errands.wake()
+
+    def _open(self, vantage: str) -> int:
+        return sum(not run.done for run in self.spool.runs() if run.order.vantage == vantage)
 
     def receipt(self, **fields: Any) -> None:
         receipt = msgspec.convert(fields, Receipt)

@@ -25,6 +25,7 @@ MARGIN = 60.0  # seconds, besides twice the time of the undisturbed sweep
 
 SPOOL = {"line": 1}  # MB: with the line cut it is full soon, and no new order is taken
 ONCE = {"stop": 1, "line": 2, "clock": 2}  # that last, so that they strike less often
+SPREAD = {"beats": 600.0}  # seconds over which the sweeps come due: so long there are two of them at work
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class Trial:
     strokes: tuple[tuple[float, str], ...] = ()
     seed: str = ""
 
+    @property
+    def spread(self) -> float:
+        return SPREAD.get(self.name, 0.0)
+
     def run(self, folder: Path, size: Size, patience: float) -> tuple[float, audit.Outcome]:
         """Until all is done and every fault has struck; or until patience ends, in seconds. How long it took."""
         shifty = any(fault == "clock" for _, fault in self.strokes)
         with running(folder / self.name, size, SPOOL.get(self.name, 256), shifty=shifty) as register:
             began = time.monotonic()
-            _begin(register.postgres.url)
+            _begin(register.postgres.url, self.spread / size.sweeps)
             striking = threading.Thread(target=self._strike, args=(register,), daemon=True)
             striking.start()
             while time.monotonic() - began < patience and (striking.is_alive() or not _ended(register.postgres.url)):
@@ -61,16 +66,20 @@ def drawn(faults: Sequence[str], times: int, seed: str, over: float) -> tuple[tu
     return tuple(sorted((chance.uniform(0.05, 0.9) * over, name) for name in every))
 
 
-def _begin(url: str) -> None:
+def _begin(url: str, apart: float) -> None:
+    """Make the sweeps due, so many seconds apart."""
+    due = "now() + %s * substr(name, 7)::int * interval '1 second'"
     with psycopg.connect(url) as database:
-        database.execute("UPDATE checks_plan SET enabled = true, due_at = now() WHERE name LIKE 'sweep-%'")
+        database.execute(f"UPDATE checks_plan SET enabled = true, due_at = {due} WHERE name LIKE 'sweep-%%'", [apart])
 
 
 def _ended(url: str) -> bool:
     """Everything was planned, nothing is open, all of it is judged."""
     try:
         with psycopg.connect(url, connect_timeout=3) as database:
-            planned = database.execute("SELECT count(*) FROM checks_plan WHERE enabled AND due_at < now()").fetchone()
+            planned = database.execute(
+                "SELECT count(*) FROM checks_plan WHERE enabled AND due_at < now() + interval '1 day'"
+            ).fetchone()
             open_ = database.execute(
                 "SELECT count(*) FROM checks_run r JOIN checks_vantage v ON v.id = r.vantage_id "
                 "WHERE r.state NOT IN ('recorded', 'failed') "
@@ -98,7 +107,8 @@ def main() -> int:
         failed |= _tell("undisturbed", undisturbed, calm, audit.faults(calm))
         for name, struck in [("together", faults)] if options.together else [(one, [one]) for one in faults]:
             seed = f"{options.seed}-{name}"
-            trial = Trial(name, drawn(struck, options.times, seed, undisturbed), seed)
+            strokes = drawn(struck, options.times, seed, max(undisturbed, SPREAD.get(name, 0.0)))
+            trial = Trial(name, ((0.0, name), *strokes) if name == "beats" else strokes, seed)
             allowed = 2 * undisturbed + MARGIN
             lasted, found = trial.run(Path(folder), size, 2 * allowed)
             wrong = audit.faults(found, calm)

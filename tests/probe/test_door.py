@@ -319,6 +319,22 @@ def test_a_full_spool_takes_no_order_begins_no_visit_and_goes_on_when_there_is_r
                 assert urls(centre.batches[1].measurements) == quick(2, 3)
 
 
+def test_runs_that_would_fill_the_spool_together_go_one_after_the_other(tmp_path: Path, ca: Path) -> None:
+    with Sites(tmp_path / "world.json") as sites:
+        centre = Centre(make_key(tmp_path / "here.key"))
+        with Served(centre) as served:
+            config = configured(tmp_path, ca, served.address, spool_mb=1)
+            with here(config) as probe:
+                probe.spool._limit = 50_000  # of ordinary visits, room for one
+                probe.take(order(1, slow(1)))
+                until(lambda: sites.visits["slow1.kz"] == 1, "one is at work")
+                probe.take(order(2, quick(1)))
+                time.sleep(2 * errands.TICK)
+                assert sites.visits["quick1.kz"] == 0
+                sites.let_go()
+                until(lambda: len(centre.batches) == 2, "the other went after it")
+
+
 def test_a_run_that_filled_the_spool_makes_room_when_its_lease_ends(tmp_path: Path, ca: Path) -> None:
     with Sites(tmp_path / "world.json") as sites:
         centre = Centre(make_key(tmp_path / "here.key"))

@@ -134,6 +134,19 @@ def test_orders_count_for_the_limit_too(opened: Callable[..., Spool]) -> None:
     assert spool.full
 
 
+def test_there_is_room_for_runs_whose_visits_will_fit_if_they_are_like_those_before(
+    opened: Callable[..., Spool],
+) -> None:
+    spool = opened()
+    one, other = (
+        spool.take(order(*(f"http://{number}.kz/" for number in range(20)), run=run), at=AT) for run in (1, 2)
+    )
+    assert spool.room_for([one])
+    assert not spool.room_for([one, other])  # 40 ordinary visits are more than its limit
+    keep(spool, one, *(visit(f"http://{number}.kz/") for number in range(10)))
+    assert spool.room_for([one, other])  # these are small
+
+
 def test_a_newer_attempt_has_what_pairs_with_its_control_and_the_rest_goes_home_late(
     opened: Callable[..., Spool],
 ) -> None:
