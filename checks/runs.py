@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from checks import storing
+from checks import packing, storing
 from checks.engine import records
 from checks.engine.guard import refuse
 from checks.engine.world import ISP
-from checks.models import Measurement, Nonce, Plan, Round, Run, Target, Vantage
+from checks.models import Certificate, Measurement, Nonce, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
 from checks.probe.messages import Order
 from checks.verdict import facts
@@ -191,6 +191,7 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     at_once = current and whole and not Measurement.objects.filter(run=run).exists()
     rows = [_row(run, batch, measured, targets, at, at_once) for measured in measurements]
     storing.insert(rows)
+    _keep_certificates(measurements)
     kept = moment_kept(run, at)
     Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
     brought = {} if at_once or silent or not current else _brought(run)
@@ -202,6 +203,16 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
         run.save(update_fields=["state", "recorded_at", "lease_until", "self_test"])
         _go_on(run, [*measurements, *(row.record for row in earlier)], targets)
     return run
+
+
+def _keep_certificates(measurements: Sequence[records.Measurement]) -> None:
+    """Those that are new, in an order that two who do so at once share: neither waits for the other and she for her."""
+    try:
+        found = packing.certificates(measurements)
+    except ValueError as error:
+        raise Refused(f"a measurement cannot be kept: {error}") from error
+    known = set(Certificate.objects.filter(pk__in=found).values_list("pk", flat=True))
+    storing.insert([Certificate(sha256=name, der=found[name]) for name in sorted(found.keys() - known)])
 
 
 def _brought(run: Run) -> dict[int, UUID]:
@@ -286,7 +297,7 @@ def _row(
         started_at=started,
         failure=(measured.failure or "").replace("\0", "")[:200],
         imitated=measured.imitated,
-        document=Measurement.pack(measured),
+        document=packing.pack(measured),
     )
 
 

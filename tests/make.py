@@ -13,9 +13,24 @@ from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from checks import packing
 from checks.engine import names
 from checks.engine.records import Measurement as Record
-from checks.models import Cell, Episode, Measurement, Network, Plan, Round, Run, State, Target, Vantage, Verdict, Wave
+from checks.models import (
+    Cell,
+    Certificate,
+    Episode,
+    Measurement,
+    Network,
+    Plan,
+    Round,
+    Run,
+    State,
+    Target,
+    Vantage,
+    Verdict,
+    Wave,
+)
 from checks.verdict.rules import RULESET
 from registry import log, problem_reports, proposals
 from registry.models import (
@@ -318,9 +333,12 @@ def measurement(record: Record, of: Resource | Target, *, by: Run | None = None,
         "control": by.vantage.role == Vantage.Role.CONTROL,
         "started_at": AT - timedelta(hours=1),
         "imitated": by.vantage.network.imitated,
-        "document": Measurement.pack(record),
+        "document": packing.pack(record),
         **fields,
     }
+    apart = packing.certificates([record])
+    kept = [Certificate(sha256=name, der=der) for name, der in apart.items()]
+    Certificate.objects.bulk_create(kept, ignore_conflicts=True)
     return Measurement.objects.create(
         run=by, target=_target_of(of), vantage=by.vantage, network=by.vantage.network, **fields
     )

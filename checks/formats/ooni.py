@@ -21,7 +21,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from checks import counting, judging
+from checks import counting, judging, packing
 from checks.engine import names, records
 from checks.models import Import, Measurement, Network, Plan, Recount, Round, Run, Target, Vantage, Verdict
 from checks.vantages import RESERVED
@@ -314,7 +314,7 @@ def _row(pk: UUID, record: records.Measurement, run: Run, target: Target, origin
         started_at=_started(record),
         failure=(record.failure or "")[:200],
         imitated=False,
-        document=Measurement.pack(replace(record, id=str(pk))),
+        document=packing.pack(replace(record, id=str(pk))),
         origin=origin,
     )
 

@@ -1,7 +1,7 @@
 """The tables of the evidence. Machines write them; no row here knows who reported anything."""
 
 from checks.models.imports import Import
-from checks.models.measurement import Measurement
+from checks.models.measurement import Certificate, Measurement
 from checks.models.network import IMITATED, AddressRange, Network, address_key
 from checks.models.parked import Parked
 from checks.models.plan import Plan, Priority, Target
@@ -17,6 +17,7 @@ __all__ = [
     "IMITATED",
     "AddressRange",
     "Cell",
+    "Certificate",
     "Enrolment",
     "Episode",
     "Import",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Iterable
 from typing import Self
 
 from django.db import models
@@ -11,12 +11,27 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
+from checks import packing
 from checks.engine.records import Measurement as Record
 from checks.models.network import Network
 from checks.models.plan import Target
 from checks.models.run import Run
 from checks.models.vantage import Vantage
 from checks.verdict.facts import UNKNOWN, Setting
+
+
+class Certificate(models.Model):
+    """As a site sent it. The records of visits name it by its SHA-256; it stays for ever."""
+
+    sha256 = models.CharField("SHA-256", primary_key=True, max_length=64, editable=False)
+    der = models.BinaryField("DER")
+
+    class Meta:
+        verbose_name = _("certificate")
+        verbose_name_plural = _("certificates")
+
+    def __str__(self) -> str:
+        return self.sha256
 
 
 class MeasurementQuerySet(models.QuerySet["Measurement"]):
@@ -48,7 +63,7 @@ class Measurement(models.Model):
     recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
     failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
     imitated = models.BooleanField(_("imitated"))
-    document = models.BinaryField(_("record of the visit"))  # zlib-compressed JSON of checks.engine.records.Measurement
+    document = models.BinaryField(_("record of the visit"))  # as checks.packing keeps it
     # Of an imported one, where it is from and what was known beside its records (checks.formats.ooni.Origin).
     origin = models.JSONField(_("where it is imported from"), null=True, blank=True)
 
@@ -76,13 +91,15 @@ class Measurement(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    @staticmethod
-    def pack(record: Record) -> bytes:
-        return zlib.compress(record.as_bytes(), 6)
-
     @cached_property
     def record(self) -> Record:
-        return Record.from_bytes(zlib.decompress(bytes(self.document)))
+        """Without the bytes of its certificates, on which no verdict rests."""
+        return packing.unpack(bytes(self.document))
+
+    @cached_property
+    def whole(self) -> Record:
+        """The record with its certificates. For many rows: `complete` them."""
+        return packing.whole(self.record, _certificates([self]))
 
     @property
     def own_control(self) -> str | None:
@@ -93,3 +110,17 @@ class Measurement(models.Model):
     def setting(self) -> Setting:
         """What was known beside the records; of our own measurements nothing is."""
         return Setting(**self.origin["setting"]) if self.origin else UNKNOWN
+
+    @staticmethod
+    def complete(rows: Iterable[Measurement]) -> None:
+        """Have `whole` of each at hand, with one query."""
+        rows = list(rows)
+        known = _certificates(rows)
+        for row in rows:
+            row.whole = packing.whole(row.record, known)
+
+
+def _certificates(rows: Iterable[Measurement]) -> dict[str, bytes]:
+    chains = (handshake.chain for row in rows for handshake in row.record.handshakes)
+    asked = {one.sha256 for chain in chains for one in chain if not one.der}
+    return {one.sha256: bytes(one.der) for one in Certificate.objects.filter(pk__in=asked)} if asked else {}

@@ -746,7 +746,7 @@ class MeasurementDetail(MeasurementRow):
         fields = [*MeasurementRow.Meta.fields, "record", "controls", "setting"]
 
     def get_record(self, row: Any) -> dict[str, Any] | None:
-        return None if row.withheld or row.domain_only or self._leads(row.record) else row.record.as_json()
+        return None if row.withheld or row.domain_only or self._leads(row.record) else row.whole.as_json()
 
     def _leads(self, record: Record) -> bool:
         """Does the visit name a site that is withheld, as one that redirects there does?"""
@@ -762,7 +762,7 @@ class MeasurementDetail(MeasurementRow):
             return None
         if self._leads(row.record) or any(self._leads(control.record) for control in row.controls_read):
             return None
-        return [control.record.as_json() for control in row.controls_read]
+        return [control.whole.as_json() for control in row.controls_read]
 
     @extend_schema_field(SettingField(allow_null=True))
     def get_setting(self, row: Any) -> dict[str, Any] | None:
@@ -777,7 +777,7 @@ class MeasurementOfOONI(serializers.BaseSerializer[Measurement]):
 
     def to_representation(self, row: Measurement) -> dict[str, Any]:
         network = row.network
-        return export(row.record, asn=network.asn, network=network.name, country=network.country)
+        return export(row.whole, asn=network.asn, network=network.name, country=network.country)
 
 
 class VerdictRow(_Measured):

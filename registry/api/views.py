@@ -486,9 +486,11 @@ class Measurements(Table):
             controls = judging.controls_of(rows)
             for row in rows:
                 row.controls_read = controls.get(row.pk, [])
+            Measurement.complete([*rows, *(control for row in rows for control in row.controls_read)])
         if self._wanted() == "ooni":
             hosts = discretion.withheld_hosts()
             rows = [row for row in rows if not discretion.names_any(row.record, hosts)]
+            Measurement.complete(rows)
         return rows
 
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)

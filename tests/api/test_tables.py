@@ -171,7 +171,7 @@ def test_what_the_export_publishes_with_records_is_judged_again_the_same(
     row, _control = pair()
     for _ in range(20):
         make.verdict(make.measurement(facts.visit(), make.resource(facts.HOST)))
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         lines = text_of(api("measurements?format=jsonl&records=1&control=false")).splitlines()
     [line] = [line for line in lines if str(row.pk) in line]
     assert json.loads(line) == api(f"measurements/{row.pk}").json()

@@ -48,7 +48,9 @@ class Trial:
             _begin(register.postgres.url, self.spread / size.sweeps)
             striking = threading.Thread(target=self._strike, args=(register,), daemon=True)
             striking.start()
-            while time.monotonic() - began < patience and (striking.is_alive() or not _ended(register.postgres.url)):
+            while (lasts := time.monotonic() - began) < patience:
+                if lasts > self.spread and not striking.is_alive() and _ended(register.postgres.url):
+                    break
                 time.sleep(0.5)
             return time.monotonic() - began, audit.read(register.postgres.url)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from django.conf import LazySettings
@@ -13,11 +16,25 @@ from uuid_utils.compat import uuid7
 
 from checks import counting, intake, judging, parking, planning, runs, storing, tasks, vantages
 from checks.engine.records import SelfTest
-from checks.models import Cell, Episode, Measurement, Parked, Plan, Round, Run, State, Target, Vantage, Verdict
+from checks.models import (
+    Cell,
+    Certificate,
+    Episode,
+    Measurement,
+    Parked,
+    Plan,
+    Round,
+    Run,
+    State,
+    Target,
+    Vantage,
+    Verdict,
+)
 from checks.probe.messages import Order, Sealed
 from checks.runs import Refused
 from tests import make
 from tests.checks.conftest import AT, URL, Probe, visit
+from tests.verdict import make as facts
 
 pytestmark = pytest.mark.django_db
 
@@ -253,6 +270,28 @@ def test_a_revoked_probe_is_not_heard(plan: Plan, control: Probe) -> None:
     [order] = taken(AT)
     Vantage.objects.filter(pk=control.vantage.pk).update(state=Vantage.State.REVOKED)
     assert "no admitted vantage" in refusal("control", control.sealed(order.run, visit(URL, at=AT)))
+
+
+def test_a_certificate_that_is_not_the_one_it_says_is_refused_and_a_right_one_is_kept_once(
+    plan: Plan, control: Probe
+) -> None:
+    planning.dispatch(AT)
+    [order] = taken(AT)
+    right = replace(facts.certificate(sha256(b"DER").hexdigest()), der=base64.b64encode(b"DER").decode())
+    wrong = replace(right, sha256=sha256(b"another").hexdigest())
+    for one in (wrong, right):
+        shaken = (facts.handshake(chain=(one,)), facts.handshake(chain=(one,)))
+        sealed = control.sealed(order.run, replace(visit(URL, at=AT), handshakes=shaken))
+        if one is wrong:
+            assert "not the one it says" in refusal("control", sealed)
+            assert not Certificate.objects.exists()
+        else:
+            bring_home(control, sealed, at=AT)
+    [kept] = Certificate.objects.all()
+    assert (kept.pk, bytes(kept.der)) == (right.sha256, b"DER")
+    [row] = Measurement.objects.all()
+    assert [one.chain[0].der for one in row.record.handshakes] == ["", ""]
+    assert [one.chain[0] for one in row.whole.handshakes] == [right, right]
 
 
 @pytest.mark.parametrize("body", ["", "not base64!", "AAAA", "x" * 100])
