@@ -82,7 +82,12 @@ def _vantage(name: str, asn: int, role: Vantage.Role) -> tuple[Vantage, Ed25519P
 
 
 def _as_if(seen: dict[str, Record], url: str, at: datetime) -> Record:
-    return replace(seen[url.partition("?")[0]], id=str(uuid7()), url=url, started=at.isoformat())
+    return replace(
+        seen[url.partition("?")[0]],
+        id=str(uuid7(int(at.timestamp()), at.microsecond * 1000)),
+        url=url,
+        started=at.isoformat(),
+    )
 
 
 def _write(into: Path, run: Run, measured: Sequence[Record], at: datetime, key: Ed25519PrivateKey) -> None:
@@ -140,7 +145,8 @@ def sizes() -> None:
                 for row in rows:
                     copy.write_row((row.pk, row.record.as_bytes().decode()))
         cursor.execute("VACUUM FULL bench_jsonb")
-        cursor.execute("SELECT pg_total_relation_size('checks_measurement'), pg_total_relation_size('bench_jsonb')")
+        parts = "(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('checks_measurement'))"
+        cursor.execute(f"SELECT {parts}, pg_total_relation_size('bench_jsonb')")
         ours, jsonb = cursor.fetchone()
     count = Measurement.objects.count()
     print(json.dumps({"ours": ours / count, "jsonb": jsonb / count}))

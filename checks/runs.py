@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from checks import packing, storing
+from checks import packing, partitions, storing
 from checks.engine import records
 from checks.engine.guard import refuse
 from checks.engine.world import ISP
@@ -23,6 +23,7 @@ from checks.verdict import facts
 
 PAIRING = timedelta(minutes=10)  # a control counts for a measurement that began no further away
 CLOCK_SKEW = timedelta(minutes=10)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TEST_LIMIT = 64 * 1024  # characters of a self-test; one of 40 names has 2,000
 WINDOW = {Vantage.Role.ACCESS: 2, Vantage.Role.CONTROL: 8}  # runs that one vantage holds at a time: a fair share
 
@@ -188,8 +189,9 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     current = run.state == Run.State.READY and run.attempt == batch.attempt
     silent = bool(test and test.failed)
     whole = {measured.url for measured in measurements} >= set(targets)
-    at_once = current and whole and not Measurement.objects.filter(run=run).exists()
-    rows = [_row(run, batch, measured, targets, at, at_once) for measured in measurements]
+    stored = set(Measurement.objects.filter(run=run).values_list("target", "attempt"))
+    at_once = current and whole and not stored
+    rows = _new([_row(run, batch, measured, targets, at, at_once) for measured in measurements], stored)
     storing.insert(rows)
     _keep_certificates(measurements)
     kept = moment_kept(run, at)
@@ -213,6 +215,15 @@ def _keep_certificates(measurements: Sequence[records.Measurement]) -> None:
         raise Refused(f"a measurement cannot be kept: {error}") from error
     known = set(Certificate.objects.filter(pk__in=found).values_list("pk", flat=True))
     storing.insert([Certificate(sha256=name, der=found[name]) for name in sorted(found.keys() - known)])
+
+
+def _new(rows: Iterable[Measurement], stored: Collection[tuple[int, int]]) -> list[Measurement]:
+    """One of each target, and none that this attempt brought before: months apart, the database would take it again."""
+    new: dict[int, Measurement] = {}
+    for row in rows:
+        if (row.target_id, row.attempt) not in stored:
+            new.setdefault(row.target_id, row)
+    return list(new.values())
 
 
 def _brought(run: Run) -> dict[int, UUID]:
@@ -277,6 +288,7 @@ def _row(
     try:
         started, pk = datetime.fromisoformat(measured.started), UUID(measured.id)
         skewed = not run.round.slot - CLOCK_SKEW <= started <= at + CLOCK_SKEW
+        made = timedelta(milliseconds=partitions.milliseconds(pk)) - (started - EPOCH)
     except (ValueError, TypeError) as error:
         raise Refused(f"a measurement without a proper id or moment: {error}") from error
     if measured.url not in targets:
@@ -285,6 +297,8 @@ def _row(
         raise Refused("an imitated world and a real register must not mix")
     if skewed:
         raise Refused(f"measured at {started.isoformat()}: the clock of {run.vantage} is wrong")
+    if abs(made) > CLOCK_SKEW:  # else a probe could choose in which month it is kept
+        raise Refused(f"the id {pk} was not made when the visit was, at {started.isoformat()}: it must be a UUIDv7")
     return Measurement(
         id=pk,
         run=run,

@@ -11,7 +11,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from checks import counting, health, intake, judging, planning, runs, waves
+from checks import counting, health, intake, judging, partitions, planning, runs, waves
 from checks.models import Vantage
 from checks.probe.messages import Order, Receipt
 from checks.runs import Refused
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def dispatch() -> None:
     """Beat's tick: make due rounds, send free runs, give up dead ones, judge what was left, count, forget."""
     at = timezone.now()
+    partitions.make_ahead(at)
     planning.dispatch(at)
     runs.give_up(at)
     send_orders()

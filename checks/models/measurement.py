@@ -43,20 +43,25 @@ class MeasurementQuerySet(models.QuerySet["Measurement"]):
 class Measurement(models.Model):
     """One visit as one vantage saw it. Facts only; the document holds the whole record.
 
-    The time-ordered id is also the partition key; nothing points here with a foreign key.
+    The time-ordered id is also the partition key (`checks.partitions`); nothing points here with a foreign key.
     """
 
     id = models.UUIDField("ID", primary_key=True, default=uuid7, editable=False)
-    run = models.ForeignKey(Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="measurements")
+    # Without constraints of the database: a month of measurements goes without a lock on the tables of these.
+    run = models.ForeignKey(
+        Run, verbose_name=_("run"), on_delete=models.PROTECT, related_name="measurements", db_constraint=False
+    )
     attempt = models.PositiveSmallIntegerField(_("attempt"))
     # The one of its run and target that counts; a late result of an older attempt is one more measurement.
     closing = models.BooleanField(_("counts for its run"), default=True)
-    target = models.ForeignKey(Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements")
+    target = models.ForeignKey(
+        Target, verbose_name=_("target"), on_delete=models.PROTECT, related_name="measurements", db_constraint=False
+    )
     vantage = models.ForeignKey(
-        Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="measurements"
+        Vantage, verbose_name=_("vantage"), on_delete=models.PROTECT, related_name="measurements", db_constraint=False
     )
     network = models.ForeignKey(
-        Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="measurements"
+        Network, verbose_name=_("network"), on_delete=models.PROTECT, related_name="measurements", db_constraint=False
     )
     control = models.BooleanField(_("control"))
     started_at = models.DateTimeField(_("began"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,6 +64,11 @@ def probe(db: None) -> Callable[..., Probe]:
     return admitted
 
 
+def id_at(at: datetime) -> UUID:
+    """One that was made then."""
+    return uuid7(int(at.timestamp()), at.microsecond * 1000)
+
+
 def visit(url: str, *, at: datetime, failure: str | None = None, imitated: bool = False) -> Measurement:
     """A visit that loads, or whose TLS handshake ends with `failure` after DNS and TCP went well."""
     host = url.split("/")[2]
@@ -71,7 +77,7 @@ def visit(url: str, *, at: datetime, failure: str | None = None, imitated: bool 
     )
     loaded = Exchange(0, ADDRESS, 443, url, 0.1, 0.2, status=200, title="A page", body_length=3000, body="A page")
     return Measurement(
-        id=str(uuid7()),
+        id=str(id_at(at)),
         url=url,
         started=at.isoformat(),
         runtime=1.0,

@@ -12,7 +12,6 @@ import pytest
 from django.conf import LazySettings
 from django.db import IntegrityError
 from django.utils import timezone
-from uuid_utils.compat import uuid7
 
 from checks import counting, intake, judging, parking, planning, runs, storing, tasks, vantages
 from checks.engine.records import SelfTest
@@ -33,7 +32,7 @@ from checks.models import (
 from checks.probe.messages import Order, Sealed
 from checks.runs import Refused
 from tests import make
-from tests.checks.conftest import AT, URL, Probe, visit
+from tests.checks.conftest import AT, URL, Probe, id_at, visit
 from tests.verdict import make as facts
 
 pytestmark = pytest.mark.django_db
@@ -529,7 +528,7 @@ def test_the_database_lets_one_measurement_close_a_visit(plan: Plan, control: Pr
     planning.dispatch(AT)
     measure(control, AT)
     row = Measurement.objects.get()
-    row.pk, row.closing, row.attempt = uuid7(), closing, 1 if not closing else 2
+    row.pk, row.closing, row.attempt = id_at(AT), closing, 1 if not closing else 2
     with pytest.raises(IntegrityError):
         row.save(force_insert=True)
 
