@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from checks import counting, parking, planning, storing
+from checks import archived, counting, parking, planning, storing
 from checks.engine import records
 from checks.models import Measurement, Parked, Ruleset, Run, State, Vantage, Verdict
 from checks.runs import PAIRING, moment_kept
@@ -49,7 +49,8 @@ def judge_run(run: Run, *, at: datetime) -> None:
         measurements = list(closing.prefetch_related("target"))
         under = rulesets(at=at)
         made = verdicts(measurements, under)
-        Verdict.objects.filter(run=run).delete()  # of a run that is judged again, for a control of it was revoked
+        # Of a run that is judged again, for a control of it was revoked. What is in the archive keeps its verdict.
+        Verdict.objects.filter(run=run, measurement__in=[one.pk for one in measurements]).delete()
         storing.insert(made)
         if run.round.plan_id is not None:
             _count(run, measurements, [one for one in made if one.ruleset == under[0]], at)
@@ -254,5 +255,6 @@ def controls_of(measurements: Iterable[Measurement]) -> dict[UUID, list[Measurem
     verdicts = Verdict.objects.filter(measurement__in=[m.pk for m in measurements]).order_by("pk")
     newest = {verdict.measurement: verdict.controls for verdict in verdicts}
     wanted = {UUID(control) for controls in newest.values() for control in controls}
-    found = {str(control.pk): control for control in Measurement.objects.filter(pk__in=wanted)}
+    stored = Measurement.objects.in_bulk(wanted)
+    found = {str(pk): control for pk, control in {**archived.find(wanted - stored.keys()), **stored}.items()}
     return {pk: [found[control] for control in controls if control in found] for pk, controls in newest.items()}

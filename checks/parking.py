@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,14 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def parking(kind: Parked.Kind, key: object, *, at: datetime, body: Any = None) -> Iterator[None]:
-    """Run a piece of work, and write down that it failed instead of failing. Inside, it writes all or nothing.
+def parking(kind: Parked.Kind, key: object, *, at: datetime, body: Any = None, whole: bool = True) -> Iterator[None]:
+    """Run a piece of work, and write down that it failed instead of failing. Inside, it writes all or nothing; but for
+    work with steps of its own, which is not `whole`.
 
     A database that cannot be reached is no fault of the work, and is raised. `body` is kept with what was put aside.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic() if whole else nullcontext():
             yield
     except (OperationalError, InterfaceError):
         raise

@@ -16,7 +16,7 @@ from checks import packing, partitions, storing
 from checks.engine import records
 from checks.engine.guard import refuse
 from checks.engine.world import ISP
-from checks.models import Certificate, Measurement, Nonce, Plan, Round, Run, Target, Vantage
+from checks.models import Archive, Certificate, Measurement, Nonce, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
 from checks.probe.messages import Order
 from checks.verdict import facts
@@ -194,6 +194,7 @@ def record(vantage: Vantage, batch: Batch, *, at: datetime) -> Run:
     rows = _new([_row(run, batch, measured, targets, at, at_once) for measured in measurements], stored)
     storing.insert(rows)
     _keep_certificates(measurements)
+    _hold_to_months(rows)
     kept = moment_kept(run, at)
     Vantage.objects.filter(Q(seen_at=None) | Q(seen_at__lt=kept), pk=vantage.pk).update(seen_at=kept)
     brought = {} if at_once or silent or not current else _brought(run)
@@ -224,6 +225,15 @@ def _new(rows: Iterable[Measurement], stored: Collection[tuple[int, int]]) -> li
         if (row.target_id, row.attempt) not in stored:
             new.setdefault(row.target_id, row)
     return list(new.values())
+
+
+def _hold_to_months(rows: Iterable[Measurement]) -> None:
+    """Raises Refused for what would come to a month that the database has let go. Asked once the rows are in: from
+    then on nobody can drop their month before this transaction ends.
+    """
+    months = {partitions.month_of(row.pk) for row in rows}
+    if gone := Archive.objects.gone().filter(month__in=months).first():
+        raise Refused(f"too late: the measurements of {gone} are in the archive, and no more are taken")
 
 
 def _brought(run: Run) -> dict[int, UUID]:

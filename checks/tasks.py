@@ -11,7 +11,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from checks import counting, health, intake, judging, partitions, planning, runs, waves
+from checks import archive, counting, health, intake, judging, partitions, planning, runs, waves
 from checks.models import Vantage
 from checks.probe.messages import Order, Receipt
 from checks.runs import Refused
@@ -33,6 +33,13 @@ def dispatch() -> None:
     planning.forget_first_checks(at)
     runs.forget_nonces(at)
     health.tick("dispatch", at=at)
+
+
+@shared_task(name="archive", acks_late=True, ignore_result=True)
+def archive_months() -> None:
+    """Beat's daily tick: months that are old enough leave the database for files."""
+    for _ in archive.keep(timezone.now()):
+        pass
 
 
 @shared_task(name="find_waves", acks_late=True, ignore_result=True)

@@ -131,10 +131,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # The queues of the centre; `results` stands for those in which batches come home (config/workers.py).
-QUEUES = ["central", "registry", "results"]
+QUEUES = ["central", "registry", "export", "results"]
 CELERY_TASK_DEFAULT_QUEUE = "central"
 CELERY_TASK_ROUTES = {
     "record": {"queue": "results"},
+    "archive": {"queue": "export"},  # hours of a large month: nothing else waits behind it
     **{name: {"queue": "registry"} for name in ("count_standings", "find_alarms", "log_ends_of_hidings")},
 }
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # whoever reaches the broker must not stop a worker
@@ -148,6 +149,11 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(BROKER_FOLDER / "control"),
         "polling_interval": 0.1,
     }
+# Whole months of measurements that stay in the database besides the running one; older ones go to files in this folder.
+KEEP_MONTHS = env.int("TIZILIM_KEEP_MONTHS", default=3)
+if KEEP_MONTHS < 1:
+    raise ImproperlyConfigured("TIZILIM_KEEP_MONTHS must be 1 or more: what was measured lately is judged again")
+ARCHIVE = Path(env.str("TIZILIM_ARCHIVE", default=str(VAR / "archive"))).resolve()
 # Whoever sends it as a bearer token may read /metrics; without one, only this machine may.
 METRICS_TOKEN = env.str("TIZILIM_METRICS_TOKEN", default="")
 # A run: at most so many targets, and how long it may take before it goes out again, in seconds.
@@ -167,9 +173,11 @@ TICK = env.float("TIZILIM_TICK", default=10.0)
 WAVES_TICK = 600.0  # a wave is an hour wide, and an editor decides on it: ten minutes later is soon enough
 TROUBLES_TICK = 3600.0  # public pages tell what is found, and must not tell it to the minute
 ALARMS_TICK = 3600.0  # they rest on states, which change after two rounds at the earliest
+ARCHIVE_TICK = 86_400.0  # a month is due for a month
 ENDS_TICK = 3600.0  # what is hidden ends without it; it tells the log, which tells hours
 CELERY_BEAT_SCHEDULE = {
     "dispatch": {"task": "dispatch", "schedule": TICK, "options": {"expires": TICK}},
+    "archive": {"task": "archive", "schedule": ARCHIVE_TICK, "options": {"expires": ARCHIVE_TICK}},
     "count_standings": {"task": "count_standings", "schedule": TICK, "options": {"expires": TICK}},
     "find_alarms": {"task": "find_alarms", "schedule": ALARMS_TICK, "options": {"expires": ALARMS_TICK}},
     "log_ends_of_hidings": {"task": "log_ends_of_hidings", "schedule": ENDS_TICK, "options": {"expires": ENDS_TICK}},

@@ -1,5 +1,6 @@
 """The tables of the evidence. Machines write them; no row here knows who reported anything."""
 
+from checks.models.archive import Archive
 from checks.models.imports import Import
 from checks.models.measurement import Certificate, Measurement
 from checks.models.network import IMITATED, AddressRange, Network, address_key
@@ -11,11 +12,13 @@ from checks.models.trouble import Tick, Trouble
 from checks.models.vantage import CONSENTS, Enrolment, Nonce, Vantage, VantageQuerySet
 from checks.models.verdict import Ruleset, Verdict
 from checks.models.wave import Wave
+from checks.models.witness import Witness
 
 __all__ = [
     "CONSENTS",
     "IMITATED",
     "AddressRange",
+    "Archive",
     "Cell",
     "Certificate",
     "Enrolment",
@@ -39,5 +42,6 @@ __all__ = [
     "VantageQuerySet",
     "Verdict",
     "Wave",
+    "Witness",
     "address_key",
 ]

@@ -21,6 +21,7 @@ class Parked(models.Model):
         BATCH = "batch", _("record a batch")
         JUDGE = "judge", _("judge a run")
         COUNT = "count", _("count a cell")
+        MONTH = "month", _("move a month to the archive")
 
     kind = models.CharField(_("kind"), max_length=5, choices=Kind)
     key = models.CharField(_("which"), max_length=200)

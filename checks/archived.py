@@ -1,0 +1,125 @@
+"""Measurements that their table has let go: from the witnesses, else from the files of the archive.
+
+What may be shown of one is decided by its target, as of any other; all of them are published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import duckdb
+from django.conf import settings
+
+from checks import partitions
+from checks.engine.records import Measurement as Record
+from checks.models import Archive, Measurement, Witness
+
+MEMORY = "256MB"  # of one reader
+AT_ONCE = 1000  # rows of a file in memory
+
+# The columns of a file and their types. Times are read and proved as microseconds since 1970.
+COLUMNS = {
+    "id": "VARCHAR",  # as text: every reader knows from it which part of the file it needs
+    "run": "BIGINT",
+    "attempt": "SMALLINT",
+    "closing": "BOOLEAN",
+    "target": "BIGINT",
+    "url": "VARCHAR",
+    "network": "BIGINT",
+    "asn": "BIGINT",
+    "vantage": "BIGINT",
+    "control": "BOOLEAN",
+    "started_at": "TIMESTAMPTZ",
+    "recorded_at": "TIMESTAMPTZ",
+    "failure": "VARCHAR",
+    "imitated": "BOOLEAN",
+    "ruleset": "VARCHAR",
+    "verdict": "VARCHAR",
+    "mechanism": "VARCHAR",
+    "rule": "VARCHAR",
+    "confidence": "VARCHAR",
+    "document": "VARCHAR",
+}
+_READ = ", ".join(f"epoch_us({name})" if kind == "TIMESTAMPTZ" else name for name, kind in COLUMNS.items())
+
+
+def path_of(archive: Archive) -> Path:
+    return Path(settings.ARCHIVE) / archive.file
+
+
+@contextmanager
+def opened(folder: Path, *, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB in memory, which reaches this folder and nothing else."""
+    inside = f"{folder}/".replace("'", "''")
+    with duckdb.connect(config={"threads": 1, "memory_limit": memory}) as database:
+        for setting in (
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            "temp_directory = ''",
+            f"allowed_directories = ['{inside}']",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            database.execute(f"SET {setting}")
+        yield database
+
+
+def rows(database: duckdb.DuckDBPyConnection, path: Path, which: str = "", *told: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a file in the order of COLUMNS, a few at a time. `which` is a condition of SQL on `told`."""
+    found = database.execute(f"SELECT {_READ} FROM read_parquet(?) {which}", [str(path), *told])  # noqa: S608
+    while some := found.fetchmany(AT_ONCE):
+        yield from some
+
+
+def find(ids: Iterable[UUID]) -> dict[UUID, Measurement]:
+    """Those of these that are in their table no more; what is nowhere is left out.
+
+    Raises OSError or duckdb.Error where the file of a month is missing or cannot be read: that is not "nowhere".
+    """
+    wanted = set(ids)
+    found = {one.pk: one.as_measurement() for one in Witness.objects.filter(pk__in=wanted)}
+    by_month: dict[date, list[UUID]] = {}
+    for pk in sorted(wanted - found.keys()):
+        try:
+            by_month.setdefault(partitions.month_of(pk), []).append(pk)
+        except ValueError:
+            continue
+    for archive in Archive.objects.gone().filter(month__in=by_month):
+        found |= {row.pk: row for row in _in_file(archive, by_month[archive.month])}
+    return found
+
+
+def _in_file(archive: Archive, ids: Collection[UUID]) -> Iterator[Measurement]:
+    """By way of the least and the greatest id of each part of the file: most of it is not read."""
+    path = path_of(archive)
+    with opened(path.parent) as database:
+        for pk in ids:
+            for row in rows(database, path, "WHERE id = ?", str(pk)):
+                yield measurement_of(row)
+
+
+def measurement_of(row: tuple[Any, ...]) -> Measurement:
+    """A row of a file as it was in its table."""
+    one = dict(zip(COLUMNS, row, strict=True))
+    made = Measurement(
+        id=UUID(one["id"]),
+        run_id=one["run"],
+        target_id=one["target"],
+        network_id=one["network"],
+        vantage_id=one["vantage"],
+        started_at=_moment(one["started_at"]),
+        recorded_at=_moment(one["recorded_at"]),
+        **{name: one[name] for name in ("attempt", "closing", "control", "failure", "imitated")},
+    )
+    made.record = Record.from_bytes(one["document"].encode())
+    return made
+
+
+def _moment(microseconds: int) -> datetime:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
