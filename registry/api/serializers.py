@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -658,6 +658,16 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
         domain_only=Exists(covering.filter(resource__display=Resource.Display.DOMAIN_ONLY)),
     )
     return shown
+
+
+def told(rows: Collection[Measurement]) -> list[Any]:
+    """Measurements that no query brought (`checks.archived`), annotated `with_display` like the others."""
+    targets = with_display(Target.objects.filter(pk__in={row.target_id for row in rows}), "pk").in_bulk()
+    for row in rows:
+        row.target = targets[row.target_id]
+        for name in ("unreviewed", "withheld", "domain_only"):
+            setattr(row, name, getattr(row.target, name))
+    return list(rows)
 
 
 def _above(host: str) -> Substr:

@@ -28,7 +28,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from checks import judging
+from checks import archived, judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Trouble, Vantage, Verdict
 from registry import claims, clocks, discretion, log, problem_reports, requests, search, status, submissions, veil
@@ -493,6 +493,20 @@ class Measurements(Table):
             Measurement.complete(rows)
         return rows
 
+    def get_object(self) -> Any:
+        """One that its table has let go is read from the archive."""
+        try:
+            return super().get_object()
+        except Http404:
+            return self.prepare(self._archived())[0]
+
+    def _archived(self) -> list[Any]:
+        """Raises Http404 where there is none."""
+        pk = self.kwargs["pk"]
+        if found := not Measurement.objects.filter(pk=pk).exists() and archived.find([pk]):
+            return serializers.told(found.values())
+        raise Http404
+
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)
     @action(detail=True, filterset_class=None, filter_backends=[])
     def ooni(self, request: Request, pk: UUID) -> Response:
@@ -500,7 +514,9 @@ class Measurements(Table):
         if unknown := sorted(set(request.query_params) - filters.EVERYWHERE):
             raise ValidationError(dict.fromkeys(unknown, "There is no such parameter."))
         row = filters.in_ooni_format(self.get_queryset()).filter(pk=pk).first()
-        if row is None or not self.prepare([row]):
+        if row is None:
+            [row] = self._archived()
+        if row.withheld or row.domain_only or not self.prepare([row]):
             raise NotFound
         return Response(self.get_serializer(row).data)
 

@@ -23,6 +23,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
+from checks import archived
 from checks.engine.records import BY_DOH, Certificate
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement
@@ -70,6 +71,7 @@ class Pack:
     draw: Draw
     written: tuple[File, ...]
     measurements: QuerySet[Any]
+    gone: Mapping[UUID, Any]  # from the archive
     left_out: Mapping[UUID, str]  # witnesses whose record is not in it, and why
 
     @property
@@ -131,24 +133,30 @@ class Pack:
         for begin in range(0, len(self.found.witnesses), AT_ONCE):
             some = self.found.witnesses[begin : begin + AT_ONCE]
             wanted = {one.id for one in some if one.id not in self.left_out}
-            rows = {row.pk: row for row in self.measurements.filter(pk__in=wanted)}
+            rows = dict(self.gone) | self.measurements.in_bulk(wanted)
             wanted = {UUID(pk) for one in wanted for pk in controls_of.get(one, ())}
-            beside = {
-                str(row.pk): row
-                for row in Measurement.objects.filter(pk__in=wanted).select_related("network", "vantage")
-            }
+            stored = Measurement.objects.select_related("network", "vantage").in_bulk(wanted)
+            beside = {str(pk): row for pk, row in {**archived.find(wanted - stored.keys()), **stored}.items()}
             Measurement.complete([*rows.values(), *beside.values()])
             for one in some:
-                controls = [beside[pk] for pk in controls_of.get(one.id, ()) if pk in beside]
-                yield one, rows.get(one.id), controls
+                yield one, rows.get(one.id), [beside[pk] for pk in controls_of.get(one.id, ()) if pk in beside]
 
 
 def pack(
-    found: Evidence, told: Mapping[str, Any], measurements: QuerySet[Any], language: str, veil: Veil, draw: Draw
+    found: Evidence,
+    told: Mapping[str, Any],
+    measurements: QuerySet[Any],
+    gone: Mapping[UUID, Any],
+    language: str,
+    veil: Veil,
+    draw: Draw,
 ) -> Pack:
-    """`told` is what the API says: the `resource`, and rows of tables by name. Read measurements `with_display`."""
+    """`told` is what the API says: the `resource`, and rows of tables by name. Read measurements `with_display`; those
+    that are `gone` from their table have it too.
+    """
     stored = measurements.filter(pk__in=[one.id for one in found.witnesses])
     hidden = {pk: one or other for pk, one, other in stored.values_list("pk", "withheld", "domain_only")}
+    hidden |= {pk: row.withheld or row.domain_only for pk, row in gone.items()}
     left_out = {}
     for witness in found.witnesses:
         if not found.shown_in_full or hidden.get(witness.id, False):
@@ -156,7 +164,7 @@ def pack(
         elif witness.id not in hidden:
             left_out[witness.id] = GONE
     written = tuple(_veiled(file, veil) for file in _written(found, told, veil))
-    return Pack(found, language, veil, draw, written, stored.select_related("network", "vantage"), left_out)
+    return Pack(found, language, veil, draw, written, stored.select_related("network", "vantage"), gone, left_out)
 
 
 def _veiled(file: File, veil: Veil) -> File:

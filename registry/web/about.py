@@ -30,7 +30,7 @@ from registry.models import (
 )
 from registry.models.log import SUBJECT
 from registry.problem_reports import About
-from registry.web.evidence import public_episodes, public_measurements
+from registry.web.evidence import public_episodes, public_measurement
 from registry.web.history import address_of
 from registry.web.names import by_key
 from registry.web.register import asked_for
@@ -92,7 +92,7 @@ def _of_document(request: HttpRequest, sha256: str) -> str:
 
 
 def _of_measurement(request: HttpRequest, pk: UUID) -> str:
-    return log.subject_of(get_object_or_404(public_measurements(), pk=pk))
+    return log.subject_of(public_measurement(pk))
 
 
 def _by(rows: Callable[[], Any], column: str) -> Callable[..., str]:

@@ -14,13 +14,14 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import TruncHour
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from checks import archived
 from checks.engine.records import Exchange, SelfTest
 from checks.engine.records import Measurement as Record
 from checks.engine.world import ISP
@@ -29,7 +30,7 @@ from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, Sta
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
 from registry import discretion, search, status
-from registry.api.serializers import with_display
+from registry.api.serializers import told, with_display
 from registry.dates import to_the_hour
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
@@ -265,14 +266,25 @@ def public_measurements() -> QuerySet[Any]:
     return _public(Measurement.objects.published()).select_related("vantage", "run")
 
 
+def public_measurement(pk: UUID) -> Any:
+    """One of them, wherever it is kept. Raises Http404."""
+    if row := public_measurements().filter(pk=pk).first():
+        return row
+    shown = [] if Measurement.objects.filter(pk=pk).exists() else told(archived.find([pk]).values())
+    if not shown or shown[0].unreviewed:
+        raise Http404
+    return shown[0]
+
+
 def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
-    row = get_object_or_404(public_measurements(), pk=pk)
+    row = public_measurement(pk)
     shown = _shown(row)
     current = Ruleset.objects.current()
     verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
-    found = Measurement.objects.filter(pk__in=wanted).select_related("vantage", "network", "run", "target")
-    controls = list(found.order_by("pk"))
+    stored = Measurement.objects.select_related("vantage", "network", "run", "target").in_bulk(wanted)
+    found = stored | archived.find(wanted - stored.keys())
+    controls = [found[one] for one in sorted(found)]
     record = row.record
     if shown.full and discretion.names_any(record, discretion.withheld_hosts()):  # it led there
         shown = replace(shown, full=False)
