@@ -18,7 +18,7 @@ ENV TIZILIM_STATIC_ROOT=/app/staticroot
 RUN TIZILIM_SECRET_KEY=used-by-this-step-only TIZILIM_VAR=/tmp/build python manage.py collectstatic --noinput \
     && rm -r /tmp/build \
     && useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin tizilim \
-    && install --directory --owner tizilim --mode 0700 /var/lib/tizilim
+    && install --directory --owner tizilim --mode 0700 /var/lib/tizilim /var/lib/tizilim/archive
 
 USER tizilim
 ENV TIZILIM_VAR=/var/lib/tizilim

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from checks import counting, judging
-from checks.models import Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
+from checks.models import Archive, Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
 from checks.verdict import rules
 from checks.verdict import state as rules_of_state
 
@@ -197,7 +197,10 @@ def make_current(ruleset: Ruleset, *, by: str, reason: str, at: datetime) -> Rul
     """
     check(ruleset.name)
     if missing := left(ruleset):
-        raise NotRejudged(f"{missing} measurements have no verdict under {ruleset}: rejudge first, without --since")
+        why = f"{missing} measurements have no verdict under {ruleset}: rejudge first, without --since"
+        if newest := Archive.objects.gone().order_by("-month").first():
+            why += f"; those until {newest} are in the archive, which this version cannot judge again"
+        raise NotRejudged(why)
     Ruleset.objects.filter(pk=ruleset.pk).update(made_current_at=at, by=by, reason=reason)
     last = 0
     while cells := list(

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Max, Min, OuterRef, Q, Subquery
 
-from checks.models import Cell, Episode, Measurement, Network, Run, State, Vantage, Wave
+from checks.models import Cell, Episode, Measurement, Network, Run, State, Vantage, Wave, Witness
 from checks.verdict import state as states
 from checks.verdict import waves
 from checks.verdict.waves import AGAIN, HISTORY, TOGETHER, Change, Deliveries, Measured, Slot, Span
@@ -116,12 +116,13 @@ def _changes(since: datetime, carried: Iterable[Wave]) -> list[Change]:
 
 
 def _vantages(measurements: set[UUID]) -> dict[UUID, int]:
-    """Who made them; those that are no longer kept are left out."""
+    """Who made them; old ones are witnesses."""
     wanted = sorted(measurements)
     found: dict[UUID, int] = {}
     for begin in range(0, len(wanted), AT_ONCE):
-        part = Measurement.objects.filter(pk__in=wanted[begin : begin + AT_ONCE])
-        found.update(part.values_list("pk", "vantage"))
+        for model in (Witness, Measurement):
+            part = model.objects.filter(pk__in=wanted[begin : begin + AT_ONCE])
+            found.update(part.values_list("pk", "vantage"))
     return found
 
 
