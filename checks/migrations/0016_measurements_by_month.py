@@ -56,7 +56,7 @@ def to(model, verbose_name):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checks", "0014_second_looks_of_controls"),
+        ("checks", "0015_certificates_apart"),
     ]
 
     operations = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from checks.engine.records import Measurement as Record
+from checks import packing
 from checks.models.measurement import Measurement
 from checks.models.network import Network
 from checks.models.plan import Target
@@ -34,7 +33,7 @@ class Witness(models.Model):
     recorded_at = models.DateTimeField(_("recorded at"))
     failure = models.CharField(_("failure"), max_length=200, blank=True, default="")
     imitated = models.BooleanField(_("imitated"))
-    document = models.BinaryField(_("record of the visit"))  # zlib-compressed JSON, which needs nothing beside it
+    document = models.BinaryField(_("record of the visit"))  # as checks.packing keeps it
 
     COLUMNS = (
         "id",
@@ -63,10 +62,8 @@ class Witness(models.Model):
     def of(cls, row: Measurement) -> Self:
         """Not saved yet."""
         same = {name: getattr(row, name) for name in cls.COLUMNS}
-        return cls(**same, document=zlib.compress(row.record.as_bytes(), 6))
+        return cls(**same, document=packing.pack(row.record))
 
     def as_measurement(self) -> Measurement:
         """As it was in its table, where it is no more."""
-        row = Measurement(**{name: getattr(self, name) for name in self.COLUMNS})
-        row.record = Record.from_bytes(zlib.decompress(bytes(self.document)))
-        return row
+        return Measurement(**{name: getattr(self, name) for name in self.COLUMNS}, document=self.document)
