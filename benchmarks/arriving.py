@@ -135,18 +135,22 @@ def compare() -> None:
 
 
 def sizes() -> None:
-    """Prints bytes a measurement, indexes included: as it is stored, and as a row of its id and a JSONB document."""
+    """Prints bytes a measurement, indexes and certificates included: as it is stored, and as a row of its id and the
+    whole record as JSONB.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM FULL checks_measurement")
+        cursor.execute("VACUUM FULL checks_measurement, checks_certificate")
         cursor.execute("CREATE TABLE bench_jsonb (id uuid PRIMARY KEY, document jsonb)")
         for begin in range(0, Measurement.objects.count(), AT_ONCE):
             rows = list(Measurement.objects.order_by("pk")[begin : begin + AT_ONCE])
+            Measurement.complete(rows)
             with cursor.copy("COPY bench_jsonb FROM STDIN") as copy:
                 for row in rows:
-                    copy.write_row((row.pk, row.record.as_bytes().decode()))
+                    copy.write_row((row.pk, row.whole.as_bytes().decode()))
         cursor.execute("VACUUM FULL bench_jsonb")
         parts = "(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('checks_measurement'))"
-        cursor.execute(f"SELECT {parts}, pg_total_relation_size('bench_jsonb')")
-        ours, jsonb = cursor.fetchone()
+        beside = "pg_total_relation_size('checks_certificate')"
+        cursor.execute(f"SELECT {parts} + {beside}, pg_total_relation_size('bench_jsonb')")
+        ours, jsonb = map(int, cursor.fetchone())
     count = Measurement.objects.count()
     print(json.dumps({"ours": ours / count, "jsonb": jsonb / count}))
