@@ -73,11 +73,13 @@ def whole(record: Measurement, known: Mapping[str, bytes]) -> Measurement:
 
 
 def _with(record: Measurement, der: Callable[[Certificate], str]) -> Measurement:
-    handshakes = (
+    handshakes = tuple(
         replace(handshake, chain=tuple(replace(one, der=der(one)) for one in handshake.chain))
+        if handshake.chain
+        else handshake
         for handshake in record.handshakes
     )
-    return replace(record, handshakes=tuple(handshakes)) if record.handshakes else record
+    return replace(record, handshakes=handshakes)
 
 
 @cache
