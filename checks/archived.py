@@ -45,6 +45,7 @@ COLUMNS = {
     "confidence": "VARCHAR",
     "document": "VARCHAR",
 }
+_JUDGED = "WHERE closing AND NOT control"
 _READ = ", ".join(f"epoch_us({name})" if kind == "TIMESTAMPTZ" else name for name, kind in COLUMNS.items())
 
 
@@ -96,11 +97,24 @@ def find(ids: Iterable[UUID]) -> dict[UUID, Measurement]:
 
 def _in_file(archive: Archive, ids: Collection[UUID]) -> Iterator[Measurement]:
     """By way of the least and the greatest id of each part of the file: most of it is not read."""
+    path, asked = path_of(archive), sorted(map(str, ids))
+    which = "WHERE id BETWEEN ? AND ? AND id IN (SELECT unnest(?::VARCHAR[]))"
+    with opened(path.parent) as database:
+        yield from map(measurement_of, rows(database, path, which, asked[0], asked[-1], asked))
+
+
+def judged(archive: Archive) -> Iterator[Measurement]:
+    """What a month has that verdicts are on, by id. Raises OSError or duckdb.Error as `find` does."""
     path = path_of(archive)
     with opened(path.parent) as database:
-        for pk in ids:
-            for row in rows(database, path, "WHERE id = ?", str(pk)):
-                yield measurement_of(row)
+        yield from map(measurement_of, rows(database, path, _JUDGED))
+
+
+def number_judged(archive: Archive) -> int:
+    path = path_of(archive)
+    with opened(path.parent) as database:
+        found = database.execute(f"SELECT count(*) FROM read_parquet(?) {_JUDGED}", [str(path)]).fetchone()  # noqa: S608
+    return int(found[0]) if found else 0
 
 
 def measurement_of(row: tuple[Any, ...]) -> Measurement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -121,12 +121,19 @@ def rulesets(*, at: datetime) -> list[str]:
     return [current, *(name for name in begun if name in rules.RULESETS)]
 
 
-def verdicts(measurements: Sequence[Measurement], under: Iterable[str]) -> list[Verdict]:
-    """Not saved yet. Needs `run__round` of each measurement."""
+def verdicts(
+    measurements: Sequence[Measurement],
+    under: Iterable[str],
+    controls: Mapping[UUID, Sequence[Measurement]] | None = None,
+) -> list[Verdict]:
+    """Not saved yet. Needs `run__round` of each measurement.
+
+    `controls`: beside which each is judged, with `run` and `target`; else the nearest that the database has.
+    """
     under, made = tuple(under), []
-    controls = _controls(measurements)
+    controls = _controls(measurements) if controls is None else controls
     for measurement in measurements:
-        record, beside = measurement.record, controls[measurement.pk]
+        record, beside = measurement.record, controls.get(measurement.pk, ())
         drawn = facts.of(record, together(beside), references(), measurement.setting)
         for ruleset in under:
             judgement = conclude(drawn, record.trust_store, references().revision, ruleset)

@@ -6,16 +6,17 @@ How far it came is derived from the rows: what has no verdict under the ruleset 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 
-from checks import counting, judging
+from checks import archived, counting, judging
 from checks.models import Archive, Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
 from checks.verdict import rules
 from checks.verdict import state as rules_of_state
@@ -62,11 +63,19 @@ def to_judge(since: datetime | None = None) -> QuerySet[Measurement]:
     return rows.filter(started_at__gte=since) if since else rows
 
 
+def number(since: datetime | None) -> int:
+    """Of measurements that `rejudge` goes through. Raises OSError or duckdb.Error as it does."""
+    return to_judge(since).count() + sum(map(archived.number_judged, _gone(since)))
+
+
 def rejudge(ruleset: Ruleset, *, since: datetime | None, at: datetime) -> Iterator[Step]:
     """Goes through the measurements by id, a batch at a time; stop it wherever you like, and begin it again.
 
     Under the ruleset that states rest on, the cells of what had no verdict are to be counted anew.
+    Raises OSError or duckdb.Error where a file of the archive is missing or cannot be read.
     """
+    for archive in _gone(since):
+        yield from _rejudge_archived(archive, ruleset, at)
     rows = to_judge(since).order_by("pk")
     stretch = list(rows.values_list("pk", flat=True)[:STRETCH])
     while stretch:
@@ -80,14 +89,39 @@ def rejudge(ruleset: Ruleset, *, since: datetime | None, at: datetime) -> Iterat
             yield Step(len(stretch) - len(left), 0)
         for number in range(0, len(left), BATCH):
             batch = left[number : number + BATCH]
-            _judge(batch, ruleset, at)
+            rows_of = Measurement.objects.filter(pk__in=batch).select_related("run__round").order_by("pk")
+            _judge(list(rows_of), ruleset, at)
             yield Step(len(batch), len(batch))
         stretch = list(rows.filter(pk__gt=stretch[-1]).values_list("pk", flat=True)[:STRETCH])
 
 
-def _judge(batch: list[UUID], ruleset: Ruleset, at: datetime) -> None:
-    measurements = list(Measurement.objects.filter(pk__in=batch).select_related("run__round").order_by("pk"))
-    verdicts = judging.verdicts(measurements, [ruleset.name])
+def _gone(since: datetime | None) -> QuerySet[Archive]:
+    """Whole months."""
+    gone = Archive.objects.gone().order_by("month")
+    return gone.filter(month__gte=since.date().replace(day=1)) if since else gone
+
+
+def _rejudge_archived(archive: Archive, ruleset: Ruleset, at: datetime) -> Iterator[Step]:
+    """A month that left the database, beside the controls that its verdicts name."""
+    found = archived.judged(archive)
+    while some := list(islice(found, BATCH)):
+        has = Verdict.objects.filter(ruleset=ruleset.name, measurement__in=[one.pk for one in some])
+        done = set(has.values_list("measurement", flat=True))
+        if left := [one for one in some if one.pk not in done]:
+            controls = judging.controls_of(left)
+            beside = [one for ones in controls.values() for one in ones]
+            prefetch_related_objects([*left, *beside], "run__round", "target")
+            _judge(left, ruleset, at, controls)
+        yield Step(len(some), len(left))
+
+
+def _judge(
+    measurements: Sequence[Measurement],
+    ruleset: Ruleset,
+    at: datetime,
+    controls: Mapping[UUID, Sequence[Measurement]] | None = None,
+) -> None:
+    verdicts = judging.verdicts(measurements, [ruleset.name], controls)
     with transaction.atomic():
         Verdict.objects.bulk_create(verdicts, ignore_conflicts=True)
         if ruleset.name == Ruleset.objects.current():
@@ -197,10 +231,7 @@ def make_current(ruleset: Ruleset, *, by: str, reason: str, at: datetime) -> Rul
     """
     check(ruleset.name)
     if missing := left(ruleset):
-        why = f"{missing} measurements have no verdict under {ruleset}: rejudge first, without --since"
-        if newest := Archive.objects.gone().order_by("-month").first():
-            why += f"; those until {newest} are in the archive, which this version cannot judge again"
-        raise NotRejudged(why)
+        raise NotRejudged(f"{missing} measurements have no verdict under {ruleset}: rejudge first, without --since")
     Ruleset.objects.filter(pk=ruleset.pk).update(made_current_at=at, by=by, reason=reason)
     last = 0
     while cells := list(

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from checks import counting, judging, rejudging, tasks
+from checks import archive, counting, judging, partitions, rejudging, tasks
 from checks.models import Cell, Episode, Measurement, Recount, Ruleset, Run, Vantage, Verdict, verdict
 from checks.verdict import rules
 from registry import moderation
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.django_db
 OLD, NEW = rules.RULESET, "2099-01"
 CUT = "tls_reset"  # the rule that the tests' second ruleset does without
 URL = "https://orda.kz/"
+TOLD = ("measurement", "verdict", "mechanism", "rule", "confidence", "controls", "notes", "fingerprints")
 ENGLISH = {"accept-language": "en"}
 
 
@@ -102,6 +105,33 @@ def test_again_it_changes_nothing(milder: str, cut: Any) -> None:
     before = list(Verdict.objects.order_by("pk").values())
     assert "0 measurements judged under 2099-01; 3 had been before" in rejudge()
     assert list(Verdict.objects.order_by("pk").values()) == before
+
+
+def test_what_left_the_database_is_judged_from_its_file_as_it_was_from_its_rows(
+    milder: str, cut: Any, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.ARCHIVE = tmp_path
+    cut(3)
+    cut(2, "https://open.kz/", None)
+    rejudge()
+    new = Verdict.objects.filter(ruleset=NEW).order_by("measurement")
+    from_rows = list(new.values_list(*TOLD))
+    new.delete()
+    for month in {partitions.month_of(pk) for pk in Measurement.objects.values_list("pk", flat=True)}:
+        archive.move(month, at=timezone.now())
+    assert not Measurement.objects.exists()
+    ruleset = Ruleset.objects.get(name=NEW)
+    with pytest.raises(rejudging.NotRejudged, match="5 measurements have no verdict"):
+        rejudging.make_current(ruleset, by="editor", reason="why", at=timezone.now())
+    [kept] = tmp_path.glob("*.parquet")
+    kept.rename(tmp_path / "elsewhere")
+    with pytest.raises(CommandError, match=r"cannot be read, see manage\.py archive --verify"):
+        rejudge()
+    (tmp_path / "elsewhere").rename(kept)
+    assert "5 measurements judged under 2099-01; 0 had been before" in rejudge()
+    assert list(new.all().values_list(*TOLD)) == from_rows
+    assert "0 measurements judged under 2099-01; 5 had been before" in rejudge()
+    assert rejudging.make_current(ruleset, by="editor", reason="why", at=timezone.now()).made_current_at
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

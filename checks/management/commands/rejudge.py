@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
+import duckdb
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -31,10 +32,15 @@ class Command(BaseCommand):
             ruleset = rejudging.begin(options["ruleset"], at=at)
         except (rejudging.NotApplicable, UnknownRuleset) as error:
             raise CommandError(str(error)) from error
-        progress = Progress(sys.stderr, rejudging.to_judge(since).count(), "measurements")
         passed = judged = 0
-        for step in rejudging.rejudge(ruleset, since=since, at=at):
-            passed, judged = passed + step.passed, judged + step.judged
-            progress.show(passed, judged)
+        try:
+            progress = Progress(sys.stderr, rejudging.number(since), "measurements")
+            for step in rejudging.rejudge(ruleset, since=since, at=at):
+                passed, judged = passed + step.passed, judged + step.judged
+                progress.show(passed, judged)
+        except (OSError, duckdb.Error) as error:
+            raise CommandError(
+                f"a file of the archive cannot be read, see manage.py archive --verify: {error}"
+            ) from error
         progress.end()
         self.stdout.write(f"{judged} measurements judged under {ruleset}; {passed - judged} had been before")
