@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             name='Certificate',
             fields=[
                 ('sha256', models.CharField(editable=False, max_length=64, primary_key=True, serialize=False, verbose_name='SHA-256')),
-                ('der', models.BinaryField(verbose_name='DER')),
+                ('der', models.BinaryField(verbose_name='certificate')),
             ],
             options={
                 'verbose_name': 'certificate',

@@ -24,7 +24,7 @@ class Certificate(models.Model):
     """As a site sent it. The records of visits name it by its SHA-256; it stays for ever."""
 
     sha256 = models.CharField("SHA-256", primary_key=True, max_length=64, editable=False)
-    der = models.BinaryField("DER")
+    der = models.BinaryField(_("certificate"))  # DER
 
     class Meta:
         verbose_name = _("certificate")
