@@ -14,6 +14,7 @@ from uuid import UUID
 
 import duckdb
 from django.conf import settings
+from django.db.models import QuerySet
 
 from checks import partitions
 from checks.engine.records import Measurement as Record
@@ -93,6 +94,13 @@ def find(ids: Iterable[UUID]) -> dict[UUID, Measurement]:
     for archive in Archive.objects.gone().filter(month__in=by_month):
         found |= {row.pk: row for row in _in_file(archive, by_month[archive.month])}
     return found
+
+
+def wherever(ids: Iterable[UUID], rows: QuerySet[Measurement]) -> dict[UUID, Measurement]:
+    """Those of these that are in their table, of whose rows some read more, and those that `find` finds."""
+    wanted = set(ids)
+    stored = rows.in_bulk(wanted)
+    return stored | find(wanted - stored.keys())
 
 
 def _in_file(archive: Archive, ids: Collection[UUID]) -> Iterator[Measurement]:

@@ -262,6 +262,5 @@ def controls_of(measurements: Iterable[Measurement]) -> dict[UUID, list[Measurem
     verdicts = Verdict.objects.filter(measurement__in=[m.pk for m in measurements]).order_by("pk")
     newest = {verdict.measurement: verdict.controls for verdict in verdicts}
     wanted = {UUID(control) for controls in newest.values() for control in controls}
-    stored = Measurement.objects.in_bulk(wanted)
-    found = {str(pk): control for pk, control in {**archived.find(wanted - stored.keys()), **stored}.items()}
+    found = {str(pk): control for pk, control in archived.wherever(wanted, Measurement.objects.all()).items()}
     return {pk: [found[control] for control in controls if control in found] for pk, controls in newest.items()}

@@ -24,9 +24,8 @@ def copy(*, before: UUID) -> int:
         missing = _missing(some)
         judged = Verdict.objects.filter(measurement__in=missing).values_list("controls", flat=True)
         wanted = missing | _missing({UUID(pk) for pks in judged for pk in pks})
-        stored = Measurement.objects.in_bulk(wanted)
-        rows = [row for row in stored.values() if row.origin is None]  # an import is never dropped
-        rows += archived.find(wanted - stored.keys()).values()
+        found = archived.wherever(wanted, Measurement.objects.all()).values()
+        rows = [row for row in found if row.origin is None]  # an import is never dropped
         Witness.objects.bulk_create([Witness.of(row) for row in rows], ignore_conflicts=True)
         copied += len(rows)
     return copied

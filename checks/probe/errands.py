@@ -105,8 +105,8 @@ class Errands(threading.Thread):
         if not line.due.now:
             return
         try:
-            for run in self._spool.runs():
-                if run.done and run.order.vantage == vantage.name and not self._ended.is_set():
+            for run in self._spool.runs_of(vantage.name):
+                if run.done and not self._ended.is_set():
                     self._send(vantage, run, line)
             if isinstance(self._home, Door) and line.ask <= time.monotonic():
                 self._claim(vantage, self._home, line)
@@ -138,7 +138,7 @@ class Errands(threading.Thread):
         return Batch(vantage.name, run.order.run, run.order.attempt, now, nonce(), (), run.test, said)
 
     def _said(self, vantage: ProbeVantage) -> Said:
-        done = [run.done for run in self._spool.runs() if run.order.vantage == vantage.name]
+        done = [run.done for run in self._spool.runs_of(vantage.name)]
         return Said(SOFTWARE, waiting=done.count(True), running=done.count(False))
 
     def _claim(self, vantage: ProbeVantage, door: Door, line: _Line) -> None:
@@ -156,7 +156,7 @@ class Errands(threading.Thread):
     def _tell(self) -> None:
         told = []
         for name, line in self._lines.items():
-            runs = [run for run in self._spool.runs() if run.order.vantage == name]
+            runs = self._spool.runs_of(name)
             begun = [run for run in self._work.at_work() if run in runs]
             told.append(
                 VantageStatus(

@@ -138,8 +138,11 @@ class Spool:
         with self._lock:
             return sorted(self._runs.values(), key=lambda run: run.came)
 
+    def runs_of(self, vantage: str) -> list[SpooledRun]:
+        return [kept for kept in self.runs() if kept.order.vantage == vantage]
+
     def attempts(self, vantage: str, run: int) -> list[SpooledRun]:
-        return [kept for kept in self.runs() if (kept.order.vantage, kept.order.run) == (vantage, run)]
+        return [kept for kept in self.runs_of(vantage) if kept.order.run == run]
 
     def has(self, order: Order) -> bool:
         """Whether it, or a newer attempt at the same run, is here already."""

@@ -66,15 +66,12 @@ class Probe:
         order = msgspec.convert(fields, Order)
         if order.vantage not in {vantage.name for vantage in self._config.vantages}:
             log.error("an order for %r, which is not measured from here", order.vantage)
-        elif self.spool.full and self._open(order.vantage) >= OPEN:
+        elif self.spool.full and sum(not run.done for run in self.spool.runs_of(order.vantage)) >= OPEN:
             log.error("the spool is full: run %d is not taken", order.run)
         elif not self.spool.has(order):
             self.work.leave(order.vantage, order.run)
             self.spool.take(order, at=datetime.now(UTC))
             self.errands.wake()
-
-    def _open(self, vantage: str) -> int:
-        return sum(not run.done for run in self.spool.runs() if run.order.vantage == vantage)
 
     def receipt(self, **fields: Any) -> None:
         receipt = msgspec.convert(fields, Receipt)

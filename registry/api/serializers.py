@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet, Value, prefetch_related_objects
 from django.db.models.functions import StrIndex, Substr
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from checks import archived
 from checks.engine.ooni import export
 from checks.engine.records import Measurement as Record
 from checks.health import Condition, condition_of
@@ -660,14 +662,18 @@ def with_display(rows: QuerySet[Any], target: str = "target") -> QuerySet[Any]:
     return shown
 
 
-def told(rows: Collection[Measurement]) -> list[Any]:
-    """Measurements that no query brought (`checks.archived`), annotated `with_display` like the others."""
+def gone(ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """Measurements that their table has let go, from wherever they are, annotated `with_display` like the others."""
+    wanted = set(ids)
+    stored = Measurement.objects.filter(pk__in=wanted).values_list("pk", flat=True)
+    found = archived.find(wanted - set(stored))
+    rows = found.values()
     targets = with_display(Target.objects.filter(pk__in={row.target_id for row in rows}), "pk").in_bulk()
     for row in rows:
         row.target = targets[row.target_id]
         for name in ("unreviewed", "withheld", "domain_only"):
             setattr(row, name, getattr(row.target, name))
-    return list(rows)
+    return found
 
 
 def _above(host: str) -> Substr:

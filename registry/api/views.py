@@ -28,7 +28,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from checks import archived, judging
+from checks import judging
 from checks.engine.names import BadName, Name, parse
 from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Trouble, Vantage, Verdict
 from registry import claims, clocks, discretion, log, problem_reports, requests, search, status, submissions, veil
@@ -502,9 +502,8 @@ class Measurements(Table):
 
     def _archived(self) -> list[Any]:
         """Raises Http404 where there is none."""
-        pk = self.kwargs["pk"]
-        if found := not Measurement.objects.filter(pk=pk).exists() and archived.find([pk]):
-            return serializers.told(found.values())
+        if found := serializers.gone([self.kwargs["pk"]]):
+            return list(found.values())
         raise Http404
 
     @extend_schema(operation_id="measurements_ooni", responses=OpenApiTypes.OBJECT)

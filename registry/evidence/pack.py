@@ -135,8 +135,8 @@ class Pack:
             wanted = {one.id for one in some if one.id not in self.left_out}
             rows = dict(self.gone) | self.measurements.in_bulk(wanted)
             wanted = {UUID(pk) for one in wanted for pk in controls_of.get(one, ())}
-            stored = Measurement.objects.select_related("network", "vantage").in_bulk(wanted)
-            beside = {str(pk): row for pk, row in {**archived.find(wanted - stored.keys()), **stored}.items()}
+            stored = Measurement.objects.select_related("network", "vantage")
+            beside = {str(pk): row for pk, row in archived.wherever(wanted, stored).items()}
             Measurement.complete([*rows.values(), *beside.values()])
             for one in some:
                 yield one, rows.get(one.id), [beside[pk] for pk in controls_of.get(one.id, ()) if pk in beside]

@@ -30,7 +30,7 @@ from checks.models import Cell, Episode, Measurement, Network, Ruleset, Run, Sta
 from checks.verdict import facts
 from checks.verdict.rules import BY_ID
 from registry import discretion, search, status
-from registry.api.serializers import told, with_display
+from registry.api.serializers import gone, with_display
 from registry.dates import to_the_hour
 from registry.models import Confidence, Resource
 from registry.models.resource import readable, unicode_host
@@ -270,10 +270,10 @@ def public_measurement(pk: UUID) -> Any:
     """One of them, wherever it is kept. Raises Http404."""
     if row := public_measurements().filter(pk=pk).first():
         return row
-    shown = [] if Measurement.objects.filter(pk=pk).exists() else told(archived.find([pk]).values())
-    if not shown or shown[0].unreviewed:
+    row = gone([pk]).get(pk)
+    if row is None or row.unreviewed:
         raise Http404
-    return shown[0]
+    return row
 
 
 def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -282,8 +282,8 @@ def measurement(request: HttpRequest, pk: UUID) -> HttpResponse:
     current = Ruleset.objects.current()
     verdicts = sorted(Verdict.objects.filter(measurement=row.pk), key=lambda one: (one.ruleset != current, one.ruleset))
     wanted = {UUID(one) for verdict in verdicts for one in verdict.controls}
-    stored = Measurement.objects.select_related("vantage", "network", "run", "target").in_bulk(wanted)
-    found = stored | archived.find(wanted - stored.keys())
+    stored = Measurement.objects.select_related("vantage", "network", "run", "target")
+    found = archived.wherever(wanted, stored)
     controls = [found[one] for one in sorted(found)]
     record = row.record
     if shown.full and discretion.names_any(record, discretion.withheld_hosts()):  # it led there

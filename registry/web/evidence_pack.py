@@ -6,7 +6,6 @@ from collections.abc import Collection
 from math import ceil
 from typing import Any
 from urllib.parse import unquote
-from uuid import UUID
 
 from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -21,7 +20,6 @@ from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from checks import archived
 from checks.models import Measurement
 from registry import evidence, veil
 from registry.api import serializers, views
@@ -57,9 +55,8 @@ def pack(request: HttpRequest, **by: Any) -> HttpResponseBase:
     def draw(told: dict[str, Any]) -> str:
         return render_to_string("registry/evidence/offline.html", told, request)
 
-    made = evidence.pack(
-        found, _told(found, veiled), _measurements(), _gone(found), get_language() or "en", veiled, draw
-    )
+    gone = serializers.gone(one.id for one in found.witnesses)
+    made = evidence.pack(found, _told(found, veiled), _measurements(), gone, get_language() or "en", veiled, draw)
     headers = {
         "Content-Disposition": f'attachment; filename="{made.name}.zip"',
         "Cache-Control": "public, no-cache",  # what may be shown can change: ask each time
@@ -90,13 +87,6 @@ def _elsewhere(request: HttpRequest, one: Resource, end: str) -> HttpResponse | 
 
 def _measurements() -> QuerySet[Measurement]:
     return serializers.with_display(Measurement.objects.published())
-
-
-def _gone(found: evidence.Evidence) -> dict[UUID, Any]:
-    """The witnesses that their table has let go."""
-    ids = {one.id for one in found.witnesses}
-    ids -= set(Measurement.objects.filter(pk__in=ids).values_list("pk", flat=True))
-    return {row.pk: row for row in serializers.told(archived.find(ids).values())}
 
 
 def _told(found: evidence.Evidence, veiled: veil.Veil) -> dict[str, Any]:
