@@ -64,8 +64,9 @@ bench-verdict: $(VENV)/.runtime  ## how fast measurements are judged, and a mill
 bench-record: $(VENV)/.runtime  ## the pages over 100,000 resources, and an import of the state register (ten minutes, 3 GB)
 	@$(BIN)/python -m benchmarks.record $(BENCH)
 
-bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, and its memory (two minutes)
+bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, its memory, and what its tasks cost (four minutes)
 	@$(BIN)/python -m benchmarks.probe $(BENCH)
+	@$(BIN)/python -m benchmarks.tasks
 
 bench-runs: $(VENV)/.runtime  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
 	@$(BIN)/python -m benchmarks.runs $(BENCH)

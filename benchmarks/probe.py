@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+import dns.message
 from celery import Celery
 
 from benchmarks import costs, report
@@ -30,19 +31,20 @@ from benchmarks.servers import ROOT
 from checks.engine.batch import measure_run
 from checks.engine.loop import new_event_loop, raise_file_limit
 from checks.engine.records import Measurement
-from checks.engine.world import Preconditions, World
+from checks.engine.world import DOH, PUBLIC, Preconditions, Resolver, World
 from checks.probe import folder_queue
 from checks.probe.batch import Batch
 from checks.probe.config import make_key
 from checks.probe.messages import Order, Receipt, Sealed
 from checks.probe.work import AT_ONCE
-from tests.servers import SITE, Servers, authority, page
+from tests.servers import SITE, Servers, answer, authority, page
 
 IN_FLIGHT = 200
 MEMORY, SHARE = 150, 0.25  # MB; of the bare engine's CPU per visit: the goals
 _PAGE = b"<title>Hello</title>" + random.Random(1).randbytes(2900).hex().encode()[:2900]
 _SLOW = 2.0  # seconds that a site takes, so that as many as may are in flight
 _PATIENCE = 600.0
+_PUBLIC, _DOH = Resolver(PUBLIC, "8.8.8.8"), Resolver(DOH, "1.1.1.1", 443, "https://doh.kz/dns-query")
 SIZES = (800, 400, 200, 100, 50, 25)  # sites in one run
 PROVING = 23  # visits of a self-test: of Kazakhstan’s 21 names, the portal and the echo
 
@@ -55,7 +57,10 @@ class Sized:
 
 
 async def serve(world: Path) -> None:
-    """Every name under .kz over https, on port 443 at once and on port 8443 slowly, until standard input closes."""
+    """Every name under .kz over https, on port 443 at once and on port 8443 slowly, until standard input closes.
+
+    Of the world, one resolver is in it; in `full.json` beside it there are a public one and one over DoH, too.
+    """
     body = page(_PAGE)
 
     async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,8 +73,22 @@ async def serve(world: Path) -> None:
         await net.tcp(body, 443, tls=context)
         await net.tcp(slowly, 8443, tls=context)
         net.world().save(world)
+        await net.dns(lambda query: [answer(query, SITE)], _PUBLIC.address)
+        await net.tcp(_doh, 443, _DOH.address, tls=authority().context("doh.kz"))
+        net.world(*net.world().resolvers, _PUBLIC, _DOH).save(world.with_name("full.json"))
         print("ready", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+async def _doh(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Questions one after another, on a connection that stays."""
+    while True:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+        said = answer(dns.message.from_wire(await reader.readexactly(length)), SITE)
+        kind = b"HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\n"
+        writer.write(kind + b"Content-Length: %d\r\n\r\n" % len(said) + said)
+        await writer.drain()
 
 
 async def bare(world: World, runs: list[list[str]]) -> int:

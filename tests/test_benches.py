@@ -1,0 +1,39 @@
+"""Benches in small, so that they cannot rot: all their parts work, and nothing is said of how fast."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import _skip
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def bench(name: str, *arguments: str) -> str:
+    """What it printed, whether its goals are reached or not."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    ours = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}  # the tests' own
+    done = subprocess.run(command, cwd=ROOT, env=ours, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode in (0, 1), done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.mark.redis
+def test_what_a_task_costs_is_measured_at_the_probe_and_at_the_centre() -> None:
+    if shutil.which("redis-server") is None:
+        _skip("no redis-server on the PATH")
+    printed = bench("tasks", "--turns", "1", "--targets", "40", "--size", "20")
+    rows = re.findall(r"^  (bare|full) visit, (filesystem|redis) +([\d.]+)", printed, re.MULTILINE)
+    assert [(visit, broker) for visit, broker, _ in rows] == [
+        *(("bare", "filesystem"), ("bare", "redis"), ("full", "filesystem"), ("full", "redis"))
+    ]
+    assert all(float(check) > 0 for _, _, check in rows)
+    assert re.search(r"task overhead: [\d.]+% of a check.s CPU <= 3%", printed)
