@@ -119,6 +119,18 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     DATABASES["default"]["CONN_MAX_AGE"] = env.int("TIZILIM_DB_CONN_MAX_AGE", default=60)
 else:
     raise ImproperlyConfigured("DATABASE_URL must name PostgreSQL or SQLite, for example postgres://user@/tizilim")
+# A streaming copy of that PostgreSQL, from which the public reads (config/replica.py), unless it is further behind.
+if env.str("DATABASE_REPLICA_URL", default=""):
+    REPLICA = env.db("DATABASE_REPLICA_URL")
+    if not REPLICA["ENGINE"].endswith("postgresql") or not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a copy of the PostgreSQL that DATABASE_URL names")
+    # One that vanished without a word is noticed in seconds.
+    REPLICA["OPTIONS"] = {"connect_timeout": 2, "tcp_user_timeout": 3000, **REPLICA.get("OPTIONS", {})}
+    REPLICA |= {"CONN_MAX_AGE": DATABASES["default"]["CONN_MAX_AGE"], "CONN_HEALTH_CHECKS": True}
+    DATABASES["replica"] = REPLICA
+    DATABASE_ROUTERS = ["config.replica.Router"]
+    MIDDLEWARE.insert(0, "config.replica.Middleware")
+REPLICA_LAG = env.float("TIZILIM_REPLICA_LAG", default=10.0)  # seconds
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Celery: the queue is a doorbell, the database is the truth. No result backend.
