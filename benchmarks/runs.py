@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,10 +25,12 @@ from benchmarks import report
 from benchmarks.rejudge import at_database
 from benchmarks.servers import ROOT
 from checks.engine.batch import measure_all
+from checks.engine.records import Measurement
 from checks.engine.world import World
 
 RATE = 3000.0  # measurements a second: the goals
 INSERTING, BYTES = 3.0, 0.25  # times as fast as bulk_create; of a row with JSONB
+AGAIN = "again"  # the folder of what comes a second time
 TIMED = 2  # sweeps, after the others
 _RESULTS = ROOT / "var" / "bench"
 
@@ -86,27 +89,27 @@ def main() -> int:
 def _measure(url: str, folder: Path, options: argparse.Namespace) -> Result:
     environment = {**os.environ, "DATABASE_URL": url, "TIZILIM_VAR": str(folder), "TIZILIM_DEMO": "1"}
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True)
-    _visit(folder)
+    visit(folder)
     print("the lab was visited", flush=True)
-    _shell(environment, f"prepare({str(folder)!r}, {options.sites}, {options.networks}, {options.sweeps})")
+    shell(environment, f"prepare({str(folder)!r}, {options.sites}, {options.networks}, {options.sweeps})")
     took = []
     for sweep in range(options.sweeps):
-        took.append(_receive(environment, folder / f"sweep-{sweep}", options.processes))
+        took.append(receive(environment, parts(folder / f"sweep-{sweep}", options.processes)))
         print(f"sweep {sweep + 1} of {options.sweeps}: {took[-1][0]:.1f} s", flush=True)
     each = 2 * options.sites * options.networks  # with the control's
     seconds, cpu = (sum(one[n] for one in took[-TIMED:]) for n in (0, 1))
-    rates = json.loads(_shell(environment, "compare()"))
-    sizes = json.loads(_shell(environment, "sizes()"))
+    rates = json.loads(shell(environment, "compare()"))
+    sizes = json.loads(shell(environment, "sizes()"))
     return Result(options.processes, each * TIMED, each * TIMED / seconds, 1000 * cpu / each / TIMED, **rates, **sizes)
 
 
-def _receive(environment: dict[str, str], folder: Path, processes: int) -> tuple[float, float]:
-    """The seconds of the slowest receiver, and those of CPU of all."""
+def receive(environment: dict[str, str], calls: Sequence[str]) -> tuple[float, float]:
+    """Each call of `arriving` in a process of its own: the seconds of the slowest, and those of CPU of all."""
     with ExitStack() as stack:
         receivers = [
             stack.enter_context(
                 subprocess.Popen(
-                    _command(f"receive({str(folder)!r}, {part}, {processes})"),
+                    _command(call),
                     cwd=ROOT,
                     env=environment,
                     stdin=subprocess.PIPE,
@@ -114,7 +117,7 @@ def _receive(environment: dict[str, str], folder: Path, processes: int) -> tuple
                     text=True,
                 )
             )
-            for part in range(processes)
+            for call in calls
         ]
         for one in receivers:
             assert one.stdout
@@ -126,6 +129,11 @@ def _receive(environment: dict[str, str], folder: Path, processes: int) -> tuple
     return max(seconds for seconds, _ in told), sum(cpu for _, cpu in told)
 
 
+def parts(folder: Path, processes: int) -> list[str]:
+    """Of a sweep, what each of so many receives."""
+    return [f"receive({str(folder)!r}, {part}, {processes})" for part in range(processes)]
+
+
 def _all_told(receivers: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
     for one in receivers:
         assert one.stdin
@@ -134,7 +142,7 @@ def _all_told(receivers: list[subprocess.Popen[str]]) -> list[subprocess.Popen[s
     return receivers
 
 
-def _visit(folder: Path) -> None:
+def visit(folder: Path) -> None:
     """What one control and each access network of the lab see of its sites, into documents.json."""
     lab = subprocess.Popen(
         [sys.executable, "-m", "checks.lab", "--directory", str(folder / "lab")],
@@ -147,15 +155,22 @@ def _visit(folder: Path) -> None:
         assert lab.stdout
         lab.stdout.readline()
         told = json.loads((folder / "lab" / "lab.json").read_text())
-        urls = [(site["url"], ()) for site in told["sites"]]
-        seen = {}
-        for one in told["vantages"]:
-            if one["name"] == "control-1" or one["role"] == "access":
-                measured = asyncio.run(measure_all(urls, World.load(folder / "lab" / one["world"])))
-                seen[one["name"]] = {visit.url: visit for visit in measured}
+        urls = [site["url"] for site in told["sites"]]
+        worlds = {
+            one["name"]: World.load(folder / "lab" / one["world"])
+            for one in told["vantages"]
+            if one["name"] == "control-1" or one["role"] == "access"
+        }
+        seen = asyncio.run(_seen(urls, worlds))
         (folder / "documents.json").write_bytes(msgspec.json.encode(seen))
         assert lab.stdin
         lab.stdin.close()
+
+
+async def _seen(urls: Sequence[str], worlds: Mapping[str, World]) -> dict[str, dict[str, Measurement]]:
+    """Vantage → URL → what it saw there: all at once, for most of it is waiting for what does not come."""
+    measured = await asyncio.gather(*(measure_all([(url, ()) for url in urls], world) for world in worlds.values()))
+    return {name: {one.url: one for one in seen} for name, seen in zip(worlds, measured, strict=True)}
 
 
 def _command(call: str) -> list[str]:
@@ -165,7 +180,7 @@ def _command(call: str) -> list[str]:
     ]
 
 
-def _shell(environment: dict[str, str], call: str) -> str:
+def shell(environment: dict[str, str], call: str) -> str:
     done = subprocess.run(_command(call), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{call} ended with {done.returncode}")

@@ -48,6 +48,7 @@ LONG = [
     "tests/web/test_every_page.py",
     "tests/web/test_hidings.py",
     "tests/test_chaos.py",
+    "tests/test_benches.py",
     "tests/test_journey.py",
     "tests/registry/test_load_country.py",
 ]

@@ -20,7 +20,7 @@ def bench(name: str, *arguments: str) -> str:
     """What it printed, whether its goals are reached or not."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     ours = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}  # the tests' own
-    done = subprocess.run(command, cwd=ROOT, env=ours, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=ours, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode in (0, 1), done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout
@@ -37,3 +37,13 @@ def test_what_a_task_costs_is_measured_at_the_probe_and_at_the_centre() -> None:
     ]
     assert all(float(check) > 0 for _, _, check in rows)
     assert re.search(r"task overhead: [\d.]+% of a check.s CPU <= 3%", printed)
+
+
+@pytest.mark.postgres
+def test_more_recorders_readers_vantages_and_registers_lose_and_double_nothing() -> None:
+    printed = bench("scale", "--sites", "30", "--networks", "2", "--pages", "24", "--visits", "50")
+    rows = re.findall(r"^  (\w[^\d\n]*?) +(\d|1 \+ 1) +[\d,]+ +[\d.]+", printed, re.MULTILINE)
+    grown = [(part, count) for part in ("recorders", "web: workers", "vantages") for count in "124"]
+    assert {*grown, ("each batch thrice", "3"), ("web: with a copy", "2"), ("registers", "1 + 1")} <= set(rows)
+    assert "lost, doubled or mixed up: nothing  reached" in printed
+    assert int(re.findall(r"(\d+)% of PostgreSQL.s transactions are the copy", printed)[0]) > 50
