@@ -217,7 +217,9 @@ def _with(follow_up: Measurement | None, control: records.Measurement) -> record
 
 
 def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
-    """A published verdict rests on no first check, which is not published and will be forgotten."""
+    """A published verdict rests on no first check, which is not published and will be forgotten. Whoever judges again
+    what was judged sees the controls that were there then, so that it comes to the same.
+    """
     if not measurements:
         return {}
     times = [m.started_at for m in measurements]
@@ -230,9 +232,9 @@ def _nearest(measurements: Sequence[Measurement]) -> dict[UUID, list[UUID]]:
         vantage__state=Vantage.State.ADMITTED,
         target__in={m.target_id for m in measurements},
         started_at__range=(min(times) - PAIRING, max(times) + PAIRING),
-    ).values_list("target", "pk", "vantage", "imitated", "run__round__plan", "started_at")
-    for target, pk, vantage, imitated, plan, started_at in rows:
-        near.setdefault(target, []).append(_Control(pk, vantage, imitated, plan is not None, started_at))
+    ).values_list("target", "pk", "vantage", "imitated", "run__round__plan", "started_at", "run__recorded_at")
+    for target, pk, vantage, imitated, plan, started_at, recorded_at in rows:
+        near.setdefault(target, []).append(_Control(pk, vantage, imitated, plan is not None, started_at, recorded_at))
     return {m.pk: _nearest_to(m, near.get(m.target_id, [])) for m in measurements}
 
 
@@ -243,6 +245,7 @@ class _Control:
     imitated: bool
     planned: bool
     started_at: datetime
+    recorded_at: datetime | None
 
 
 def _nearest_to(measurement: Measurement, controls: Iterable[_Control]) -> list[UUID]:
@@ -250,9 +253,11 @@ def _nearest_to(measurement: Measurement, controls: Iterable[_Control]) -> list[
         return abs(control.started_at - measurement.started_at)
 
     planned = measurement.run.round.plan_id is not None
+    judged_at = measurement.run.judged_at
     alike = [c for c in controls if c.imitated == measurement.imitated and c.planned == planned]
+    there = [c for c in alike if judged_at is None or (c.recorded_at and c.recorded_at <= judged_at)]
     nearest: dict[int, UUID] = {}
-    for control in sorted((c for c in alike if apart(c) <= PAIRING), key=apart):
+    for control in sorted((c for c in there if apart(c) <= PAIRING), key=lambda c: (apart(c), c.pk)):
         nearest.setdefault(control.vantage, control.pk)
     return list(nearest.values())
 

@@ -16,6 +16,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from checks import archive, counting, judging, partitions, rejudging, tasks
 from checks.models import Cell, Episode, Measurement, Recount, Ruleset, Run, Vantage, Verdict, verdict
@@ -57,8 +58,8 @@ def cut() -> Callable[..., list[Measurement]]:
         made = []
         for number in range(count):
             at = timezone.now().replace(microsecond=0) - timedelta(hours=1 + number)
-            run = make.run(access)
-            for by, failed in ((run, failure), (make.run(control), None)):
+            run = make.run(access, recorded_at=at)
+            for by, failed in ((run, failure), (make.run(control, recorded_at=at), None)):
                 record = visit(url, at=at, failure=failed)
                 row = make.measurement(record, make.target(url), by=by, started_at=at, id=record.id)
             made.append(Measurement.objects.get(run=run))
@@ -144,6 +145,16 @@ def test_wherever_it_was_stopped_it_goes_on(milder: str, cut: Any, steps: int, m
     assert len(under(NEW)) == sum(judged) < 7
     assert f"{7 - sum(judged)} measurements judged under 2099-01; {sum(judged)} had been" in rejudge()
     assert len(under(NEW)) == 7
+
+
+def test_a_control_that_came_home_later_changes_nothing(milder: str, cut: Any) -> None:
+    [row] = cut(1)
+    later = make.run(Vantage.objects.get(role=Vantage.Role.CONTROL), recorded_at=timezone.now())
+    nearer = visit(URL, at=row.started_at)
+    make.measurement(nearer, row.target, by=later, started_at=row.started_at, id=str(uuid7()))
+    rejudge()
+    old, new = Verdict.objects.filter(measurement=row.pk).order_by("pk")
+    assert new.controls == old.controls != []
 
 
 def test_a_gap_in_the_middle_is_filled(milder: str, cut: Any) -> None:
