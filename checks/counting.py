@@ -252,7 +252,7 @@ def _fill(one: _Asked, history: History, verdicts: Sequence[CellVerdict], names:
     cell.usual = rules_of_state.usual_volume(verdicts, now=at, plan_period=period)
     cell.fewer = rules_of_state.is_fewer(lately, cell.usual)
     cell.witnesses = list(running.witnesses) if running else []
-    cell.measured_at = max((v.at for v in verdicts), default=cell.measured_at)
+    cell.measured_at = max((v.at for v in verdicts), default=cell.measured_at if one.start else None)
     cell.checkpoint = _stored(history.last, one.basis)
 
 

@@ -1,12 +1,13 @@
 """Judging again what is stored, under another ruleset, and what that changes. Verdicts are added, none is touched.
 
-How far it came is derived from the rows: what has no verdict under the ruleset is what is left to do.
+How far it came is derived from the rows: what has no verdict under the ruleset is what is left to do. `rebuild` alone
+puts verdicts right: those that are lost or spoilt, under the ruleset that states rest on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -16,13 +17,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 
-from checks import archived, counting, judging
-from checks.models import Archive, Cell, Measurement, Network, Recount, Ruleset, State, Target, Verdict
+from checks import archived, counting, judging, runs, storing
+from checks.models import Archive, Cell, Episode, Measurement, Network, Recount, Ruleset, Run, State, Target, Verdict
 from checks.verdict import rules
 from checks.verdict import state as rules_of_state
 
 BATCH = 200  # judged and written in one transaction
 STRETCH = 5000  # ids read at once, to ask what is left of them
+TARGETS = 200  # of which all cells are asked for at once
 CELLS = 200  # of which the state is worked out under both rulesets, on one page
 
 
@@ -54,7 +56,7 @@ def begin(name: str, *, at: datetime) -> Ruleset:
 @dataclass(frozen=True, slots=True)
 class Step:
     passed: int  # measurements looked at
-    judged: int  # of them, those that had no verdict under the ruleset
+    judged: int  # of them, those that had no verdict under the ruleset, or a spoilt one
 
 
 def to_judge(since: datetime | None = None) -> QuerySet[Measurement]:
@@ -128,6 +130,71 @@ def _judge(
             Recount.objects.ask(
                 ((m.target_id, m.network_id) for m in measurements if m.run.round.plan_id is not None), at=at
             )
+
+
+# --- building everything anew -------------------------------------------------------------------------
+
+
+def rebuild(*, since: datetime | None, at: datetime) -> Iterator[Step]:
+    """Judge every measurement anew under the ruleset that states rest on, put right what is missing or says otherwise,
+    and then ask for every cell to be counted anew. Stop it wherever you like: what was put right is asked for already.
+
+    A verdict stays as it is where nothing can come to it any more: its measurement or a control of it is not in the
+    database, or other fingerprints were in force.
+    """
+    ruleset = judging.rulesets(at=at)[0]
+    rows = to_judge(since).order_by("pk")
+    batch = list(rows.values_list("pk", flat=True)[:BATCH])
+    while batch:
+        yield Step(len(batch), _put_right(batch, ruleset, at))
+        batch = list(rows.filter(pk__gt=batch[-1]).values_list("pk", flat=True)[:BATCH])
+    _ask_for_all(at)
+
+
+@transaction.atomic
+def _put_right(batch: list[UUID], ruleset: str, at: datetime) -> int:
+    """How many verdicts were written."""
+    rows = Measurement.objects.filter(pk__in=batch).order_by("pk")
+    of_these = Run.objects.filter(pk__in=rows.order_by().values("run"))
+    list(of_these.select_for_update().order_by("pk"))  # nobody judges them meanwhile
+    there = {one.measurement: one for one in Verdict.objects.filter(ruleset=ruleset, measurement__in=batch)}
+    kept = _beyond_judging(there.values())
+    made = judging.verdicts([row for row in rows.select_related("run__round") if row.pk not in kept], [ruleset])
+    wrong = [one for one in made if one.measurement not in there or _said(one) != _said(there[one.measurement])]
+    storing.write(wrong, unique=["measurement", "ruleset"], update=_SAID)
+    planned = set(of_these.filter(round__plan__isnull=False).values_list("pk", flat=True))
+    Recount.objects.ask(((one.target_id, one.network_id) for one in wrong if one.run_id in planned), at=at)
+    return len(wrong)
+
+
+def _beyond_judging(verdicts: Iterable[Verdict]) -> set[UUID]:
+    """The measurements whose verdict nothing can come to any more."""
+    rows = list(verdicts)
+    controls = {UUID(control) for one in rows for control in one.controls}
+    here = set(map(str, Measurement.objects.filter(pk__in=controls).values_list("pk", flat=True)))
+    revision = judging.references().revision
+    return {one.measurement for one in rows if one.fingerprints != revision or not here.issuperset(one.controls)}
+
+
+_SAID = [field.name for field in Verdict._meta.concrete_fields if field.name not in ("id", "measurement", "ruleset")]
+
+
+def _said(verdict: Verdict) -> list[Any]:
+    return [getattr(verdict, field.attname) for field in Verdict._meta.concrete_fields if field.name in _SAID]
+
+
+def _ask_for_all(at: datetime) -> None:
+    """Of each cell that there is or should be."""
+    Cell.objects.filter(measured_at__gt=at + runs.CLOCK_SKEW).update(measured_at=None)  # no count would look past it
+    targets = Target.objects.order_by("pk").values_list("pk", flat=True)
+    some = list(targets[:TARGETS])
+    while some:
+        cells, *others = (
+            rows.filter(target__in=some).order_by().values_list("target", "network")
+            for rows in (Cell.objects.all(), Episode.objects.all(), Verdict.objects.published())
+        )
+        Recount.objects.ask(cells.union(*others), at=at)
+        some = list(targets.filter(pk__gt=some[-1])[:TARGETS])
 
 
 # --- what a ruleset changes ---------------------------------------------------------------------------
