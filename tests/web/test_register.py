@@ -397,6 +397,36 @@ def test_a_page_takes_few_queries_and_never_reads_measurements(client: Client, p
     assert not any(Measurement._meta.db_table in sql or Verdict._meta.db_table in sql for sql in asked)
 
 
+COUNTING = (
+    "/en/networks/",
+    "/en/networks/9198/",
+    "/en/vantages/",
+    "/en/episodes/",
+    "/en/events/",
+    "/en/history/",
+    "/en/resources/site0.kz/evidence/",
+    "/api/v1/stats",
+    "/api/v1/lookup?q=site0.kz",
+    "/api/v1/resources",
+    "/api/v1/networks",
+    "/api/v1/vantages",
+    "/api/v1/targets",
+    "/api/v1/episodes",
+)
+
+
+@pytest.mark.parametrize("path", COUNTING)
+def test_what_counts_states_never_reads_the_table_of_measurements(client: Client, path: str) -> None:
+    """The sheet for a court has the verdicts of witnesses, found by their ids; all else has cells and episodes."""
+    full_record("site0.kz")
+    assert client.get(path).status_code == 200
+    asked = queries(client, path)
+    by_id = [sql for sql in asked if Verdict._meta.db_table in sql and '"measurement" IN' in sql]
+    assert not any(Measurement._meta.db_table in sql for sql in asked)
+    assert not any(Verdict._meta.db_table in sql for sql in asked if sql not in by_id)
+    assert not by_id or path.endswith("/evidence/")
+
+
 @pytest.mark.parametrize("path", LEAN)
 def test_queries_do_not_grow_with_rows(client: Client, path: str) -> None:
     for name in ("site0.kz", "site1.kz"):
