@@ -104,17 +104,27 @@ def _gone(since: datetime | None) -> QuerySet[Archive]:
 
 
 def _rejudge_archived(archive: Archive, ruleset: Ruleset, at: datetime) -> Iterator[Step]:
-    """A month that left the database, beside the controls that its verdicts name."""
-    found = archived.judged(archive)
-    while some := list(islice(found, BATCH)):
+    for some in _batches(archive):
         has = Verdict.objects.filter(ruleset=ruleset.name, measurement__in=[one.pk for one in some])
         done = set(has.values_list("measurement", flat=True))
         if left := [one for one in some if one.pk not in done]:
-            controls = judging.controls_of(left)
-            beside = [one for ones in controls.values() for one in ones]
-            prefetch_related_objects([*left, *beside], "run__round", "target")
-            _judge(left, ruleset, at, controls)
+            _judge(left, ruleset, at, _beside_which(left))
         yield Step(len(some), len(left))
+
+
+def _batches(archive: Archive) -> Iterator[list[Measurement]]:
+    """A month that left the database."""
+    found = archived.judged(archive)
+    while some := list(islice(found, BATCH)):
+        yield some
+
+
+def _beside_which(measurements: Sequence[Measurement]) -> dict[UUID, list[Measurement]]:
+    """Measurements of the archive were judged: the controls that their verdicts name, all with what judging needs."""
+    controls = judging.controls_of(measurements)
+    beside = [one for ones in controls.values() for one in ones]
+    prefetch_related_objects([*measurements, *beside], "run__round", "target")
+    return controls
 
 
 def _judge(
@@ -139,41 +149,60 @@ def rebuild(*, since: datetime | None, at: datetime) -> Iterator[Step]:
     """Judge every measurement anew under the ruleset that states rest on, put right what is missing or says otherwise,
     and then ask for every cell to be counted anew. Stop it wherever you like: what was put right is asked for already.
 
-    A verdict stays as it is where nothing can come to it any more: its measurement or a control of it is not in the
-    database, or other fingerprints were in force.
+    A verdict stays as it is where nothing can come to it any more: a control of it is gone, other fingerprints were in
+    force, or it is lost, its measurement is in the archive and no verdict of another ruleset tells the controls.
+    Raises OSError or duckdb.Error as `rejudge` does.
     """
     ruleset = judging.rulesets(at=at)[0]
+    for archive in _gone(since):
+        for some in _batches(archive):
+            yield Step(len(some), _put_right(some, ruleset, at, _beside_which(some)))
     rows = to_judge(since).order_by("pk")
     batch = list(rows.values_list("pk", flat=True)[:BATCH])
     while batch:
-        yield Step(len(batch), _put_right(batch, ruleset, at))
+        yield Step(len(batch), _put_right_stored(batch, ruleset, at))
         batch = list(rows.filter(pk__gt=batch[-1]).values_list("pk", flat=True)[:BATCH])
     _ask_for_all(at)
 
 
 @transaction.atomic
-def _put_right(batch: list[UUID], ruleset: str, at: datetime) -> int:
-    """How many verdicts were written."""
+def _put_right_stored(batch: list[UUID], ruleset: str, at: datetime) -> int:
     rows = Measurement.objects.filter(pk__in=batch).order_by("pk")
     of_these = Run.objects.filter(pk__in=rows.order_by().values("run"))
     list(of_these.select_for_update().order_by("pk"))  # nobody judges them meanwhile
-    there = {one.measurement: one for one in Verdict.objects.filter(ruleset=ruleset, measurement__in=batch)}
-    kept = _beyond_judging(there.values())
-    made = judging.verdicts([row for row in rows.select_related("run__round") if row.pk not in kept], [ruleset])
-    wrong = [one for one in made if one.measurement not in there or _said(one) != _said(there[one.measurement])]
+    return _put_right(rows.select_related("run__round"), ruleset, at)
+
+
+@transaction.atomic
+def _put_right(
+    measurements: Iterable[Measurement],
+    ruleset: str,
+    at: datetime,
+    controls: Mapping[UUID, Sequence[Measurement]] | None = None,
+) -> int:
+    """How many verdicts were written. `controls`: as `judging.verdicts` takes them."""
+    rows = {one.pk: one for one in measurements}
+    there = list(Verdict.objects.filter(measurement__in=rows))
+    said = {one.measurement: one for one in there if one.ruleset == ruleset}
+    kept = _lacking_controls(there, controls)
+    kept |= {pk for pk, one in said.items() if one.fingerprints != judging.references().revision}
+    kept |= set() if controls is None else rows.keys() - controls.keys()
+    made = judging.verdicts([row for pk, row in rows.items() if pk not in kept], [ruleset], controls)
+    wrong = [one for one in made if one.measurement not in said or _said(one) != _said(said[one.measurement])]
     storing.write(wrong, unique=["measurement", "ruleset"], update=_SAID)
-    planned = set(of_these.filter(round__plan__isnull=False).values_list("pk", flat=True))
-    Recount.objects.ask(((one.target_id, one.network_id) for one in wrong if one.run_id in planned), at=at)
+    planned = [one for one in wrong if rows[one.measurement].run.round.plan_id is not None]
+    Recount.objects.ask(((one.target_id, one.network_id) for one in planned), at=at)
     return len(wrong)
 
 
-def _beyond_judging(verdicts: Iterable[Verdict]) -> set[UUID]:
-    """The measurements whose verdict nothing can come to any more."""
-    rows = list(verdicts)
-    controls = {UUID(control) for one in rows for control in one.controls}
-    here = set(map(str, Measurement.objects.filter(pk__in=controls).values_list("pk", flat=True)))
-    revision = judging.references().revision
-    return {one.measurement for one in rows if one.fingerprints != revision or not here.issuperset(one.controls)}
+def _lacking_controls(verdicts: Iterable[Verdict], controls: Mapping[UUID, Sequence[Measurement]] | None) -> set[UUID]:
+    """The measurements on which a verdict names a control that is not among these, or not in the database."""
+    named = {UUID(pk) for one in verdicts for pk in one.controls}
+    if controls is None:
+        here = set(Measurement.objects.filter(pk__in=named).values_list("pk", flat=True))
+    else:
+        here = {one.pk for ones in controls.values() for one in ones}
+    return {one.measurement for one in verdicts if not here.issuperset(map(UUID, one.controls))}
 
 
 _SAID = [field.name for field in Verdict._meta.concrete_fields if field.name not in ("id", "measurement", "ruleset")]

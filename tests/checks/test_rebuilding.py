@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.db import models, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
 
-from checks import counting, intake, judging, rejudging, runs, vantages
+from checks import archive, counting, intake, judging, partitions, rejudging, runs, vantages
 from checks.models import Cell, Episode, Measurement, Plan, Recount, State, Verdict
 from checks.probe.messages import Order
 from checks.runs import Planned
@@ -209,7 +212,7 @@ def test_stopped_anywhere_what_was_put_right_waits_to_be_counted(measured: Regis
 
 
 def test_what_nothing_can_come_to_any_more_stays(measured: Register) -> None:
-    """Of a month that is gone, of a control that is gone, and of fingerprints of former times."""
+    """Of a measurement that is nowhere, of a control that is gone, and of fingerprints of former times."""
     first, second, third = Verdict.objects.filter(verdict="blocked").order_by("at")[:3]
     Measurement.objects.filter(pk=first.measurement).delete()
     Measurement.objects.filter(pk__in=[UUID(control) for control in second.controls]).delete()
@@ -217,6 +220,44 @@ def test_what_nothing_can_come_to_any_more_stays(measured: Register) -> None:
     before = tables()[0]
     recount("--from-measurements")
     assert tables()[0] == before
+
+
+@pytest.fixture
+def in_files(measured: Register, settings: LazySettings, tmp_path: Path) -> Register:
+    settings.ARCHIVE = tmp_path
+    for month in {partitions.month_of(pk) for pk in Measurement.objects.values_list("pk", flat=True)}:
+        archive.move(month, at=measured.at)
+    assert not Measurement.objects.exists()
+    return measured
+
+
+def test_verdicts_on_what_is_in_the_archive_are_put_right_too(in_files: Register, tmp_path: Path) -> None:
+    before, number = tables(), Verdict.objects.count()
+    assert rebuild(in_files.at) == 0
+    spoilt = {"verdict": "down", "mechanism": "tcp.timeout", "rule": "made_up", "at": START, "notes": ["?"]}
+    assert Verdict.objects.update(**spoilt) == number
+    Cell.objects.all().delete()
+    Episode.objects.all().delete()
+    assert rebuild(in_files.at) == number
+    assert tables() == before
+    for file in tmp_path.glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(CommandError, match=r"cannot be read, see manage\.py archive --verify"):
+        recount("--from-measurements")
+
+
+def test_in_the_archive_a_verdict_is_built_beside_its_own_controls_or_not_at_all(in_files: Register) -> None:
+    """Lost, but told by another ruleset; lost without a trace; and one whose control is in no file."""
+    told, lost, alone = Verdict.objects.filter(verdict="blocked").order_by("at")[:3]
+    was = [repr({**row, "id": None}) for row in Verdict.objects.filter(pk=told.pk).values()]
+    Verdict.objects.filter(pk=told.pk).update(ruleset="2099-01")
+    Verdict.objects.filter(pk=lost.pk).delete()
+    Verdict.objects.filter(pk=alone.pk).update(verdict="down", controls=[str(uuid7())])
+    assert rebuild(in_files.at) == 1
+    there = Verdict.objects.filter(ruleset=told.ruleset)
+    assert [repr({**row, "id": None}) for row in there.filter(measurement=told.measurement).values()] == was
+    assert not there.filter(measurement=lost.measurement).exists()
+    assert there.get(measurement=alone.measurement).verdict == "down"
 
 
 def test_only_what_began_since_a_day_is_judged_anew(measured: Register) -> None:

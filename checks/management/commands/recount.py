@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
+import duckdb
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
@@ -40,13 +41,17 @@ class Command(BaseCommand):
         self.stdout.write(f"{counted} cells counted")
 
     def _rebuild(self, since: datetime | None) -> None:
-        progress = Progress(sys.stderr, rejudging.to_judge(since).count(), "measurements")
         passed = written = 0
         try:
+            progress = Progress(sys.stderr, rejudging.number(since), "measurements")
             for step in rejudging.rebuild(since=since, at=timezone.now()):
                 passed, written = passed + step.passed, written + step.judged
                 progress.show(passed)
         except UnknownRuleset as error:
             raise CommandError(str(error)) from error
+        except (OSError, duckdb.Error) as error:
+            raise CommandError(
+                f"a file of the archive cannot be read, see manage.py archive --verify: {error}"
+            ) from error
         progress.end()
         self.stdout.write(f"{passed} measurements gone through, {written} verdicts put right")
