@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from benchmarks.runs import AGAIN
 from checks import intake, storing
+from checks.engine.loop import collect_rarely
 from checks.engine.records import Measurement as Record
 from checks.models import Measurement, Network, Plan, Round, Run, Target, Vantage
 from checks.probe.batch import Batch
@@ -107,6 +108,7 @@ def receive(folder: str, part: int, of: int) -> None:
     files = sorted(Path(folder).iterdir())
     arriving = [_read(path) for number, path in enumerate(files) if number // 2 % of == part]
     connection.ensure_connection()
+    collect_rarely()  # as workers do
     print("ready", flush=True)
     input()
     began, cpu = time.monotonic(), time.process_time()

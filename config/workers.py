@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from checks import tasks
+from checks.engine.loop import collect_rarely
 from checks.models import Vantage
 from config.celery import app as whole
 
@@ -51,6 +52,7 @@ def names(queues: Iterable[str]) -> list[str]:
 
 def worker(app: Celery, queues: list[str], threads: int) -> Any:
     """A worker that nobody can command by message, and that also works what is admitted while it runs."""
+    collect_rarely()
     made = app.WorkController(
         pool="threads",
         concurrency=threads,

@@ -23,9 +23,15 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def collect_rarely() -> None:
+    """Once a process has imported what it will: that is not looked at again, and the rest less often."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A loop for a process that does nothing but measure."""
-    gc.set_threshold(GARBAGE)
+    collect_rarely()
     return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
 
 
