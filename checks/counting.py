@@ -115,9 +115,12 @@ def recount(*, at: datetime) -> Iterator[Recount]:
 
 
 def _locked(network: int, targets: Iterable[int]) -> list[Cell]:
-    """In one order everywhere: two workers that judge runs of one network wait for each other, and not for ever."""
+    """In one order everywhere: two workers that judge runs of one network wait for each other, and not for ever. Of
+    each, what counting goes on from; the rest is written anew.
+    """
     wanted = sorted(targets)
     rows = Cell.objects.select_for_update().filter(network=network, target__in=wanted).order_by("target_id")
+    rows = rows.only(*_KEYS, "state", "measured_at", "checkpoint")
     cells = list(rows)
     if missing := sorted(set(wanted) - {cell.target_id for cell in cells}):
         Cell.objects.bulk_create([Cell(target_id=pk, network_id=network) for pk in missing], ignore_conflicts=True)

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from checks import archived, counting, parking, planning, storing
 from checks.engine import records
-from checks.models import Measurement, Parked, Ruleset, Run, State, Vantage, Verdict
+from checks.models import Measurement, Parked, Ruleset, Run, State, Target, Vantage, Verdict
 from checks.runs import PAIRING, moment_kept
 from checks.verdict import facts, rules
 from checks.verdict import state as rules_of_state
@@ -45,8 +45,7 @@ def judge_run(run: Run, *, at: datetime) -> None:
     with transaction.atomic():
         if not Run.objects.filter(pk=run.pk, judged_at=None).update(judged_at=moment_kept(run, at)):
             return  # someone was faster
-        closing = run.measurements.filter(closing=True)
-        measurements = list(closing.prefetch_related("target"))
+        measurements = list(run.measurements.filter(closing=True))
         under = rulesets(at=at)
         made = verdicts(measurements, under)
         # Of a run that is judged again, for a control of it was revoked. What is in the archive keeps its verdict.
@@ -64,12 +63,12 @@ def _count(run: Run, measurements: Sequence[Measurement], judged: Sequence[Verdi
     for measurement in measurements:
         verdict = verdict_on[measurement.target_id]
         if _differs(states[measurement.target_id], Verdict.Value(verdict.verdict)):
-            different.append(measurement.target)
+            different.append(measurement.target_id)
         elif verdict.rule == NO_CONTROL:
-            uncontrolled.append(measurement.target)
+            uncontrolled.append(measurement.target_id)
     delays = [timedelta(minutes=minutes) for minutes in settings.RETESTS]
-    planning.retest(run, different, at=at, delays=delays)
-    planning.retest(run, uncontrolled, at=at, delays=delays[:1])
+    for targets, after in ((different, delays), (uncontrolled, delays[:1])):
+        planning.retest(run, list(Target.objects.filter(pk__in=targets)), at=at, delays=after)
 
 
 def _differs(state: State, verdict: Verdict.Value) -> bool:

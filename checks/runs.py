@@ -311,12 +311,12 @@ def _row(
         raise Refused(f"the id {pk} was not made when the visit was, at {started.isoformat()}: it must be a UUIDv7")
     return Measurement(
         id=pk,
-        run=run,
+        run_id=run.pk,
         attempt=batch.attempt,
         closing=closes,
-        target=targets[measured.url],
-        vantage=run.vantage,
-        network=network,
+        target_id=targets[measured.url].pk,
+        vantage_id=run.vantage_id,
+        network_id=network.pk,
         control=run.vantage.role == Vantage.Role.CONTROL,
         started_at=started,
         failure=(measured.failure or "").replace("\0", "")[:200],
