@@ -17,6 +17,7 @@ from checks import packing
 from checks.engine import names
 from checks.engine.records import Measurement as Record
 from checks.models import (
+    Archive,
     Cell,
     Certificate,
     Episode,
@@ -195,6 +196,12 @@ def entry(id: Any, address: str, **fields: Any) -> dict[str, Any]:
         "documentnumber": "25-1-1-25/2057",
         **fields,
     }
+
+
+def archive(month: date, **options: Any) -> Archive:
+    """A month that left, without its file."""
+    told = {"file": "x", "rows": 0, "bytes": 0, "sha256": "", "proof": "", "written_at": AT, "dropped_at": AT}
+    return Archive.objects.create(month=month, **told | options)
 
 
 def snapshot(*entries: dict[str, Any], on: str = "2025-03-17", list: str = STATE_REGISTER, **options: Any) -> Snapshot:

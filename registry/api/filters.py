@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from checks.models import Episode, Measurement, Network, Run, Target, Vantage, Verdict
+from checks.models import Archive, Episode, Measurement, Network, Run, Target, Vantage, Verdict
 from registry import status, veil
 from registry.dates import check_partial_date, to_the_hour
 from registry.models import (
@@ -236,6 +236,12 @@ class Authorities(Withdrawable):
     class Meta:
         model = Authority
         fields = ["code"]
+
+
+class Archives(filters.FilterSet):
+    class Meta:
+        model = Archive
+        fields = ["month"]
 
 
 class Networks(filters.FilterSet):

@@ -20,7 +20,7 @@ from checks import archived
 from checks.engine.ooni import export
 from checks.engine.records import Measurement as Record
 from checks.health import Condition, condition_of
-from checks.models import Episode, Measurement, Network, Plan, Run, State, Target, Trouble, Vantage, Verdict
+from checks.models import Archive, Episode, Measurement, Network, Plan, Run, State, Target, Trouble, Vantage, Verdict
 from registry import alarms, claims, discretion, problem_reports, requests, status, submissions
 from registry.dates import to_the_hour
 from registry.models import (
@@ -534,6 +534,12 @@ class NetworkRow(serializers.ModelSerializer[Network]):
     class Meta:
         model = Network
         fields = ["id", "asn", "name", "brand", "kind", "country", "silent_since", "imitated"]
+
+
+class ArchiveRow(serializers.ModelSerializer[Archive]):
+    class Meta:
+        model = Archive
+        fields = ["id", "month", "rows", "bytes", "sha256", "proof", "written_at", "dropped_at"]
 
 
 class VantageRow(serializers.ModelSerializer[Vantage]):

@@ -30,6 +30,7 @@ for name, view in {
     "measurements": views.Measurements,
     "verdicts": views.Verdicts,
     "episodes": views.Episodes,
+    "archives": views.Archives,
 }.items():
     router.register(f"v1/{name}", view, basename=name)
 

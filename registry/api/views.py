@@ -30,7 +30,7 @@ from rest_framework.views import APIView
 
 from checks import judging
 from checks.engine.names import BadName, Name, parse
-from checks.models import AddressRange, Episode, Measurement, Network, Run, Target, Trouble, Vantage, Verdict
+from checks.models import AddressRange, Archive, Episode, Measurement, Network, Run, Target, Trouble, Vantage, Verdict
 from registry import claims, clocks, discretion, log, problem_reports, requests, search, status, submissions, veil
 from registry.api import filters, serializers, throttles
 from registry.api.exports import CSVRenderer, JSONLinesRenderer
@@ -545,6 +545,14 @@ class Episodes(Table):
     serializer_class = serializers.EpisodeRow
     filterset_class = filters.Episodes
     newest_first = True
+
+
+class Archives(Table):
+    """Archives: months of measurements that are in a file, and the sums by which it was proved."""
+
+    queryset = Archive.objects.all()
+    serializer_class = serializers.ArchiveRow
+    filterset_class = filters.Archives
 
 
 @dataclass(frozen=True)

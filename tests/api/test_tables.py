@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import time
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import pytest
 
 from checks.engine.records import Measurement as Record
 from checks.engine.records import SelfTest
-from checks.models import AddressRange, Measurement, Round, Run, State, Vantage, Verdict, address_key
+from checks.models import AddressRange, Archive, Measurement, Round, Run, State, Vantage, Verdict, address_key
 from checks.verdict.__main__ import main
 from registry import submissions
 from registry.api import paging
@@ -52,6 +52,7 @@ def fill(resource: Resource | None = None) -> Resource:
     make.cell(resource, network, State.BLOCKED)
     make.episode(resource, network, State.BLOCKED)
     make.verdict(make.measurement(RECORD, resource, by=make.run(network.vantages.get())))
+    make.archive(date(1990 + Archive.objects.count(), 1, 1))
     return resource
 
 

@@ -196,8 +196,7 @@ def test_what_a_recount_names_later_is_copied_from_the_archive(month: list[Measu
 def test_a_batch_for_a_month_that_is_gone_is_refused_with_a_reason(plan: Plan, control: Probe) -> None:
     planning.dispatch(AT)
     [order] = taken(AT)
-    told = {"file": "x", "rows": 0, "bytes": 0, "sha256": "", "proof": "", "written_at": AT, "dropped_at": AT}
-    Archive.objects.create(month=partitions.first_day(AT), **told)
+    make.archive(partitions.first_day(AT))
     said = refusal("control", control.sealed(order.run, visit(URL, at=AT)))
     assert said == f"too late: the measurements of {AT:%Y-%m} are in the archive, and no more are taken"
     assert not Measurement.objects.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from datetime import UTC, datetime
@@ -15,8 +16,8 @@ from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
 
-from checks import archive
-from checks.models import Measurement, Witness
+from checks import archive, archived
+from checks.models import Archive, Measurement, Witness
 from registry.models import Resource
 from tests import make
 from tests.checks.conftest import AT
@@ -96,6 +97,18 @@ def test_what_was_never_measured_is_nowhere(client: Client, row: Measurement, do
     moved()
     assert client.get(door.format(uuid4())).status_code == 404
     assert client.get(door.format("ffffffff-ffff-7fff-bfff-ffffffffffff")).status_code == 404
+
+
+def test_everyone_can_see_which_months_left_and_by_what_sums_they_were_proved(client: Client, row: Measurement) -> None:
+    moved()
+    told = client.get("/api/v1/archives").json()["results"]
+    kept = Archive.objects.get()
+    file = archived.path_of(kept).read_bytes()
+    assert [(one["month"], one["rows"], one["bytes"]) for one in told] == [(f"{kept.month}", 2, len(file))]
+    assert (told[0]["sha256"], told[0]["proof"]) == (hashlib.sha256(file).hexdigest(), kept.proof)
+    assert told[0]["dropped_at"]
+    assert client.get("/api/v1/archives?month=2000-01-01").json()["results"] == []
+    assert "sha256" in body(client.get("/api/v1/archives?format=csv"))
 
 
 def test_a_control_of_the_archive_has_a_page_and_is_led_to(client: Client, row: Measurement) -> None:
