@@ -61,6 +61,7 @@ class Cell(models.Model):
         verbose_name = _("cell")
         verbose_name_plural = _("cells")
         ordering = ["target", "network"]
+        indexes = [models.Index(fields=["network", "state"], name="cell_states")]  # a network's page
         constraints = [models.UniqueConstraint(fields=["target", "network"], name="cell_once")]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -283,3 +284,10 @@ def test_a_dispute_stays_as_long_as_its_episode_does():
     grown.refresh()
     assert [row.state for row in grown.episodes] == [State.ACCESSIBLE]
     assert not Dispute.objects.exists()
+
+
+def test_the_states_of_one_network_are_found_by_an_index() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # of a few rows it reads all
+    assert "cell_states" in Cell.objects.filter(network=1, state=State.BLOCKED).explain()
