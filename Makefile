@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 ROWS ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe bench-runs bench-scale simulate chaos clean
+.PHONY: help demo test lint format lock messages rules fuzz bench-engine bench-verdict bench-record bench-probe bench-runs bench-store bench-scale simulate chaos clean
 
 help:  ## what you can do here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, its mem
 
 bench-runs: $(VENV)/.runtime  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
 	@$(BIN)/python -m benchmarks.runs $(BENCH)
+
+bench-store: $(VENV)/.runtime  ## counting over ten million measurements: from cells, PostgreSQL, Parquet (half an hour, 25 GB)
+	@$(BIN)/python -m benchmarks.store $(BENCH)
 
 bench-scale: $(VENV)/.dev  ## recorders, readers, vantages, a copy of PostgreSQL, two registers, each grown apart (five minutes)
 	@$(BIN)/python -m benchmarks.scale $(BENCH)

@@ -47,3 +47,16 @@ def test_more_recorders_readers_vantages_and_registers_lose_and_double_nothing()
     assert {*grown, ("each batch thrice", "3"), ("web: with a copy", "2"), ("registers", "1 + 1")} <= set(rows)
     assert "lost, doubled or mixed up: nothing  reached" in printed
     assert int(re.findall(r"(\d+)% of PostgreSQL.s transactions are the copy", printed)[0]) > 50
+
+
+@pytest.mark.postgres
+def test_pages_scans_and_files_tell_the_same_numbers_and_all_timelines_are_recounted() -> None:
+    printed = bench("store", "--rows", "40000")
+    rows = re.findall(r"^  ([a-z][^\d\n]*(?:7 days)?) +[\d,.]+ +[\d,.]+ +[\d,.]+(.*)", printed, re.MULTILINE)
+    assert [("page" in rest, "no goal" in rest) for _, rest in rows] == [
+        *[(True, False)] * 4,
+        *[(True, True)] * 3,
+        *[(False, False)] * 4,
+    ]
+    assert re.search(r"400 cells and \d{3} episodes counted from their first verdicts", printed)
+    assert printed.count("not judged: a goal is of 10,000,000 rows") == 2
