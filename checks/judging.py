@@ -48,8 +48,8 @@ def judge_run(run: Run, *, at: datetime) -> None:
         measurements = list(run.measurements.filter(closing=True))
         under = rulesets(at=at)
         made = verdicts(measurements, under)
-        # Of a run that is judged again, for a control of it was revoked. What is in the archive keeps its verdict.
-        Verdict.objects.filter(run=run, measurement__in=[one.pk for one in measurements]).delete()
+        if (former := Verdict.objects.filter(run=run)).exists():  # judged again, for a control of it was revoked
+            former.filter(measurement__in=[one.pk for one in measurements]).delete()  # not what is in the archive
         storing.insert(made)
         if run.round.plan_id is not None:
             _count(run, measurements, [one for one in made if one.ruleset == under[0]], at)
