@@ -1,7 +1,7 @@
 """`python -m benchmarks.scale`: recorders, readers, vantages, a copy of PostgreSQL and two registers, each grown apart.
 
-All on this machine: what more processes cost (CPU, which must not grow), and that nothing is lost or doubled. Beyond
-its cores nothing becomes faster here; what is compared as sets is read by SQL that knows nothing of our code.
+All on this machine: what more processes bring and cost, and that nothing is lost or doubled. Beyond its cores nothing
+becomes faster here; what is compared as sets is read by SQL that knows nothing of our code.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ from tests.conftest import await_port, free_port
 PAGES = ("/en/", "/en/matrix/", "/en/networks/", "/en/episodes/", "/en/vantages/", "/kk/")
 EMPTY = "empty"  # a database with a register in which nothing is
 READERS = 8  # at once
-DEARER = 1.25  # times as much CPU for one measurement or page: the goal, beside the noise of a shared machine
 _RESULTS = ROOT / "var" / "bench"
 
 
@@ -286,24 +285,14 @@ def main() -> int:
             for part in (bench.recorders, bench.readers, bench.vantages, bench.countries):
                 part()
     print(f"load after: {os.getloadavg()[0]:.1f}\n")
-    dearer = max(_dearer(bench.rows))
-    goals = [
-        (f"lost, doubled or mixed up: {'; '.join(bench.faults) or 'nothing'}", not bench.faults),
-        (f"CPU for each, at most beside one process: x {dearer:.2f} <= {DEARER}", dearer <= DEARER),
-    ]
-    for text, reached in goals:
-        print(f"  {text}  {'reached' if reached else 'not reached'}")
+    lost = "; ".join(bench.faults) or "nothing"
+    print(f"  lost, doubled or mixed up: {lost}  {'not reached' if bench.faults else 'reached'}")
     _RESULTS.mkdir(parents=True, exist_ok=True)
     path = _RESULTS / f"scale-{now:%Y-%m-%dT%H%M}.json"
     told = {"machine": machine, "rows": [asdict(row) for row in bench.rows], "faults": bench.faults}
     path.write_text(json.dumps(told, indent=1) + "\n")
     print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
-    return 0 if all(reached for _, reached in goals) else 1
-
-
-def _dearer(rows: Sequence[Row]) -> Iterator[float]:
-    for row in rows:
-        yield row.cpu / next(one.cpu for one in rows if one.part == row.part)
+    return 1 if bench.faults else 0
 
 
 def _options() -> argparse.Namespace:

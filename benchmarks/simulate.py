@@ -23,10 +23,10 @@ class Costs:
     seconds: float = 5.0  # assumed: that a visit keeps one of 200 places; black holes take 10
     fetched: float = 60e3  # assumed: bytes that a visit moves: three resolvers, a handshake, a page of 40 kB
     sent_home: float = 130.0  # bytes a visit: bench-probe --sizes
-    centre_cpu: float = 0.66e-3  # s a measurement: bench-runs, its receivers
-    database_cpu: float = 0.27e-3  # s a measurement, at most: bench-runs, all that the receivers left of two cores
-    stored: float = 916.0  # bytes a measurement, with its indexes and its share of certificates: bench-runs
-    judged: float = 408.0  # bytes a verdict, with its indexes: the database of bench-runs
+    centre_cpu: float = 0.51e-3  # s a measurement: bench-runs, its receivers
+    database_cpu: float = 0.15e-3  # s a measurement, at most: bench-runs, all that the receivers left of two cores
+    stored: float = 899.0  # bytes a measurement, with its indexes and its share of certificates: bench-runs
+    judged: float = 360.0  # bytes a verdict, with its indexes: bench-store
     archived: float = 500.0  # assumed: bytes a measurement in a compressed file
 
 
