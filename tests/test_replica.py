@@ -99,7 +99,8 @@ def served() -> Iterator[Served]:
 def test_pages_come_from_the_copy_and_what_was_written_from_the_primary(served: Served) -> None:
     served.add(65001)
     served.caught_up()
-    until(lambda: 65001 in served.networks())
+    until(served.is_read)
+    assert 65001 in served.networks()
     served.at(served.servers.replica, "SELECT pg_wal_replay_pause()")
     try:
         served.add(65002)
@@ -126,6 +127,7 @@ def test_a_copy_that_ends_costs_no_page_and_is_read_again_when_it_is_back(served
 @pytest.mark.postgres
 def test_a_copy_that_lost_its_primary_is_not_read_however_fresh_it_seems(served: Served) -> None:
     served.caught_up()
+    until(served.is_read)
     [(known,)] = served.at(served.servers.replica, "SHOW primary_conninfo")
     served.receive_from("")
     try:
