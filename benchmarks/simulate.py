@@ -113,7 +113,8 @@ def text(country: Country, costs: Costs) -> Iterable[str]:
     yield f"{country.targets:,} targets x {country.networks} networks, every {country.period:g} d, {country.days} days:"
     yield f"{a_day:,.0f} visits a day, and as many of controls; {all_days:,.0f} million measurements"
     probes = country.networks * country.vantages
-    yield f"{probes} probes, {country.controls} controls, {centre(country, costs)} machines of two cores for the centre"
+    machines = centre(country, costs)
+    yield f"probes: {probes}, controls: {country.controls}, machines of two cores for the centre: {machines}"
     yield ""
     yield f"{'':32}{'needed':>16}{'full':>9}{'have':>7}"
     for one in found:
