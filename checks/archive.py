@@ -26,6 +26,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
 from checks import archived, parking, partitions, witnesses
+from checks.archived import Unfit
 from checks.models import Archive, Measurement, Parked, Ruleset, Verdict
 
 AT_ONCE = 2000  # rows in memory
@@ -35,10 +36,6 @@ MEMORY = "1GB"  # of the writer
 WAIT = "30s"  # for others to let the table go; else it is tried again another day
 
 log = logging.getLogger(__name__)
-
-
-class Unfit(Exception):
-    """A file that does not hold what it must, or rows that do not fit it; the message says which and what to do."""
 
 
 @dataclass(slots=True)
@@ -148,9 +145,9 @@ def write(month: date, *, at: datetime) -> Archive:
     written = _written(month, made)
     if (read := proved(made)) != written.told:
         raise Unfit(f"what was read back of {made} is not what was written: {read} for {written.told}")
-    sha256 = _sha256(made)
+    sha256 = archived.sha256(made)
     if path.exists():
-        path.rename(path.with_suffix(f".{_sha256(path)[:12]}.aside"))
+        path.rename(path.with_suffix(f".{archived.sha256(path)[:12]}.aside"))
     made.rename(path)
     _sync(path.parent)
     shutil.rmtree(partial)
@@ -267,18 +264,10 @@ def proved(path: Path) -> tuple[int, str]:
 
 def check(archive: Archive, *, rows: bool = False) -> None:
     """Is the file of a month as it was when it was proved? With `rows`, every row of it. Raises Unfit."""
+    archived.check(archive)
     path = archived.path_of(archive)
-    if not path.exists():
-        raise Unfit(f"{path} is missing: put it back from a copy.")
-    if _sha256(path) != archive.sha256:
-        raise Unfit(f"{path} is damaged: its SHA-256 is not {archive.sha256}. Put it back from a copy.")
     if rows and proved(path) != (archive.rows, archive.proof):
         raise Unfit(f"{path} does not hold the {archive.rows} measurements whose sum is {archive.proof}.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- dropping

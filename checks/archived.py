@@ -5,6 +5,7 @@ What may be shown of one is decided by its target, as of any other; all of them 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -50,8 +51,26 @@ _JUDGED = "WHERE closing AND NOT control"
 _READ = ", ".join(f"epoch_us({name})" if kind == "TIMESTAMPTZ" else name for name, kind in COLUMNS.items())
 
 
+class Unfit(Exception):
+    """A file that does not hold what it must, or rows that do not fit it; the message says which and what to do."""
+
+
 def path_of(archive: Archive) -> Path:
     return Path(settings.ARCHIVE) / archive.file
+
+
+def check(archive: Archive) -> None:
+    """Is the file of a month, byte for byte, as it was when it was proved? Raises Unfit."""
+    path = path_of(archive)
+    if not path.exists():
+        raise Unfit(f"{path} is missing: put it back from a copy.")
+    if sha256(path) != archive.sha256:
+        raise Unfit(f"{path} is damaged: its SHA-256 is not {archive.sha256}. Put it back from a copy.")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -79,9 +98,8 @@ def rows(database: duckdb.DuckDBPyConnection, path: Path, which: str = "", *told
 
 
 def find(ids: Iterable[UUID]) -> dict[UUID, Measurement]:
-    """Those of these that are in their table no more; what is nowhere is left out.
-
-    Raises OSError or duckdb.Error where the file of a month is missing or cannot be read: that is not "nowhere".
+    """Those of these that are in their table no more; what is nowhere is left out. Raises Unfit where the file of a
+    month is missing, or is seen to be damaged: that is not "nowhere".
     """
     wanted = set(ids)
     found = {one.pk: one.as_measurement() for one in Witness.objects.filter(pk__in=wanted)}
@@ -105,28 +123,36 @@ def wherever(ids: Iterable[UUID], rows: QuerySet[Measurement]) -> dict[UUID, Mea
 
 def _in_file(archive: Archive, ids: Collection[UUID]) -> Iterator[Measurement]:
     """By way of the least and the greatest id of each part of the file: most of it is not read."""
-    path, asked = path_of(archive), sorted(map(str, ids))
+    asked = sorted(map(str, ids))
     which = "WHERE id BETWEEN ? AND ? AND id IN (SELECT unnest(?::VARCHAR[]))"
-    with opened(path.parent) as database:
+    with _reading(archive) as (database, path):
         yield from map(measurement_of, rows(database, path, which, asked[0], asked[-1], asked))
 
 
 def judged(archive: Archive) -> Iterator[Measurement]:
-    """What a month has that verdicts are on, by id. Raises OSError or duckdb.Error as `find` does."""
-    path = path_of(archive)
-    with opened(path.parent) as database:
+    """What a month has that verdicts are on, by id. Raises Unfit as `find` does; whoever writes by it checks first."""
+    with _reading(archive) as (database, path):
         yield from map(measurement_of, rows(database, path, _JUDGED))
 
 
 def number_judged(archive: Archive) -> int:
-    path = path_of(archive)
-    with opened(path.parent) as database:
+    with _reading(archive) as (database, path):
         found = database.execute(f"SELECT count(*) FROM read_parquet(?) {_JUDGED}", [str(path)]).fetchone()  # noqa: S608
     return int(found[0]) if found else 0
 
 
+@contextmanager
+def _reading(archive: Archive) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    path = path_of(archive)
+    try:
+        with opened(path.parent) as database:
+            yield database, path
+    except (OSError, duckdb.Error, ValueError) as error:
+        raise Unfit(f"{path} cannot be read, see manage.py archive --verify: {error}") from error
+
+
 def measurement_of(row: tuple[Any, ...]) -> Measurement:
-    """A row of a file as it was in its table."""
+    """A row of a file as it was in its table. Raises ValueError for one that is not of its record."""
     one = dict(zip(COLUMNS, row, strict=True))
     made = Measurement(
         id=UUID(one["id"]),
@@ -139,6 +165,8 @@ def measurement_of(row: tuple[Any, ...]) -> Measurement:
         **{name: one[name] for name in ("attempt", "closing", "control", "failure", "imitated")},
     )
     made.record = Record.from_bytes(one["document"].encode())
+    if (made.record.id, made.record.url) != (one["id"], one["url"]):
+        raise ValueError(f"measurement {one['id']} has the record of another")
     return made
 
 

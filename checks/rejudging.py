@@ -66,7 +66,7 @@ def to_judge(since: datetime | None = None) -> QuerySet[Measurement]:
 
 
 def number(since: datetime | None) -> int:
-    """Of measurements that `rejudge` goes through. Raises OSError or duckdb.Error as it does."""
+    """Of measurements that `rejudge` goes through. Raises archived.Unfit as it does."""
     return to_judge(since).count() + sum(map(archived.number_judged, _gone(since)))
 
 
@@ -74,7 +74,7 @@ def rejudge(ruleset: Ruleset, *, since: datetime | None, at: datetime) -> Iterat
     """Goes through the measurements by id, a batch at a time; stop it wherever you like, and begin it again.
 
     Under the ruleset that states rest on, the cells of what had no verdict are to be counted anew.
-    Raises OSError or duckdb.Error where a file of the archive is missing or cannot be read.
+    Raises archived.Unfit where a file of the archive is missing or damaged, before anything is judged by it.
     """
     for archive in _gone(since):
         yield from _rejudge_archived(archive, ruleset, at)
@@ -113,7 +113,8 @@ def _rejudge_archived(archive: Archive, ruleset: Ruleset, at: datetime) -> Itera
 
 
 def _batches(archive: Archive) -> Iterator[list[Measurement]]:
-    """A month that left the database."""
+    """A month that left the database; verdicts are written by it, so no byte of it may be another."""
+    archived.check(archive)
     found = archived.judged(archive)
     while some := list(islice(found, BATCH)):
         yield some
@@ -151,7 +152,7 @@ def rebuild(*, since: datetime | None, at: datetime) -> Iterator[Step]:
 
     A verdict stays as it is where nothing can come to it any more: a control of it is gone, other fingerprints were in
     force, or it is lost, its measurement is in the archive and no verdict of another ruleset tells the controls.
-    Raises OSError or duckdb.Error as `rejudge` does.
+    Raises archived.Unfit as `rejudge` does.
     """
     ruleset = judging.rulesets(at=at)[0]
     for archive in _gone(since):

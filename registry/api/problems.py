@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -13,9 +14,11 @@ from django.http import Http404, HttpResponse, JsonResponse
 from rest_framework import exceptions
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 
+from checks.archived import Unfit
 from checks.engine.names import BadName
 
 MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
 
 # What each code of our own means; the reference page lists it. Names that are refused bring further codes.
 CODES = {
@@ -27,8 +30,17 @@ CODES = {
     "method_not_allowed": "This address does not take this method.",
     "not_acceptable": "No such format; see `format` and the Accept header.",
     "unsupported_media_type": "Bodies are application/json.",
+    "unreadable": "This is in a file of an old month that cannot be read just now; it is not lost. Come back later.",
     "throttled": "Too many requests; Retry-After says in how many seconds to go on.",
 }
+
+
+class Unreadable(APIException):
+    """Of what a file of the archive holds that is missing or damaged."""
+
+    status_code = 503
+    default_code = "unreadable"
+    default_detail = CODES["unreadable"]
 
 
 class NoSuchName(APIException):
@@ -48,6 +60,9 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, Unfit):
+        log.error("%s", error)
+        error = Unreadable()
     if not isinstance(error, APIException):
         return None
     body = {

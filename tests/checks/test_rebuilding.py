@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
@@ -239,6 +240,13 @@ def test_verdicts_on_what_is_in_the_archive_are_put_right_too(in_files: Register
     Cell.objects.all().delete()
     Episode.objects.all().delete()
     assert rebuild(in_files.at) == number
+    assert tables() == before
+    for file in tmp_path.glob("*.parquet"):
+        other = file.with_suffix(".other")
+        duckdb.execute(f"COPY (SELECT * REPLACE ('blocked' AS verdict) FROM '{file}') TO '{other}' (FORMAT parquet)")
+        other.replace(file)
+    with pytest.raises(CommandError, match=r"is damaged: its SHA-256 is not"):
+        recount("--from-measurements")
     assert tables() == before
     for file in tmp_path.glob("*.parquet"):
         file.unlink()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
 
+import duckdb
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
@@ -97,6 +98,33 @@ def test_what_was_never_measured_is_nowhere(client: Client, row: Measurement, do
     moved()
     assert client.get(door.format(uuid4())).status_code == 404
     assert client.get(door.format("ffffffff-ffff-7fff-bfff-ffffffffffff")).status_code == 404
+
+
+@pytest.mark.parametrize("document", ["{", '{"id": "another"}'], ids=["no record", "of another"])
+def test_what_a_damaged_file_holds_is_not_told_and_not_nowhere(client: Client, site: Resource, document: str) -> None:
+    row, _ = a_pair(THEN, "connection_reset")
+    moved()
+    file = archived.path_of(Archive.objects.get())
+    duckdb.execute(f"COPY (SELECT * REPLACE ('{document}' AS document) FROM '{file}') TO '{file}.new' (FORMAT parquet)")
+    Path(f"{file}.new").replace(file)
+    answer = client.get(f"/api/v1/measurements/{row.pk}")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+    assert answer.json()["code"] == "unreadable"
+    with pytest.raises(archived.Unfit, match=r"cannot be read, see manage\.py archive --verify"):
+        archived.find([row.pk])
+
+
+def test_a_record_of_another_measurement_is_seen(site: Resource) -> None:
+    one, _ = a_pair(THEN, "connection_reset")
+    other, _ = a_pair(THEN + timedelta(hours=1))
+    moved()
+    file = archived.path_of(Archive.objects.get())
+    swapped = f"CASE id WHEN '{one.pk}' THEN (SELECT document FROM '{file}' WHERE id = '{other.pk}') ELSE document END"
+    duckdb.execute(f"COPY (SELECT * REPLACE ({swapped} AS document) FROM '{file}') TO '{file}.new' (FORMAT parquet)")
+    Path(f"{file}.new").replace(file)
+    assert archived.find([other.pk])
+    with pytest.raises(archived.Unfit, match="has the record of another"):
+        archived.find([one.pk])
 
 
 def test_everyone_can_see_which_months_left_and_by_what_sums_they_were_proved(client: Client, row: Measurement) -> None:

@@ -7,11 +7,11 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-import duckdb
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checks import counting, rejudging
+from checks.archived import Unfit
 from checks.judging import UnknownRuleset
 from checks.management.dates import moment
 from checks.management.progress import Progress
@@ -47,11 +47,7 @@ class Command(BaseCommand):
             for step in rejudging.rebuild(since=since, at=timezone.now()):
                 passed, written = passed + step.passed, written + step.judged
                 progress.show(passed)
-        except UnknownRuleset as error:
+        except (UnknownRuleset, Unfit) as error:
             raise CommandError(str(error)) from error
-        except (OSError, duckdb.Error) as error:
-            raise CommandError(
-                f"a file of the archive cannot be read, see manage.py archive --verify: {error}"
-            ) from error
         progress.end()
         self.stdout.write(f"{passed} measurements gone through, {written} verdicts put right")

@@ -6,11 +6,11 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-import duckdb
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from checks import rejudging
+from checks.archived import Unfit
 from checks.judging import UnknownRuleset
 from checks.management.dates import moment
 from checks.management.progress import Progress
@@ -38,9 +38,7 @@ class Command(BaseCommand):
             for step in rejudging.rejudge(ruleset, since=since, at=at):
                 passed, judged = passed + step.passed, judged + step.judged
                 progress.show(passed, judged)
-        except (OSError, duckdb.Error) as error:
-            raise CommandError(
-                f"a file of the archive cannot be read, see manage.py archive --verify: {error}"
-            ) from error
+        except Unfit as error:
+            raise CommandError(str(error)) from error
         progress.end()
         self.stdout.write(f"{judged} measurements judged under {ruleset}; {passed - judged} had been before")
