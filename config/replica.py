@@ -58,7 +58,8 @@ class Middleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._fit, self._asked_again, self._level_at = False, 0.0, -math.inf  # of time.monotonic()
+        self._fit: bool | None = None  # not known yet
+        self._asked_again, self._level_at = 0.0, -math.inf  # of time.monotonic()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         public = request.method in ("GET", "HEAD") and not request.path.startswith(PRIMARY_PATHS)
@@ -82,7 +83,7 @@ class Middleware:
                     self._judge(*cursor.fetchone())
             except DatabaseError as error:
                 self._set(fit=False, why=str(error))
-        return self._fit
+        return bool(self._fit)
 
     def _judge(self, receives: bool, level: bool, newest: Decimal | None) -> None:
         """It is no further behind than since it was last seen level, nor than its newest change is old."""
@@ -95,6 +96,6 @@ class Middleware:
     def _set(self, *, fit: bool, why: str) -> None:
         if not fit:
             connections[REPLICA].close()
-            if self._fit:
-                log.warning("pages come from the primary: %s", why)
+            if self._fit is not False:
+                log.warning("pages come from the primary, and not from DATABASE_REPLICA_URL: %s", why)
         self._fit, self._asked_again = fit, time.monotonic() + (FIT if fit else UNFIT)

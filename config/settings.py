@@ -122,7 +122,8 @@ else:
 # A streaming copy of that PostgreSQL, from which the public reads (config/replica.py), unless it is further behind.
 if env.str("DATABASE_REPLICA_URL", default=""):
     REPLICA = env.db("DATABASE_REPLICA_URL")
-    if not REPLICA["ENGINE"].endswith("postgresql") or not DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    both_are = all(one.get("ENGINE", "").endswith("postgresql") for one in (REPLICA, DATABASES["default"]))
+    if not both_are or not REPLICA["NAME"]:
         raise ImproperlyConfigured("DATABASE_REPLICA_URL must name a copy of the PostgreSQL that DATABASE_URL names")
     # One that vanished without a word is noticed in seconds.
     REPLICA["OPTIONS"] = {"connect_timeout": 2, "tcp_user_timeout": 3000, **REPLICA.get("OPTIONS", {})}
@@ -163,8 +164,8 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 # Whole months of measurements that stay in the database besides the running one; older ones go to files in this folder.
 KEEP_MONTHS = env.int("TIZILIM_KEEP_MONTHS", default=3)
-if KEEP_MONTHS < 1:
-    raise ImproperlyConfigured("TIZILIM_KEEP_MONTHS must be 1 or more: what was measured lately is judged again")
+if not 1 <= KEEP_MONTHS <= 1200:
+    raise ImproperlyConfigured("TIZILIM_KEEP_MONTHS must be 1 to 1200: what was measured lately is judged again")
 ARCHIVE = Path(env.str("TIZILIM_ARCHIVE", default=str(VAR / "archive"))).resolve()
 # Whoever sends it as a bearer token may read /metrics; without one, only this machine may.
 METRICS_TOKEN = env.str("TIZILIM_METRICS_TOKEN", default="")

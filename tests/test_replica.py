@@ -140,8 +140,13 @@ def test_a_copy_that_lost_its_primary_is_not_read_however_fresh_it_seems(served:
 
 @pytest.mark.parametrize(
     ("database", "replica"),
-    [("postgres://a@b/c", "sqlite:///copy.sqlite3"), ("", "postgres://a@b/c")],
-    ids=["a copy on SQLite", "a copy of SQLite"],
+    [
+        ("postgres://a@b/c", "sqlite:///copy.sqlite3"),
+        ("", "postgres://a@b/c"),
+        ("postgres://a@b/c", "postgres://"),
+        ("postgres://a@b/c", "copy"),
+    ],
+    ids=["a copy on SQLite", "a copy of SQLite", "no database", "no URL"],
 )
 def test_what_cannot_be_a_copy_is_refused(tmp_path: Path, database: str, replica: str) -> None:
     ours = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "TIZILIM_VAR": str(tmp_path)}
