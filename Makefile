@@ -68,10 +68,10 @@ bench-probe: $(VENV)/.dev  ## what a probe costs beside the bare engine, its mem
 	@$(BIN)/python -m benchmarks.probe $(BENCH)
 	@$(BIN)/python -m benchmarks.tasks
 
-bench-runs: $(VENV)/.runtime  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
+bench-runs: $(VENV)/.dev  ## how fast batches that come home are recorded and judged, and their size (PostgreSQL; five minutes)
 	@$(BIN)/python -m benchmarks.runs $(BENCH)
 
-bench-store: $(VENV)/.runtime  ## counting over ten million measurements: from cells, PostgreSQL, Parquet (half an hour, 25 GB)
+bench-store: $(VENV)/.dev  ## counting over ten million measurements: from cells, PostgreSQL, Parquet (half an hour, 25 GB)
 	@$(BIN)/python -m benchmarks.store $(BENCH)
 
 bench-scale: $(VENV)/.dev  ## recorders, readers, vantages, a copy of PostgreSQL, two registers, each grown apart (five minutes)

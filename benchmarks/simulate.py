@@ -25,7 +25,7 @@ class Costs:
     sent_home: float = 130.0  # bytes a visit: bench-probe --sizes
     centre_cpu: float = 0.51e-3  # s a measurement: bench-runs, its receivers
     database_cpu: float = 0.15e-3  # s a measurement, at most: bench-runs, all that the receivers left of two cores
-    stored: float = 899.0  # bytes a measurement, with its indexes and its share of certificates: bench-runs
+    stored: float = 899.0  # bytes a measurement, with its indexes and its share of certificates: bench-runs, of the lab
     judged: float = 360.0  # bytes a verdict, with its indexes: bench-store
     archived: float = 500.0  # assumed: bytes a measurement in a compressed file
 
@@ -39,7 +39,7 @@ class Country:
     period: float = 1.0  # days between two sweeps
     again: float = 0.05  # of a sweep: re-tests, and what is watched hourly (assumed)
     days: int = 365
-    kept: int = 90  # days that measurements stay in the database
+    kept: int = 122  # days that measurements stay in the database: at most, with three months besides the running one
 
 
 @dataclass(frozen=True, slots=True)
