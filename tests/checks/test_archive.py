@@ -111,7 +111,7 @@ def test_the_file_can_be_read_by_itself_and_sorts_by_time(month: list[Measuremen
 def test_a_damaged_file_is_noticed_before_the_drop_and_written_again(month: list[Measurement], folder: Path) -> None:
     written = archive.write(MONTH, at=AT)
     flip(folder / written.file)
-    with pytest.raises(archive.Unfit, match="damaged"):
+    with pytest.raises(archived.Unfit, match="damaged"):
         archive.drop(written, at=AT)
     assert Measurement.objects.count() == 12
     assert moved() == [MONTH]
@@ -129,7 +129,7 @@ def flip(path: Path) -> None:
 def test_what_came_after_the_file_was_written_is_not_lost(month: list[Measurement]) -> None:
     written = archive.write(MONTH, at=AT)
     late, _ = a_pair(THEN + timedelta(days=3))
-    with pytest.raises(archive.Unfit, match="the database 14"):
+    with pytest.raises(archived.Unfit, match="the database 14"):
         archive.drop(written, at=AT)
     moved()
     assert Archive.objects.get().rows == 14

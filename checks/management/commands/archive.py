@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from checks import archive
+from checks import archive, archived
 from checks.models import Archive
 
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         for one in (rows := Archive.objects.order_by("month")):
             try:
                 archive.check(one, rows=True)
-            except archive.Unfit as error:
+            except archived.Unfit as error:
                 wrong.append(str(error))
         if wrong:
             raise CommandError("\n".join(wrong))
