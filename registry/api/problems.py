@@ -30,7 +30,7 @@ CODES = {
     "method_not_allowed": "This address does not take this method.",
     "not_acceptable": "No such format; see `format` and the Accept header.",
     "unsupported_media_type": "Bodies are application/json.",
-    "unreadable": "This is in a file of an old month that cannot be read just now; it is not lost. Come back later.",
+    "unreadable": "This is in a file of an old month that cannot be read just now. Come back later.",
     "throttled": "Too many requests; Retry-After says in how many seconds to go on.",
 }
 
