@@ -31,7 +31,7 @@ def collect_rarely() -> None:
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """A loop for a process that does nothing but measure."""
-    collect_rarely()
+    gc.set_threshold(GARBAGE)
     return uvloop.new_event_loop() if uvloop else asyncio.new_event_loop()
 
 
