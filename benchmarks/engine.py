@@ -14,9 +14,6 @@ from benchmarks import goals, parts, report, tools
 from benchmarks.internet import Internet, internet
 from benchmarks.races import Outcome, Race, run
 from benchmarks.rows import rows
-from benchmarks.servers import ROOT
-
-_RESULTS = ROOT / "var" / "bench"
 
 
 def main() -> int:
@@ -38,10 +35,8 @@ def main() -> int:
     machine["load after"] = f"{os.getloadavg()[0]:.1f}, the bench's own included"
     found = rows(outcomes)
     judged = goals.judge(found)
-    path = _RESULTS / f"engine-{now:%Y-%m-%dT%H%M}.json"
-    report.save(path, found, judged, outcomes, machine)
     print(report.text(found, judged, machine))
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("engine", now, report.document(found, judged, outcomes, machine))
     return 0
 
 

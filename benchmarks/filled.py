@@ -80,16 +80,16 @@ def fill(resources: int, acts: int, episodes: int) -> None:
     authorities = list(_few(Authority, "body", 20))
     grounds = list(_few(Ground, "ground", 12))
     source, _ = Source.objects.get_or_create(url="https://news.example.org/1", title="A newspaper", date="2026-01-05")
-    _save(Act, _acts(Act.objects.count(), acts))
-    _save(ActRole, _roles(authorities))
+    save(Act, _acts(Act.objects.count(), acts))
+    save(ActRole, _roles(authorities))
     begin = Resource.objects.count()
-    _save(Target, (Target(url=f"https://{host}/", host=host) for host in _hosts(begin, resources)))
-    _save(
+    save(Target, (Target(url=f"https://{host}/", host=host) for host in _hosts(begin, resources)))
+    save(
         Resource,
         (Resource(type="domain", name=host, host=host, slug=host, search=host) for host in _hosts(begin, resources)),
     )
     pairs = list(zip(_new(Resource, begin), _new(Target, begin), strict=True))
-    _save(Coverage, (Coverage(resource_id=one, target_id=target, canonical=True) for one, target in pairs))
+    save(Coverage, (Coverage(resource_id=one, target_id=target, canonical=True) for one, target in pairs))
     _record([one for one, _ in pairs], source, authorities, grounds, chance)
     _evidence([target for _, target in pairs], networks, episodes // max(resources, 1), chance)
     with connection.cursor() as cursor:
@@ -143,7 +143,7 @@ def _record(
     acts = list(Act.objects.values_list("pk", flat=True))
     begin = Restriction.objects.count()
     restricted = [one for number, one in enumerate(resources) if number % 5 < 4]
-    _save(
+    save(
         Restriction,
         (
             Restriction(resource_id=one, status="unknown", began=f"{2012 + one % 14}-03", confidence="medium")
@@ -153,12 +153,12 @@ def _record(
     made = _new(Restriction, begin)
     with_act = [pk for number, pk in enumerate(made) if number % 4 < 3]
     through = Restriction.acts.through
-    _save(through, (through(restriction_id=pk, act_id=chance.choice(acts)) for pk in with_act))
+    save(through, (through(restriction_id=pk, act_id=chance.choice(acts)) for pk in with_act))
     for field, rows in (("authorities", authorities), ("grounds", grounds), ("sources", [source])):
         table = getattr(Restriction, field).through
         column = f"{table._meta.get_field(rows[0]._meta.model_name).name}_id"
-        _save(table, (table(**{"restriction_id": pk, column: chance.choice(rows).pk}) for pk in made))
-    _save(
+        save(table, (table(**{"restriction_id": pk, column: chance.choice(rows).pk}) for pk in made))
+    save(
         Statement,
         (
             Statement(
@@ -172,14 +172,14 @@ def _record(
             for pk in made[::20]
         ),
     )
-    _save(
+    save(
         Listing,
         (
             Listing(resource_id=one, register_id=f"r-{one}", address="as written", snapshot="2026-02-01", source=source)
             for one in resources[::5]
         ),
     )
-    _save(LogEntry, map(_entry, resources))
+    save(LogEntry, map(_entry, resources))
 
 
 def _entry(resource: int) -> LogEntry:
@@ -203,7 +203,7 @@ def _evidence(targets: list[int], networks: list[Network], each: int, chance: ra
     """On every network a state, and before it others, a week apart."""
     now = [(target, network.pk, chance.choice(_STATES)) for target in targets for network in networks]
     proof = {State.BLOCKED: {"dns_blockpage": 6}, State.ACCESSIBLE: {"tls_valid": 6}}
-    _save(
+    save(
         Cell,
         (
             Cell(
@@ -222,7 +222,7 @@ def _evidence(targets: list[int], networks: list[Network], each: int, chance: ra
         ),
     )
     stretches = max(each // len(networks), 1)
-    _save(
+    save(
         Episode,
         (
             Episode(
@@ -239,7 +239,7 @@ def _evidence(targets: list[int], networks: list[Network], each: int, chance: ra
     )
 
 
-def _save(model: type[models.Model], rows: Iterable[models.Model]) -> None:
+def save(model: type[models.Model], rows: Iterable[models.Model]) -> None:
     waiting = iter(rows)
     while some := list(islice(waiting, AT_ONCE)):
         model._default_manager.bulk_create(some)

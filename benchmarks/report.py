@@ -22,6 +22,7 @@ from benchmarks.races import Outcome
 from benchmarks.rows import Row
 from benchmarks.servers import ROOT
 
+_RESULTS = ROOT / "var" / "bench"
 _COST_HEAD = ("", "CPU ms/visit", "rounds", "with start", "start s", "per CPU s", "per s", "MB", "visits", "false")
 _SWEEP_HEAD = (
     *("", "visits", "wall s", f"x {WALL:.1f}", "CPU ms/visit", "MB"),
@@ -42,21 +43,26 @@ def text(rows: Sequence[Row], judgements: Sequence[Judgement], machine: dict[str
     return "\n\n".join(["\n".join(lines), *filter(None, tables), _goals(judgements)])
 
 
-def save(
-    path: Path,
+def document(
     rows: Sequence[Row],
     judgements: Sequence[Judgement],
     outcomes: Sequence[Outcome],
     machine: dict[str, object],
-) -> None:
-    document = {
+) -> dict[str, object]:
+    return {
         "machine": machine,
         "goals": [asdict(judgement) for judgement in judgements],
         "rows": [asdict(row) for row in rows],
         "runs": [asdict(outcome) for outcome in outcomes],
     }
+
+
+def keep(name: str, now: datetime, document: dict[str, object]) -> None:
+    """What a bench found, as JSON, and where that is."""
+    path = _RESULTS / f"{name}-{now:%Y-%m-%dT%H%M}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
 
 
 def machine(now: datetime) -> dict[str, object]:

