@@ -7,9 +7,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from psycopg import sql
 
 from benchmarks.replicas import Pair, pair
 from tests.conftest import await_port, free_port
+from tests.probe.probes import until
 
 ROOT = Path(__file__).resolve().parent.parent
 LAG = 6.0  # seconds that the copy may be behind
@@ -65,14 +65,7 @@ class Served:
         self.at(self.servers.replica, "SELECT pg_reload_conf()")
 
     def caught_up(self) -> None:
-        until(lambda: self.servers.lag() == 0)
-
-
-def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.2)
+        until(lambda: self.servers.lag() == 0, "the copy has all", seconds=30)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +92,7 @@ def served() -> Iterator[Served]:
 def test_pages_come_from_the_copy_and_what_was_written_from_the_primary(served: Served) -> None:
     served.add(65001)
     served.caught_up()
-    until(served.is_read)
+    until(served.is_read, "the copy is read", seconds=30)
     assert 65001 in served.networks()
     served.at(served.servers.replica, "SELECT pg_wal_replay_pause()")
     try:
@@ -107,7 +100,7 @@ def test_pages_come_from_the_copy_and_what_was_written_from_the_primary(served: 
         assert 65002 not in served.networks()
         told = served.ask("/api/v1/reports", {"name": "site.kz"})
         assert served.ask(f"/api/v1/reports/{told['receipt']}")["state"] == told["state"]
-        until(lambda: 65002 in served.networks(), 2 * LAG)  # it is too far behind
+        until(lambda: 65002 in served.networks(), "the primary is read", seconds=2 * LAG)  # it is too far behind
     finally:
         served.at(served.servers.replica, "SELECT pg_wal_replay_resume()")
 
@@ -115,24 +108,24 @@ def test_pages_come_from_the_copy_and_what_was_written_from_the_primary(served: 
 @pytest.mark.postgres
 def test_a_copy_that_ends_costs_no_page_and_is_read_again_when_it_is_back(served: Served) -> None:
     served.caught_up()
-    until(served.is_read)
+    until(served.is_read, "the copy is read", seconds=30)
     served.servers.stop()
     served.add(65003)
     assert 65003 in served.networks()
     served.servers.start()
     served.caught_up()
-    until(served.is_read)
+    until(served.is_read, "the copy is read", seconds=30)
 
 
 @pytest.mark.postgres
 def test_a_copy_that_lost_its_primary_is_not_read_however_fresh_it_seems(served: Served) -> None:
     served.caught_up()
-    until(served.is_read)
+    until(served.is_read, "the copy is read", seconds=30)
     [(known,)] = served.at(served.servers.replica, "SHOW primary_conninfo")
     served.receive_from("")
     try:
         served.add(65004)
-        until(lambda: 65004 in served.networks())
+        until(lambda: 65004 in served.networks(), "the primary is read", seconds=30)
         assert served.servers.lag() > 0
     finally:
         served.receive_from(known)
